@@ -11,6 +11,7 @@
 #include "launcher/keeper/check.h"
 #include "launcher/keeper/owner.h"
 #include "launcher/keeper/warn-host.h"
+#include "launcher/virt/virt-dac.h"
 #include "tee/warn.h"
 
 static int name_cure(const struct sv_tee_host *tee, struct sv_err *err)

@@ -167,7 +167,7 @@ void sv_facts_put_status(struct sv_virt *v, const char *name, enum sv_virt_state
 {
         SV_JSON *run = ours ? read_run(v) : NULL;
         enum sv_life life = map_life(state, run);
-        SV_STR host = sv_virt_get_host(v);
+        SV_STR host = sv_virt_get_hostname(v, NULL);
         char uuid[37];
 
         if (facts)
@@ -183,7 +183,7 @@ void sv_facts_put_status(struct sv_virt *v, const char *name, enum sv_virt_state
                 sv_json_each(run, copy_fact, out, NULL);
                 sv_json_set_int(out, "memory_cost", (int64_t)sv_virt_get_resident(v));
         }
-        sv_json_set_str(out, "host", host);
+        sv_json_set_str(out, "host", host ? host : "-");
         sv_json_set_bool(out, "ours", ours);
 }
 

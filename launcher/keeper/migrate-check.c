@@ -8,6 +8,7 @@
 #include "base/core/file.h"
 #include "launcher/keeper/migrate-int.h"
 #include "launcher/virt/virt-cpu.h"
+#include "launcher/virt/virt-dac.h"
 #include "launcher/virt/virt-migrate.h"
 #include "launcher/virt/virt.h"
 
@@ -213,19 +214,13 @@ static int check_bridge_address(struct sv_migrate_run *r, const struct sv_domain
                        n->source, bridge, n->source);
 }
 
-/* Is the source this host, whose files and links are in /sys? */
-static bool is_local(const char *uri)
-{
-        const char *host = strstr(uri, "://");
-
-        return host && host[3] == '/';
-}
-
+/* The source's links are in /sys only where that is this host. */
 static int check_networks(struct sv_migrate_run *r, struct sv_err *err)
 {
         for (size_t i = 0; i < r->domain.n_nics; i++)
                 if (check_nic(r, &r->domain.nics[i], err) < 0 ||
-                    (is_local(r->m->from) && check_bridge_address(r, &r->domain.nics[i], err) < 0))
+                    (sv_uri_is_here(r->m->from) &&
+                     check_bridge_address(r, &r->domain.nics[i], err) < 0))
                         return -1;
         return 0;
 }

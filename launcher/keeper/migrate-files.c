@@ -303,8 +303,7 @@ static void drop_ids(const struct sv_migrate_run *r)
 {
         SV_STATE s = {.lock = -1};
 
-        if (r->m->from && sv_virt_is_local_system(r->m->from) &&
-            sv_state_init_daemon(&s, r->m->name, NULL) == 0)
+        if (sv_virt_is_local_system(r->m->from) && sv_state_init_daemon(&s, r->m->name, NULL) == 0)
                 sv_daemon_ids_drop(&s);
 }
 

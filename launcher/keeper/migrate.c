@@ -12,7 +12,6 @@
 #include "launcher/keeper/facts.h"
 #include "launcher/keeper/migrate-int.h"
 #include "launcher/virt/virt-migrate.h"
-#include "launcher/virt/virt-move-load.h"
 #include "launcher/virt/virt.h"
 
 #define LOOK_MS     200
@@ -52,15 +51,16 @@ static int read_host(struct sv_virt *v, struct sv_host_facts *out, struct sv_err
 
 static int open_hosts(struct sv_migrate_run *r, struct sv_err *err)
 {
+        SV_BUF xml = SV_BUF_NULL;
         SV_JSON *facts = NULL;
 
-        if (sv_virt_move_load(err) < 0 || sv_virt_open(r->m->from, &r->from, err) < 0 ||
+        if (sv_virt_open(r->m->from, &r->from, err) < 0 ||
             sv_virt_lookup(r->from, r->m->name, err) < 0 ||
-            sv_facts_read_ours(r->from, r->m->name, &facts, err) < 0)
+            sv_facts_read_ours(r->from, r->m->name, &facts, err) < 0 ||
+            sv_virt_get_xml(r->from, &xml, err) < 0)
                 return -1;
-        r->xml = sv_virt_get_live_xml(r->from, err);
-        if (!r->xml || sv_domain_read(r->xml, &r->domain, err) < 0 ||
-            read_host(r->from, &r->here, err) < 0)
+        r->xml = sv_asprintf("%s", sv_buf_str(&xml));
+        if (sv_domain_read(r->xml, &r->domain, err) < 0 || read_host(r->from, &r->here, err) < 0)
                 return -1;
         if (sv_virt_open(r->m->to, &r->to, err) < 0)
                 return sv_wrap(err, "the target (--to)");

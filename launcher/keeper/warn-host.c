@@ -109,16 +109,6 @@ static void warn_of_processors(const char *sysroot, const struct sv_launch *l, s
                                l->tee->id->name, present, l->guest->vcpus);
 }
 
-/* DRIVER[+TRANSPORT]://[USER@][HOST][:PORT]/PATH, and "ext" runs a program that may go anywhere. */
-bool sv_uri_is_here(const char *uri)
-{
-        const char *colon = uri ? strstr(uri, ":///") : NULL, *plus = uri ? strchr(uri, '+') : NULL;
-
-        if (!uri)
-                return true;
-        return colon && (!plus || plus > colon || strncmp(plus, "+unix:", 6) == 0);
-}
-
 void sv_warn_host(const char *sysroot, const struct sv_launch *l, struct sv_json *list)
 {
         warn_of_memory(sysroot, l, list);

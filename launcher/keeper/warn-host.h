@@ -6,8 +6,6 @@
 
 #include "launcher/keeper/keeper.h"
 
-/* Is the libvirt of this URI on this machine, as far as the URI says? NULL: our own. */
-bool sv_uri_is_here(const char *uri);
 /* Adds warnings (tee/warn.h) to `list`: memory, keys of the TEE, processors. `sysroot` is "" for
  * the machine itself; what cannot be read there is not judged. */
 void sv_warn_host(const char *sysroot, const struct sv_launch *l, struct sv_json *list);

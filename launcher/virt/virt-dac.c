@@ -8,15 +8,23 @@
 #include "launcher/virt/virt-dac.h"
 #include "launcher/virt/virt-int.h"
 
+/* DRIVER[+TRANSPORT]://[USER@][HOST][:PORT]/PATH, and "ext" runs a program that may go anywhere. */
+bool sv_uri_is_here(const char *uri)
+{
+        const char *colon = uri ? strstr(uri, ":///") : NULL, *plus = uri ? strchr(uri, '+') : NULL;
+
+        if (!uri)
+                return true;
+        return colon && (!plus || plus > colon || strncmp(plus, "+unix:", 6) == 0);
+}
+
 bool sv_virt_is_local_system(const char *uri)
 {
-        static const char path[] = ":///system";
-        const char *at = strstr(uri, path);
+        static const char path[] = "/system";
+        const char *at = uri ? strstr(uri, "://") : NULL;
 
-        /* a transport that is none of this machine's has a host between the slashes */
-        return at && !strncmp(uri, "qemu", 4) &&
-               (at == uri + 4 || !strncmp(uri, "qemu+unix", (size_t)(at - uri))) &&
-               (!at[sizeof(path) - 1] || at[sizeof(path) - 1] == '?');
+        return at && sv_uri_is_here(uri) && !strncmp(uri, "qemu", 4) && strchr(":+", uri[4]) &&
+               !strncmp(at + 3, path, sizeof(path) - 1) && strchr("?", at[3 + sizeof(path) - 1]);
 }
 
 bool sv_virt_has_dac(const char *capabilities)

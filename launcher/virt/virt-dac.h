@@ -3,6 +3,8 @@
 
 #include "launcher/virt/virt.h"
 
+/* Is the libvirt of this URI on this machine, as far as the URI says? NULL: our own. */
+bool sv_uri_is_here(const char *uri);
 /* Is it the system daemon of this machine, by the connection's URI as libvirt completed it? Its
  * parts are scheme, host and path; "qemu:///session" is a user's, "qemu+ssh://host/system" another
  * machine's. */

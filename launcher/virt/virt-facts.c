@@ -46,11 +46,13 @@ bool sv_virt_is_alive(struct sv_virt *v)
         return vir.ConnectIsAlive(v->conn) != 0;
 }
 
-char *sv_virt_get_host(struct sv_virt *v)
+char *sv_virt_get_hostname(struct sv_virt *v, struct sv_err *err)
 {
         char *name = vir.ConnectGetHostname(v->conn);
 
-        return name ? name : sv_asprintf("-");
+        if (!name)
+                sv_virt_fail(err, "asking for the host's name");
+        return name;
 }
 
 uint64_t sv_virt_get_resident(struct sv_virt *v)

@@ -7,8 +7,9 @@
 
 #include "launcher/virt/virt.h"
 
-/* A pipe with one byte each, enum sv_virt_event. libvirt's thread may be in a callback when the
- * connection is closed, so each callback holds it, too. */
+/* A pipe into which callbacks write what happens, in pieces that one write does not divide.
+ * libvirt's thread may be in a callback when the connection is closed, so each callback holds it,
+ * too. */
 struct sv_virt_events {
         int fds[2];
         int holders;
@@ -17,7 +18,7 @@ struct sv_virt_events {
 struct sv_virt {
         virConnectPtr conn;
         virDomainPtr dom;
-        struct sv_virt_events *events;
+        struct sv_virt_events *events; /* one byte each, enum sv_virt_event */
         int callbacks[2];
 };
 
@@ -26,14 +27,20 @@ struct sv_virt {
  * at once, and run where there is no libvirt. Below is all of libvirt that is called, as
  * vir.ConnectOpen() for virConnectOpen(). */
 /* clang-format off */
-#define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) X(ConnectDomainXMLToNative) \
-        X(ConnectGetCapabilities) X(ConnectGetURI) X(ConnectGetDomainCapabilities) X(ConnectGetHostname) X(ConnectIsAlive) X(ConnectListAllDomains) X(ConnectOpen) X(DomainCreateWithFlags) \
-        X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetAutostart) X(DomainGetMetadata) \
-        X(DomainGetName) X(DomainGetUUIDString) X(DomainGetState) \
-        X(DomainGetXMLDesc) X(DomainIsActive) X(DomainLookupByName) X(DomainMemoryStats) X(DomainOpenChannel) X(DomainOpenConsole) \
-        X(DomainResume) X(DomainSetAutostart) X(DomainSetMetadata) X(DomainShutdownFlags) X(DomainSuspend) X(DomainUndefineFlags) X(EventAddTimeout) X(EventRegisterDefaultImpl) \
-        X(EventRunDefaultImpl) X(GetLastError) X(GetVersion) X(Initialize) X(SetErrorFunc) X(StreamAbort) \
-        X(StreamEventAddCallback) X(StreamEventRemoveCallback) X(StreamFree) X(StreamNew) X(StreamRecv) X(StreamSend)
+#define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectCompareHypervisorCPU) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) \
+        X(ConnectDomainXMLToNative) X(ConnectGetCapabilities) X(ConnectGetDomainCapabilities) X(ConnectGetHostname) X(ConnectGetURI) \
+        X(ConnectIsAlive) X(ConnectListAllDomains) X(ConnectOpen) X(ConnectSetKeepAlive) X(DomainAbortJob) X(DomainCreateWithFlags) \
+        X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetAutostart) X(DomainGetJobStats) \
+        X(DomainGetMetadata) X(DomainGetName) X(DomainGetState) X(DomainGetUUIDString) X(DomainGetXMLDesc) X(DomainIsActive) \
+        X(DomainLookupByName) X(DomainLookupByUUIDString) X(DomainMemoryStats) X(DomainMigrate3) X(DomainMigrateGetMaxDowntime) \
+        X(DomainMigrateSetMaxDowntime) X(DomainMigrateStartPostCopy) X(DomainMigrateToURI3) X(DomainOpenChannel) X(DomainOpenConsole) \
+        X(DomainResume) X(DomainSetAutostart) X(DomainSetMetadata) X(DomainShutdownFlags) X(DomainSuspend) X(DomainUndefineFlags) \
+        X(EventAddTimeout) X(EventRegisterDefaultImpl) X(EventRunDefaultImpl) X(GetLastError) X(GetVersion) X(Initialize) X(NetworkFree) \
+        X(NetworkLookupByName) X(NodeGetMemoryStats) X(SetErrorFunc) X(StoragePoolCreateXML) X(StoragePoolDestroy) X(StoragePoolFree) \
+        X(StoragePoolGetInfo) X(StoragePoolLookupByTargetPath) X(StoragePoolRefresh) X(StorageVolCreateXML) X(StorageVolDelete) \
+        X(StorageVolDownload) X(StorageVolFree) X(StorageVolGetInfo) X(StorageVolLookupByName) X(StorageVolUpload) X(StreamAbort) \
+        X(StreamEventAddCallback) X(StreamEventRemoveCallback) X(StreamFinish) X(StreamFree) X(StreamNew) X(StreamRecv) X(StreamSend) \
+        X(TypedParamsAddString) X(TypedParamsAddULLong) X(TypedParamsFree) X(TypedParamsGetInt) X(TypedParamsGetULLong)
 /* clang-format on */
 
 struct sv_virt_calls {
@@ -46,6 +53,11 @@ extern struct sv_virt_calls vir;
 /* Fills `vir`, once in a process; SV_SYSTEM "virt.library" when there is no libvirt, or one too old
  * to have them all. */
 int sv_virt_load(struct sv_err *err);
+struct sv_virt_events *sv_virt_make_events(struct sv_err *err);
+void sv_virt_drop_events(void *events);
+/* The callback, whose argument is `events`, for this domain (NULL: all). Its number, or below 0. */
+int sv_virt_register(virConnectPtr conn, virDomainPtr dom, int event,
+                     virConnectDomainEventGenericCallback callback, struct sv_virt_events *events);
 /* libvirt's event of a domain's life as ours. */
 enum sv_virt_event sv_virt_map_event(int event, int detail);
 /* libvirt's last error as a struct sv_err. */

@@ -8,7 +8,7 @@
 #include "base/core/file.h"
 #include "launcher/virt/domain-read.h"
 #include "launcher/virt/virt-dac.h"
-#include "launcher/virt/virt-move-int.h"
+#include "launcher/virt/virt-int.h"
 
 struct sv_migration {
         struct sv_virt *from, *to;
@@ -31,19 +31,10 @@ struct sv_migration {
 
 void sv_virt_keep_alive(struct sv_virt *v)
 {
-        vir_move.ConnectSetKeepAlive(v->conn, ASK_SECONDS, ASK_TIMES);
+        vir.ConnectSetKeepAlive(v->conn, ASK_SECONDS, ASK_TIMES);
 }
 
 /* --- asked before --- */
-
-char *sv_virt_get_live_xml(struct sv_virt *v, struct sv_err *err)
-{
-        char *xml = vir.DomainGetXMLDesc(v->dom, 0);
-
-        if (!xml)
-                sv_virt_fail(err, "reading the domain");
-        return xml;
-}
 
 char *sv_virt_get_capabilities(struct sv_virt *v, struct sv_err *err)
 {
@@ -52,15 +43,6 @@ char *sv_virt_get_capabilities(struct sv_virt *v, struct sv_err *err)
         if (!xml)
                 sv_virt_fail(err, "asking for the host's capabilities");
         return xml;
-}
-
-char *sv_virt_get_hostname(struct sv_virt *v, struct sv_err *err)
-{
-        char *name = vir.ConnectGetHostname(v->conn);
-
-        if (!name)
-                sv_virt_fail(err, "asking for the host's name");
-        return name;
 }
 
 char *sv_virt_get_domain_capabilities(struct sv_virt *v, const struct sv_domain_facts *f,
@@ -83,10 +65,10 @@ uint64_t sv_virt_get_free_memory(struct sv_virt *v)
         virNodeMemoryStatsPtr stats;
         uint64_t sum = 0;
 
-        if (vir_move.NodeGetMemoryStats(v->conn, all, NULL, &n, 0) < 0 || n <= 0)
+        if (vir.NodeGetMemoryStats(v->conn, all, NULL, &n, 0) < 0 || n <= 0)
                 return 0;
         stats = calloc((size_t)n, sizeof(*stats));
-        if (stats && vir_move.NodeGetMemoryStats(v->conn, all, stats, &n, 0) == 0)
+        if (stats && vir.NodeGetMemoryStats(v->conn, all, stats, &n, 0) == 0)
                 for (int i = 0; i < n; i++)
                         for (size_t j = 0; j < sizeof(counts) / sizeof(counts[0]); j++)
                                 if (!strcmp(stats[i].field, counts[j]))
@@ -97,11 +79,11 @@ uint64_t sv_virt_get_free_memory(struct sv_virt *v)
 
 int sv_virt_has_network(struct sv_virt *v, const char *name)
 {
-        virNetworkPtr network = vir_move.NetworkLookupByName(v->conn, name);
+        virNetworkPtr network = vir.NetworkLookupByName(v->conn, name);
         virErrorPtr e = network ? NULL : vir.GetLastError();
 
         if (network)
-                vir_move.NetworkFree(network);
+                vir.NetworkFree(network);
         if (network)
                 return 1;
         return e && e->code == VIR_ERR_NO_NETWORK ? 0 : -1;
@@ -119,7 +101,7 @@ const char *sv_virt_find_taken(struct sv_virt *v, const char *name, const char *
 {
         virDomainPtr by_name = vir.DomainLookupByName(v->conn, name);
         bool no_name = is_none(by_name);
-        virDomainPtr by_uuid = vir_move.DomainLookupByUUIDString(v->conn, uuid);
+        virDomainPtr by_uuid = vir.DomainLookupByUUIDString(v->conn, uuid);
         const char *found = by_name                       ? "a guest of this name"
                             : by_uuid                     ? "a guest of this UUID"
                             : no_name && is_none(by_uuid) ? NULL
@@ -140,8 +122,8 @@ int sv_virt_compare_cpu(struct sv_virt *v, const struct sv_domain_facts *f, cons
 
         if (!text)
                 return -1;
-        r = vir_move.ConnectCompareHypervisorCPU(v->conn, f->emulator, f->arch, f->machine, f->type,
-                                                 text, 0);
+        r = vir.ConnectCompareHypervisorCPU(v->conn, f->emulator, f->arch, f->machine, f->type,
+                                            text, 0);
         return r == VIR_CPU_COMPARE_ERROR ? -1 : r != VIR_CPU_COMPARE_INCOMPATIBLE;
 }
 
@@ -149,15 +131,15 @@ int sv_virt_compare_cpu(struct sv_virt *v, const struct sv_domain_facts *f, cons
 
 static int add_text_parameter(struct sv_migration *m, const char *name, const char *value)
 {
-        return value ? vir_move.TypedParamsAddString(&m->params, &m->n_params, &m->max_params, name,
-                                                     value)
+        return value ? vir.TypedParamsAddString(&m->params, &m->n_params, &m->max_params, name,
+                                                value)
                      : 0;
 }
 
 static int add_number_parameter(struct sv_migration *m, const char *name, uint64_t value)
 {
-        return value ? vir_move.TypedParamsAddULLong(&m->params, &m->n_params, &m->max_params, name,
-                                                     value)
+        return value ? vir.TypedParamsAddULLong(&m->params, &m->n_params, &m->max_params, name,
+                                                value)
                      : 0;
 }
 
@@ -233,11 +215,11 @@ static void *run_migration(void *arg)
         int r;
 
         if (m->how->peer_to_peer) {
-                r = vir_move.DomainMigrateToURI3(m->from->dom, m->how->to, m->params,
-                                                 (unsigned)m->n_params, m->flags);
+                r = vir.DomainMigrateToURI3(m->from->dom, m->how->to, m->params,
+                                            (unsigned)m->n_params, m->flags);
         } else {
-                m->moved = vir_move.DomainMigrate3(m->from->dom, m->to->conn, m->params,
-                                                   (unsigned)m->n_params, m->flags);
+                m->moved = vir.DomainMigrate3(m->from->dom, m->to->conn, m->params,
+                                              (unsigned)m->n_params, m->flags);
                 r = m->moved ? 0 : -1;
         }
         if (r < 0)
@@ -254,7 +236,7 @@ static void free_migration(struct sv_migration *m)
 {
         if (m->moved)
                 vir.DomainFree(m->moved);
-        vir_move.TypedParamsFree(m->params, m->n_params);
+        vir.TypedParamsFree(m->params, m->n_params);
         free(m);
 }
 
@@ -262,8 +244,8 @@ static int limit_downtime(struct sv_migration *m, struct sv_err *err)
 {
         uint64_t ms = m->how->downtime_ms;
 
-        if (ms && (vir_move.DomainMigrateGetMaxDowntime(m->from->dom, &m->downtime, 0) < 0 ||
-                   vir_move.DomainMigrateSetMaxDowntime(m->from->dom, ms, 0) < 0))
+        if (ms && (vir.DomainMigrateGetMaxDowntime(m->from->dom, &m->downtime, 0) < 0 ||
+                   vir.DomainMigrateSetMaxDowntime(m->from->dom, ms, 0) < 0))
                 return sv_virt_fail(err, "limiting the migration's pause");
         return 0;
 }
@@ -315,7 +297,7 @@ static uint64_t get_statistic(virTypedParameterPtr params, int n, const char *na
 {
         unsigned long long v = 0;
 
-        return vir_move.TypedParamsGetULLong(params, n, name, &v) == 1 ? v : 0;
+        return vir.TypedParamsGetULLong(params, n, name, &v) == 1 ? v : 0;
 }
 
 static bool read_stats(virDomainPtr dom, unsigned flags, struct sv_virt_progress *out)
@@ -323,7 +305,7 @@ static bool read_stats(virDomainPtr dom, unsigned flags, struct sv_virt_progress
         virTypedParameterPtr p = NULL;
         int n = 0, type = VIR_DOMAIN_JOB_NONE;
 
-        if (!dom || vir_move.DomainGetJobStats(dom, &type, &p, &n, flags) < 0)
+        if (!dom || vir.DomainGetJobStats(dom, &type, &p, &n, flags) < 0)
                 return false;
         *out = (struct sv_virt_progress){
                 .done = get_statistic(p, n, VIR_DOMAIN_JOB_DATA_PROCESSED),
@@ -336,7 +318,7 @@ static bool read_stats(virDomainPtr dom, unsigned flags, struct sv_virt_progress
                 .downtime_ms = get_statistic(p, n, VIR_DOMAIN_JOB_DOWNTIME),
                 .faults = get_statistic(p, n, VIR_DOMAIN_JOB_MEMORY_POSTCOPY_REQS),
         };
-        vir_move.TypedParamsFree(p, n);
+        vir.TypedParamsFree(p, n);
         return type != VIR_DOMAIN_JOB_NONE;
 }
 
@@ -347,12 +329,12 @@ bool sv_virt_migrate_progress(struct sv_migration *m, struct sv_virt_progress *o
 
 void sv_virt_migrate_abort(struct sv_migration *m)
 {
-        vir_move.DomainAbortJob(m->from->dom);
+        vir.DomainAbortJob(m->from->dom);
 }
 
 int sv_virt_migrate_switch(struct sv_migration *m, struct sv_err *err)
 {
-        return vir_move.DomainMigrateStartPostCopy(m->from->dom, 0) < 0
+        return vir.DomainMigrateStartPostCopy(m->from->dom, 0) < 0
                        ? sv_virt_fail(err, "switching to post-copy")
                        : 0;
 }
@@ -367,7 +349,7 @@ int sv_virt_migrate_end(struct sv_migration *m, struct sv_virt_progress *total, 
                 if (err)
                         *err = m->err;
                 if (m->downtime) /* the guest stays as it was */
-                        vir_move.DomainMigrateSetMaxDowntime(m->from->dom, m->downtime, 0);
+                        vir.DomainMigrateSetMaxDowntime(m->from->dom, m->downtime, 0);
         } else {
                 const char *name = vir.DomainGetName(m->from->dom);
 

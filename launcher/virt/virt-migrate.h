@@ -33,10 +33,8 @@ struct sv_virt_progress {
 
 /* From now on a host that has gone is noticed: sv_virt_is_alive then is false. */
 void sv_virt_keep_alive(struct sv_virt *v);
-/* A live domain's XML. The caller frees, as all below. */
-char *sv_virt_get_live_xml(struct sv_virt *v, struct sv_err *err);
+/* Of its host. The caller frees, as below. */
 char *sv_virt_get_capabilities(struct sv_virt *v, struct sv_err *err);
-char *sv_virt_get_hostname(struct sv_virt *v, struct sv_err *err);
 /* Can its QEMU run such a domain? The text of its capabilities, NULL with the error. */
 char *sv_virt_get_domain_capabilities(struct sv_virt *v, const struct sv_domain_facts *f,
                                       struct sv_err *err);

@@ -7,7 +7,7 @@
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/crypto/crypto.h"
-#include "launcher/virt/virt-move-int.h"
+#include "launcher/virt/virt-int.h"
 #include "launcher/virt/xml.h"
 
 #define PIECE (256u << 10)
@@ -44,8 +44,8 @@ static int make_pool(struct sv_pool *p, bool make, struct sv_err *err)
                       sv_hex(sv_bytes(random, sizeof(random)), name), p->path);
         if (sv_buf_ok(&xml, "a pool", err) < 0)
                 return -1;
-        p->pool = vir_move.StoragePoolCreateXML(p->v->conn, sv_buf_str(&xml),
-                                                make ? VIR_STORAGE_POOL_CREATE_WITH_BUILD : 0);
+        p->pool = vir.StoragePoolCreateXML(p->v->conn, sv_buf_str(&xml),
+                                           make ? VIR_STORAGE_POOL_CREATE_WITH_BUILD : 0);
         p->own = p->pool != NULL;
         if (p->pool)
                 return 0;
@@ -61,7 +61,7 @@ int sv_pool_open(struct sv_virt *v, const char *path, bool make, struct sv_pool 
                 return sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
         memcpy(p->path, path, strlen(path) + 1);
         p->v = v;
-        p->pool = vir_move.StoragePoolLookupByTargetPath(v->conn, path);
+        p->pool = vir.StoragePoolLookupByTargetPath(v->conn, path);
         if ((!p->pool && make_pool(p, make, err) < 0) || sv_pool_refresh(p, err) < 0) {
                 sv_pool_close(p);
                 return -1;
@@ -75,9 +75,9 @@ void sv_pool_close(struct sv_pool *p)
         if (!p)
                 return;
         if (p->own)
-                vir_move.StoragePoolDestroy(p->pool);
+                vir.StoragePoolDestroy(p->pool);
         if (p->pool)
-                vir_move.StoragePoolFree(p->pool);
+                vir.StoragePoolFree(p->pool);
         free(p);
 }
 
@@ -89,19 +89,19 @@ void sv_pool_freep(struct sv_pool **p)
 
 int sv_pool_refresh(struct sv_pool *p, struct sv_err *err)
 {
-        return vir_move.StoragePoolRefresh(p->pool, 0) < 0 ? sv_virt_fail(err, p->path) : 0;
+        return vir.StoragePoolRefresh(p->pool, 0) < 0 ? sv_virt_fail(err, p->path) : 0;
 }
 
 bool sv_pool_has(struct sv_pool *p, const char *name, uint64_t *bytes)
 {
-        virStorageVolPtr vol = vir_move.StorageVolLookupByName(p->pool, name);
+        virStorageVolPtr vol = vir.StorageVolLookupByName(p->pool, name);
         virStorageVolInfo info = {0};
 
         if (!vol)
                 return false;
-        if (bytes && vir_move.StorageVolGetInfo(vol, &info) == 0)
+        if (bytes && vir.StorageVolGetInfo(vol, &info) == 0)
                 *bytes = info.capacity;
-        vir_move.StorageVolFree(vol);
+        vir.StorageVolFree(vol);
         return true;
 }
 
@@ -109,7 +109,7 @@ int sv_pool_get_room(struct sv_pool *p, uint64_t *bytes, struct sv_err *err)
 {
         virStoragePoolInfo info = {0};
 
-        if (vir_move.StoragePoolGetInfo(p->pool, &info) < 0)
+        if (vir.StoragePoolGetInfo(p->pool, &info) < 0)
                 return sv_virt_fail(err, p->path);
         *bytes = info.available;
         return 0;
@@ -130,17 +130,17 @@ int sv_pool_make(struct sv_pool *p, const char *name, uint64_t bytes, unsigned m
                       name, (unsigned long long)bytes, octal);
         if (sv_buf_ok(&xml, "a volume", err) < 0)
                 return -1;
-        vol = vir_move.StorageVolCreateXML(p->pool, sv_buf_str(&xml), 0);
+        vol = vir.StorageVolCreateXML(p->pool, sv_buf_str(&xml), 0);
         if (!vol)
                 return sv_virt_fail(err, p->path);
-        vir_move.StorageVolFree(vol);
+        vir.StorageVolFree(vol);
         return 0;
 }
 
 static int find_volume(struct sv_pool *p, const char *name, virStorageVolPtr *out,
                        struct sv_err *err)
 {
-        *out = vir_move.StorageVolLookupByName(p->pool, name);
+        *out = vir.StorageVolLookupByName(p->pool, name);
         return *out ? 0 : sv_virt_fail(err, p->path);
 }
 
@@ -151,8 +151,8 @@ int sv_pool_remove(struct sv_pool *p, const char *name, struct sv_err *err)
 
         if (find_volume(p, name, &vol, err) < 0)
                 return -1;
-        r = vir_move.StorageVolDelete(vol, 0) < 0 ? sv_virt_fail(err, p->path) : 0;
-        vir_move.StorageVolFree(vol);
+        r = vir.StorageVolDelete(vol, 0) < 0 ? sv_virt_fail(err, p->path) : 0;
+        vir.StorageVolFree(vol);
         return r;
 }
 
@@ -164,11 +164,11 @@ static int open_stream(struct sv_pool *p, const char *name, bool upload, virStre
         virStorageVolPtr vol = NULL;
         int r = s ? find_volume(p, name, &vol, err) : sv_virt_fail(err, p->path);
 
-        if (r == 0 && (upload ? vir_move.StorageVolUpload(vol, s, 0, 0, 0)
-                              : vir_move.StorageVolDownload(vol, s, 0, 0, 0)) < 0)
+        if (r == 0 && (upload ? vir.StorageVolUpload(vol, s, 0, 0, 0)
+                              : vir.StorageVolDownload(vol, s, 0, 0, 0)) < 0)
                 r = sv_virt_fail(err, p->path);
         if (vol)
-                vir_move.StorageVolFree(vol);
+                vir.StorageVolFree(vol);
         if (r < 0 && s)
                 vir.StreamFree(s);
         if (r == 0)
@@ -209,7 +209,7 @@ static int drain_stream(virStreamPtr from, virStreamPtr to, struct sv_hash *hash
 static int end_stream(virStreamPtr s, int r)
 {
         if (r == 0)
-                r = vir_move.StreamFinish(s);
+                r = vir.StreamFinish(s);
         else
                 vir.StreamAbort(s);
         return r;

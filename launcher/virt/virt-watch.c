@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The events of all guests of a connection, with their names. Belongs to launcher/virt/virt.c. */
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,19 +9,17 @@
 
 struct sv_virt_watch {
         struct sv_virt *v;
-        int pipe[2]; /* whole struct sv_virt_happening, which one write cannot divide */
+        struct sv_virt_events *events; /* whole struct sv_virt_happening */
         int callbacks[2];
-        int holders; /* callbacks, which libvirt may be in when they are taken back, and the watch
-                      */
 };
 _Static_assert(sizeof(struct sv_virt_happening) <= PIPE_BUF, "written in one piece");
 
-static void queue_happening(struct sv_virt_watch *w, virDomainPtr dom, const char *what)
+static void queue_happening(struct sv_virt_events *e, virDomainPtr dom, const char *what)
 {
         struct sv_virt_happening happening = {.what = what};
 
         snprintf(happening.name, sizeof(happening.name), "%s", vir.DomainGetName(dom));
-        if (write(w->pipe[1], &happening, sizeof(happening)) < 0)
+        if (write(e->fds[1], &happening, sizeof(happening)) < 0)
                 return; /* full: who watches does not read */
 }
 
@@ -62,29 +59,6 @@ static void on_any_reboot(virConnectPtr conn, virDomainPtr dom, void *arg)
         queue_happening(arg, dom, "rebooting");
 }
 
-static void leave_watch(void *arg)
-{
-        struct sv_virt_watch *w = arg;
-
-        if (__atomic_sub_fetch(&w->holders, 1, __ATOMIC_ACQ_REL))
-                return;
-        close(w->pipe[0]);
-        close(w->pipe[1]);
-        free(w);
-}
-
-static int watch_callback(struct sv_virt_watch *w, int event,
-                          virConnectDomainEventGenericCallback callback)
-{
-        int id;
-
-        __atomic_add_fetch(&w->holders, 1, __ATOMIC_ACQ_REL);
-        id = vir.ConnectDomainEventRegisterAny(w->v->conn, NULL, event, callback, w, leave_watch);
-        if (id < 0)
-                leave_watch(w);
-        return id;
-}
-
 int sv_virt_watch(struct sv_virt *v, struct sv_virt_watch **out, struct sv_err *err)
 {
         struct sv_virt_watch *w = calloc(1, sizeof(*w));
@@ -92,15 +66,15 @@ int sv_virt_watch(struct sv_virt *v, struct sv_virt_watch **out, struct sv_err *
         if (!w)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
         w->v = v;
-        w->holders = 1;
-        if (pipe2(w->pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
+        w->events = sv_virt_make_events(err);
+        if (!w->events) {
                 free(w);
-                return sv_fail_errno(err, "virt.open", "a pipe for events");
+                return -1;
         }
-        w->callbacks[0] = watch_callback(w, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                         VIR_DOMAIN_EVENT_CALLBACK(on_any_lifecycle));
-        w->callbacks[1] = watch_callback(w, VIR_DOMAIN_EVENT_ID_REBOOT,
-                                         VIR_DOMAIN_EVENT_CALLBACK(on_any_reboot));
+        w->callbacks[0] = sv_virt_register(v->conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                           VIR_DOMAIN_EVENT_CALLBACK(on_any_lifecycle), w->events);
+        w->callbacks[1] = sv_virt_register(v->conn, NULL, VIR_DOMAIN_EVENT_ID_REBOOT,
+                                           VIR_DOMAIN_EVENT_CALLBACK(on_any_reboot), w->events);
         if (w->callbacks[0] < 0 || w->callbacks[1] < 0) {
                 sv_virt_fail(err, "registering for events");
                 sv_virt_watch_end(w);
@@ -112,12 +86,12 @@ int sv_virt_watch(struct sv_virt *v, struct sv_virt_watch **out, struct sv_err *
 
 int sv_virt_watch_fd(const struct sv_virt_watch *w)
 {
-        return w->pipe[0];
+        return w->events->fds[0];
 }
 
 bool sv_virt_watch_next(struct sv_virt_watch *w, struct sv_virt_happening *out)
 {
-        return read(w->pipe[0], out, sizeof(*out)) == sizeof(*out);
+        return read(w->events->fds[0], out, sizeof(*out)) == sizeof(*out);
 }
 
 void sv_virt_watch_end(struct sv_virt_watch *w)
@@ -125,5 +99,6 @@ void sv_virt_watch_end(struct sv_virt_watch *w)
         for (size_t i = 0; i < 2; i++)
                 if (w->callbacks[i] >= 0)
                         vir.ConnectDomainEventDeregisterAny(w->v->conn, w->callbacks[i]);
-        leave_watch(w);
+        sv_virt_drop_events(w->events);
+        free(w);
 }

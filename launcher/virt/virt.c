@@ -76,7 +76,7 @@ char *sv_virt_embed_uri(const char *root)
         return sv_asprintf("%s", sv_buf_str(&uri));
 }
 
-static struct sv_virt_events *make_events(struct sv_err *err)
+struct sv_virt_events *sv_virt_make_events(struct sv_err *err)
 {
         struct sv_virt_events *e = calloc(1, sizeof(*e));
 
@@ -93,7 +93,7 @@ static struct sv_virt_events *make_events(struct sv_err *err)
         return e;
 }
 
-static void drop_events(void *arg)
+void sv_virt_drop_events(void *arg)
 {
         struct sv_virt_events *e = arg;
 
@@ -155,7 +155,7 @@ int sv_virt_open(const char *uri, struct sv_virt **out, struct sv_err *err)
         v = calloc(1, sizeof(*v));
         if (!v)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
-        v->events = make_events(err);
+        v->events = sv_virt_make_events(err);
         if (!v->events) {
                 free(v);
                 return -1;
@@ -189,7 +189,7 @@ void sv_virt_close(struct sv_virt *v)
         leave_subject(v);
         if (v->conn)
                 vir.ConnectClose(v->conn);
-        drop_events(v->events);
+        sv_virt_drop_events(v->events);
         free(v);
 }
 
@@ -210,25 +210,25 @@ int sv_virt_get_argv(struct sv_virt *v, const char *xml, struct sv_buf *out, str
         return sv_buf_ok(out, "QEMU's command line", err);
 }
 
-static int register_callback(struct sv_virt *v, int event,
-                             virConnectDomainEventGenericCallback callback)
+int sv_virt_register(virConnectPtr conn, virDomainPtr dom, int event,
+                     virConnectDomainEventGenericCallback callback, struct sv_virt_events *events)
 {
         int id;
 
-        __atomic_add_fetch(&v->events->holders, 1, __ATOMIC_ACQ_REL);
-        id = vir.ConnectDomainEventRegisterAny(v->conn, v->dom, event, callback, v->events,
-                                               drop_events);
+        __atomic_add_fetch(&events->holders, 1, __ATOMIC_ACQ_REL);
+        id = vir.ConnectDomainEventRegisterAny(conn, dom, event, callback, events,
+                                               sv_virt_drop_events);
         if (id < 0)
-                drop_events(v->events);
+                sv_virt_drop_events(events);
         return id;
 }
 
 static int register_events(struct sv_virt *v, struct sv_err *err)
 {
-        v->callbacks[0] = register_callback(v, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                            VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle));
-        v->callbacks[1] = register_callback(v, VIR_DOMAIN_EVENT_ID_REBOOT,
-                                            VIR_DOMAIN_EVENT_CALLBACK(on_reboot));
+        v->callbacks[0] = sv_virt_register(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                           VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), v->events);
+        v->callbacks[1] = sv_virt_register(v->conn, v->dom, VIR_DOMAIN_EVENT_ID_REBOOT,
+                                           VIR_DOMAIN_EVENT_CALLBACK(on_reboot), v->events);
         if (v->callbacks[0] < 0 || v->callbacks[1] < 0)
                 return sv_virt_fail(err, "registering for events");
         return 0;

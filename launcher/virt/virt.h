@@ -92,7 +92,7 @@ bool sv_virt_is_alive(struct sv_virt *v);
 /* "" when it does not say. */
 void sv_virt_get_uuid(struct sv_virt *v, char out[37]);
 /* The host's name, which the caller frees. */
-char *sv_virt_get_host(struct sv_virt *v);
+char *sv_virt_get_hostname(struct sv_virt *v, struct sv_err *err);
 /* Bytes of the host's memory that its QEMU has now; 0 when it does not run or libvirt cannot say.
  */
 uint64_t sv_virt_get_resident(struct sv_virt *v);

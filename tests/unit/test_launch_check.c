@@ -9,6 +9,7 @@
 #include "launcher/keeper/check.h"
 #include "launcher/keeper/warn-host.h"
 #include "launcher/virt/virt-cpu.h"
+#include "launcher/virt/virt-dac.h"
 #include "ovmf/accept.h"
 #include "tee/host.h"
 #include "tee/warn.h"
