@@ -17,18 +17,6 @@ void sv_kbs_pubkey_free(struct sv_kbs_pubkey *k)
         memset(k, 0, sizeof(*k));
 }
 
-static int merge_one(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
-{
-        sv_json_set(arg, name, sv_json_ref(value));
-        return 0;
-}
-
-void sv_kbs_merge(struct sv_json *into, const struct sv_json *from)
-{
-        if (sv_json_type(from) == SV_JSON_OBJECT)
-                sv_json_each(from, merge_one, into, NULL);
-}
-
 static int copy_jwk_member(const struct sv_json *jwk, const char *member, char *out, size_t size,
                            struct sv_err *err)
 {

@@ -150,7 +150,7 @@ void sv_kbs_write_request(const char *tee, const struct sv_json *params, struct 
         for (size_t i = 0; i < sizeof(algs) / sizeof(*algs); i++)
                 sv_json_add(list, sv_json_new_str(algs[i]));
         sv_json_set(extra, "supported-hash-algorithms", list);
-        sv_kbs_merge(extra, params);
+        sv_json_set_all(extra, params);
         sv_json_set_str(j, "version", SV_KBS_VERSION);
         sv_json_set_str(j, "tee", tee);
         sv_json_set(j, "extra-params", extra);

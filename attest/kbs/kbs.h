@@ -89,8 +89,6 @@ int sv_kbs_binding_digest(const char *additional, const char *nonce,
 /* The typed view of a JWK: SV_FORMAT "kbs.tee-pubkey". sv_kbs_pubkey_to_key checks whether the
  * algorithm is supported. */
 int sv_kbs_parse_pubkey(const struct sv_json *jwk, struct sv_kbs_pubkey *out, struct sv_err *err);
-/* Sets every member of `from` (nothing unless it is an object) in `into`. */
-void sv_kbs_merge(struct sv_json *into, const struct sv_json *from);
 /* The typed key as a JSON object (caller frees), and from a key of ours. */
 struct sv_json *sv_kbs_pubkey_json(const struct sv_kbs_pubkey *key);
 int sv_kbs_pubkey_from_key(const struct sv_key *key, struct sv_kbs_pubkey *out, struct sv_err *err);

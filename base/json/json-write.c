@@ -74,6 +74,18 @@ void sv_json_add_all(struct sv_json *array, const struct sv_json *from)
                 sv_json_add(array, sv_json_ref(sv_json_at(from, i)));
 }
 
+static int set_member(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
+{
+        sv_json_set(arg, name, sv_json_ref(value));
+        return 0;
+}
+
+void sv_json_set_all(struct sv_json *obj, const struct sv_json *from)
+{
+        if (sv_json_type(from) == SV_JSON_OBJECT)
+                sv_json_each(from, set_member, obj, NULL);
+}
+
 void sv_json_set_str(struct sv_json *o, const char *member, const char *s)
 {
         sv_json_set(o, member, s ? sv_json_new_str(s) : NULL);

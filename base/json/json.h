@@ -94,6 +94,8 @@ struct sv_json *sv_json_set(struct sv_json *obj, const char *member, struct sv_j
 struct sv_json *sv_json_add(struct sv_json *array, struct sv_json *value);
 /* Each of `from`, by reference. */
 void sv_json_add_all(struct sv_json *array, const struct sv_json *from);
+/* Each member of `from` (none unless it is an object), by reference. */
+void sv_json_set_all(struct sv_json *obj, const struct sv_json *from);
 void sv_json_set_str(struct sv_json *obj, const char *member, const char *s); /* NULL s sets null */
 void sv_json_set_int(struct sv_json *obj, const char *member, int64_t v);
 void sv_json_set_bool(struct sv_json *obj, const char *member, bool v);

@@ -173,7 +173,7 @@ static struct sv_json *make_record(struct sv_request *r, const char *action,
                 sv_json_set_str(j, "class", sv_class_name(failed->class));
                 sv_json_set_str(j, "message", failed->msg);
         }
-        sv_kbs_merge(j, r->audit);
+        sv_json_set_all(j, r->audit);
         return j;
 }
 

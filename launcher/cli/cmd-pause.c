@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm pause, resume: the virtual CPUs of a guest stand, and go on. */
-#include <stdio.h>
 #include <time.h>
 
 #include "base/program/log.h"
@@ -8,16 +7,6 @@
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/status.h"
-
-static int report_pause(const struct sv_args *args, const char *state, struct sv_json **result)
-{
-        *result = sv_json_object();
-        sv_json_set_str(*result, "name", args->pos[0]);
-        sv_json_set_str(*result, "state", state);
-        if (!sv_has(args, "json"))
-                printf("guest %s: %s\n", args->pos[0], state);
-        return 0;
-}
 
 static int run_pause(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
@@ -27,7 +16,7 @@ static int run_pause(const struct sv_args *args, struct sv_json **result, struct
                 return -1;
         sv_info("its memory stays where it is, and the key of its disk in it: only a guest that is "
                 "stopped gives both back");
-        return report_pause(args, sv_life_word(SV_LIFE_PAUSED), result);
+        return sv_report_state(args, sv_life_word(SV_LIFE_PAUSED), result);
 }
 
 static void warn_lease(const struct sv_args *args, const struct sv_json *status)
@@ -54,7 +43,7 @@ static int run_resume(const struct sv_args *args, struct sv_json **result, struc
             k->show(uri, name, &status, err) < 0)
                 return -1;
         warn_lease(args, before);
-        return report_pause(args, sv_json_text(status, "state", "-"), result);
+        return sv_report_state(args, sv_json_text(status, "state", "-"), result);
 }
 
 static const struct sv_opt pause_opts[] = {

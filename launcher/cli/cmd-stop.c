@@ -18,7 +18,7 @@
 #define DOWN_SECONDS   60  /* for a guest to shut down */
 #define LAUNCH_SECONDS 600 /* until it has its disk again */
 
-static int report_end(const struct sv_args *args, const char *state, struct sv_json **result)
+int sv_report_state(const struct sv_args *args, const char *state, struct sv_json **result)
 {
         *result = sv_json_object();
         sv_json_set_str(*result, "name", args->pos[0]);
@@ -40,7 +40,7 @@ static int run_destroy(const struct sv_args *args, struct sv_json **result, stru
                 return -1;
         if (forget && k->forget(uri, name, err) < 0)
                 return -1;
-        return report_end(args, forget ? "forgotten" : sv_life_word(SV_LIFE_STOPPED), result);
+        return sv_report_state(args, forget ? "forgotten" : sv_life_word(SV_LIFE_STOPPED), result);
 }
 
 static int run_stop(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
@@ -59,13 +59,14 @@ static int run_stop(const struct sv_args *args, struct sv_json **result, struct 
                                "guest %s did not shut down within %u seconds; --timeout gives it "
                                "more, --force ends it then",
                                name, seconds);
-        return report_end(args, sv_life_word(SV_LIFE_STOPPED), result);
+        return sv_report_state(args, sv_life_word(SV_LIFE_STOPPED), result);
 }
 
 static int report_launch(const struct sv_args *args, const struct sv_follow *f,
                          struct sv_json **result)
 {
-        return report_end(args, sv_life_word(f->wait ? SV_LIFE_UNLOCKED : SV_LIFE_RUNNING), result);
+        return sv_report_state(args, sv_life_word(f->wait ? SV_LIFE_UNLOCKED : SV_LIFE_RUNNING),
+                               result);
 }
 
 /* A reboot starts the copies that were made at the launch, for the guest file of then. */

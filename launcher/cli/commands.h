@@ -65,3 +65,6 @@ extern const struct sv_cmd sv_cmd_undefine;
 extern const struct sv_cmd sv_cmd_update;
 extern const struct sv_cmd sv_cmd_verify;
 extern const struct sv_cmd sv_cmd_wait;
+
+/* cmd-stop.c: what a command answers after which the guest that it names is in this state. */
+int sv_report_state(const struct sv_args *args, const char *state, struct sv_json **result);

@@ -201,3 +201,11 @@ char *sv_host_nvram_template(const char *sysroot, const char *firmware)
         }
         return found;
 }
+
+void sv_host_put_name(struct sv_json *status)
+{
+        char host[256] = "-";
+
+        gethostname(host, sizeof(host) - 1);
+        sv_json_set_str(status, "host", host);
+}

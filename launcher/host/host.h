@@ -3,7 +3,7 @@
  * proc, dev and sys in tests. */
 #pragma once
 
-#include "base/core/buf.h"
+#include "base/json/json.h"
 
 struct sv_host {
         bool kvm;              /* guests run on the processor */
@@ -26,3 +26,6 @@ int sv_host_run(const char *const argv[], const char *config, const char *check,
 /* The variable store that goes with a firmware code image: what the firmware descriptors say, else
  * by its name. NULL: a single image without one. The caller frees. */
 char *sv_host_nvram_template(const char *sysroot, const char *firmware);
+
+/* Adds "host", this machine's name, to what is said of a guest. */
+void sv_host_put_name(struct sv_json *status);

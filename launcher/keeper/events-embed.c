@@ -45,12 +45,6 @@ static void end_hearing(struct hearing *h)
         free(h->guests);
 }
 
-static int copy_event_member(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
-{
-        sv_json_set(arg, name, sv_json_ref(value));
-        return 0;
-}
-
 static int pass_event(struct hearing *h, const char *name, const struct sv_json *event,
                       struct sv_err *err)
 {
@@ -59,7 +53,7 @@ static int pass_event(struct hearing *h, const char *name, const struct sv_json 
 
         sv_json_set_str(e, "guest", name);
         sv_json_set_str(e, "at", sv_format_time(time(NULL), when));
-        sv_json_each(event, copy_event_member, e, NULL);
+        sv_json_set_all(e, event);
         return h->put(h->arg, e, err);
 }
 

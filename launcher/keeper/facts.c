@@ -10,6 +10,7 @@
 #include "base/core/file.h"
 #include "base/core/text.h"
 #include "base/crypto/crypto.h"
+#include "launcher/host/host.h"
 #include "launcher/keeper/status.h"
 #include "launcher/virt/domain.h"
 
@@ -18,16 +19,14 @@
 struct sv_json *sv_facts_make(const struct sv_launch *l, const struct sv_json *boot)
 {
         struct sv_json *facts = sv_json_object(), *owner;
-        char host[256] = "-";
 
         sv_status_put_version(facts);
         sv_status_put_guest(facts, l->guest);
         sv_json_set_str(facts, "tee", l->tee->id->name);
         sv_json_set_str(facts, "accelerator", l->kvm ? "kvm" : "tcg");
-        gethostname(host, sizeof(host) - 1);
         owner = sv_json_set(facts, "owner", sv_json_object());
         sv_json_set_int(owner, "uid", geteuid());
-        sv_json_set_str(owner, "host", host);
+        sv_host_put_name(owner);
         sv_json_set(facts, "boot", sv_json_ref((struct sv_json *)boot));
         return facts;
 }
@@ -156,12 +155,6 @@ enum sv_life sv_facts_life(struct sv_virt *v, enum sv_virt_state state)
 
 /* --- list, show --- */
 
-static int copy_fact(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
-{
-        sv_json_set(arg, name, sv_json_ref(value));
-        return 0;
-}
-
 void sv_facts_put_status(struct sv_virt *v, const char *name, enum sv_virt_state state, bool ours,
                          const struct sv_json *facts, struct sv_json *out)
 {
@@ -170,17 +163,16 @@ void sv_facts_put_status(struct sv_virt *v, const char *name, enum sv_virt_state
         SV_STR host = sv_virt_get_hostname(v, NULL);
         char uuid[37];
 
-        if (facts)
-                sv_json_each(facts, copy_fact, out, NULL);
+        sv_json_set_all(out, facts);
         sv_virt_get_uuid(v, uuid);
         sv_json_set_str(out, "name", name);
         sv_json_set_str(out, "uuid", uuid);
         /* going down is no state that a status shows: it still runs */
         sv_json_set_str(out, "state", sv_life_word(life) ? sv_life_word(life) : "running");
-        if (life == SV_LIFE_PAUSED || life == SV_LIFE_PAUSED_OPEN)
+        if (sv_life_is_paused(life))
                 sv_json_set_str(out, "paused_for", sv_virt_pause_reason(v));
         if (run && !sv_life_is_final(life)) {
-                sv_json_each(run, copy_fact, out, NULL);
+                sv_json_set_all(out, run);
                 sv_json_set_int(out, "memory_cost", (int64_t)sv_virt_get_resident(v));
         }
         sv_json_set_str(out, "host", host ? host : "-");

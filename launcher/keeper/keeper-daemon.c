@@ -14,6 +14,7 @@
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/stage.h"
+#include "launcher/keeper/status.h"
 #include "launcher/virt/virt-cpu.h"
 #include "launcher/virt/virt.h"
 
@@ -57,7 +58,24 @@ static int open_guest(const char *uri, const char *name, struct sv_daemon_guest 
         return read_life(g, err);
 }
 
+/* Until something happens to it, or for so long. */
+static void wait_for_event(const struct sv_daemon_guest *g, int ms)
+{
+        struct pollfd p = {.fd = sv_virt_event_fd(g->v), .events = POLLIN};
+
+        poll(&p, 1, ms);
+        while (sv_virt_next_event(g->v) != SV_VIRT_NO_EVENT)
+                ;
+}
+
 /* --- launch --- */
+
+static int fail_runs_there(const char *name, struct sv_err *err)
+{
+        return sv_fail(err, SV_SYSTEM, "state.busy",
+                       "guest %s runs there already; \"secure-vm destroy --connect\" ends it",
+                       name);
+}
 
 /* Nor is another's domain of that name replaced. */
 static int check_not_running(struct sv_virt *v, const char *name, struct sv_err *err)
@@ -68,11 +86,7 @@ static int check_not_running(struct sv_virt *v, const char *name, struct sv_err 
                 return 0;
         if (sv_virt_lookup(v, name, err) < 0 || sv_facts_read_ours(v, name, &facts, err) < 0)
                 return -1;
-        if (!sv_virt_is_running(v, name))
-                return 0;
-        return sv_fail(err, SV_SYSTEM, "state.busy",
-                       "guest %s runs there already; \"secure-vm destroy --connect\" ends it",
-                       name);
+        return sv_virt_is_running(v, name) ? fail_runs_there(name, err) : 0;
 }
 
 /* The copies, and a domain that boots them. *boot: what was measured. */
@@ -155,6 +169,21 @@ static int launch_and_follow(const char *uri, const struct sv_launch *l, struct 
         return -1;
 }
 
+/* An agent's reader is there before libvirt's threads. */
+static int begin_follow(struct sv_follow *f, struct sv_reader *reader, struct sv_err *err)
+{
+        if (f->wait && sv_reader_start(reader, 0, err) < 0)
+                return -1;
+        f->reader = reader;
+        return 0;
+}
+
+static void end_follow(struct sv_follow *f)
+{
+        sv_reader_end(f->reader);
+        f->reader = NULL;
+}
+
 static int launch_under_daemon(const char *uri, const struct sv_launch *l, struct sv_follow *f,
                                struct sv_json *result, struct sv_err *err)
 {
@@ -162,13 +191,10 @@ static int launch_under_daemon(const char *uri, const struct sv_launch *l, struc
         SV_JSON *boot = NULL;
         int r;
 
-        /* before libvirt's threads */
-        if (f->wait && sv_reader_start(&reader, 0, err) < 0)
+        if (begin_follow(f, &reader, err) < 0)
                 return -1;
-        f->reader = &reader;
         r = launch_and_follow(uri, l, f, &boot, err);
-        f->reader = NULL;
-        sv_reader_end(&reader);
+        end_follow(f);
         if (r < 0)
                 return -1;
         sv_json_set_str(result, "name", l->guest->name);
@@ -191,8 +217,6 @@ struct listing {
 /* One that cannot be read is listed with the reason. */
 static int add_domain(void *arg, const char *name, enum sv_virt_state state, struct sv_err *err)
 {
-        static const char *const members[] = {"name",        "uuid",  "state",      "tee",
-                                              "accelerator", "since", "guest_file", "host"};
         const struct listing *l = arg;
         struct sv_json *row = sv_json_add(l->rows, sv_json_object());
         SV_JSON *all = sv_json_object();
@@ -203,8 +227,8 @@ static int add_domain(void *arg, const char *name, enum sv_virt_state state, str
         if (sv_facts_read(l->v, name, &ours, &facts, &why) < 0)
                 sv_put_error(sv_json_set(row, "error", sv_json_object()), &why);
         sv_facts_put_status(l->v, name, state, ours, facts, all);
-        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-                sv_json_set_str(row, members[i], sv_json_text(all, members[i], "-"));
+        sv_status_put_row(all, row);
+        sv_json_set_str(row, "host", sv_json_text(all, "host", "-"));
         sv_json_set_bool(row, "ours", ours);
         return 0;
 }
@@ -284,8 +308,6 @@ static int shut_down(struct sv_daemon_guest *g, unsigned seconds, struct sv_err 
         if (press_button(g, err) < 0)
                 return -1;
         while (sv_clock_ms() < end) {
-                struct pollfd p = {.fd = sv_virt_event_fd(g->v), .events = POLLIN};
-
                 if (read_life(g, err) < 0)
                         return -1;
                 if (g->state == SV_VIRT_OFF)
@@ -294,9 +316,7 @@ static int shut_down(struct sv_daemon_guest *g, unsigned seconds, struct sv_err 
                         press = sv_clock_ms() + SV_PRESS_SECONDS * 1000;
                         press_button(g, NULL); /* it may end just now */
                 }
-                poll(&p, 1, 100);
-                while (sv_virt_next_event(g->v) != SV_VIRT_NO_EVENT)
-                        ;
+                wait_for_event(g, 100);
         }
         return 1;
 }
@@ -337,7 +357,6 @@ static int resume_under_daemon(const char *uri, const char *name, struct sv_err 
 
 /* --- start, reboot, reset --- */
 
-/* With an agent's reader, which is to be there before libvirt's threads. */
 static int with_reader(struct sv_follow *f, const char *uri, const char *name, bool force,
                        int (*run)(struct sv_daemon_guest *g, const char *name, struct sv_follow *f,
                                   bool force, struct sv_err *err),
@@ -347,12 +366,10 @@ static int with_reader(struct sv_follow *f, const char *uri, const char *name, b
         SV_DAEMON_GUEST g = {0};
         int r;
 
-        if (f->wait && sv_reader_start(&reader, 0, err) < 0)
+        if (begin_follow(f, &reader, err) < 0)
                 return -1;
-        f->reader = &reader;
         r = open_guest(uri, name, &g, err) < 0 ? -1 : run(&g, name, f, force, err);
-        f->reader = NULL;
-        sv_reader_end(&reader);
+        end_follow(f);
         return r;
 }
 
@@ -365,10 +382,7 @@ static int start_off_guest(struct sv_daemon_guest *g, const char *name, struct s
         SV_STATE s = {.lock = -1};
 
         if (g->state != SV_VIRT_OFF)
-                return sv_fail(err, SV_SYSTEM, "state.busy",
-                               "guest %s runs there already; \"secure-vm destroy --connect\" ends "
-                               "it",
-                               name);
+                return fail_runs_there(name, err);
         if (sv_state_init_daemon(&s, name, err) < 0 ||
             sv_facts_check_copies(&s, g->facts, err) < 0 ||
             sv_virt_start_fresh(g->v, NULL, err) < 0)
@@ -464,8 +478,6 @@ static int wait_for_domain(struct sv_daemon_guest *g, const char *name, struct s
         int r;
 
         while ((r = judge_domain(g, f, err)) == 0) {
-                struct pollfd p = {.fd = sv_virt_event_fd(g->v), .events = POLLIN};
-
                 if (f->wait && g->life == SV_LIFE_RUNNING)
                         return follow_agent(g->v, f, err);
                 if (sv_clock_ms() >= end)
@@ -473,9 +485,7 @@ static int wait_for_domain(struct sv_daemon_guest *g, const char *name, struct s
                                        "guest %s did not get there within %u seconds; --timeout "
                                        "gives it more",
                                        name, f->timeout);
-                poll(&p, 1, 200);
-                while (sv_virt_next_event(g->v) != SV_VIRT_NO_EVENT)
-                        ;
+                wait_for_event(g, 200);
         }
         return r < 0 ? -1 : 0;
 }

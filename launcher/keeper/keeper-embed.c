@@ -9,6 +9,7 @@
 #include "base/core/limits.h"
 #include "base/program/log.h"
 #include "launcher/host/confinement.h"
+#include "launcher/host/host.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/console-log.h"
 #include "launcher/keeper/autostart.h"
@@ -157,20 +158,12 @@ static struct sv_json *read_current(const struct sv_state *s, const struct sv_js
 static int add_guest(void *arg, const struct sv_state *s, const struct sv_json *status,
                      struct sv_err *err)
 {
-        static const char *const members[] = {"name",        "uuid",  "state",     "tee",
-                                              "accelerator", "since", "guest_file"};
         struct sv_json *row = sv_json_add(arg, sv_json_object());
         SV_JSON *now = read_current(s, status);
         struct sv_err why = SV_ERR_NULL;
-        char host[256] = "-";
 
-        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-                const char *value = sv_json_str(sv_json_get(now, members[i]));
-
-                sv_json_set_str(row, members[i], value ? value : "-");
-        }
-        gethostname(host, sizeof(host) - 1);
-        sv_json_set_str(row, "host", host);
+        sv_status_put_row(now, row);
+        sv_host_put_name(row);
         sv_json_set_bool(row, "ours", true);
         if (sv_status_check_version(now, s->name, &why) < 0)
                 sv_put_error(sv_json_set(row, "error", sv_json_object()), &why);
@@ -201,13 +194,11 @@ static int64_t read_resident(int64_t pid)
 static void put_here(struct sv_json *status)
 {
         enum sv_life life = sv_life_from_word(sv_json_text(status, "state", ""));
-        char host[256] = "-";
 
-        gethostname(host, sizeof(host) - 1);
         if (!sv_life_is_final(life))
                 sv_json_set_int(status, "memory_cost",
                                 read_resident(sv_json_int(sv_json_get(status, "qemu_pid"), 0)));
-        sv_json_set_str(status, "host", host);
+        sv_host_put_name(status);
         sv_json_set_bool(status, "ours", true);
 }
 

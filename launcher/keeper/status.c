@@ -73,6 +73,15 @@ void sv_status_put_guest(struct sv_json *status, const struct sv_guest *g)
         put_attestation(status, g);
 }
 
+void sv_status_put_row(const struct sv_json *status, struct sv_json *row)
+{
+        static const char *const members[] = {"name",        "uuid",  "state",     "tee",
+                                              "accelerator", "since", "guest_file"};
+
+        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+                sv_json_set_str(row, members[i], sv_json_text(status, members[i], "-"));
+}
+
 /* The guest renews its lease long before the end, so that one that stood for half of it may have
  * lost it. */
 bool sv_status_lease_doubtful(const struct sv_json *status, int64_t now)

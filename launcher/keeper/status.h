@@ -7,6 +7,8 @@
 /* Adds name, uuid, guest file, vcpus, memory, disks, nics and attestation; nothing of them is
  * secret. */
 void sv_status_put_guest(struct sv_json *status, const struct sv_guest *g);
+/* What a list shows of each guest, of its status; "-" for what that does not say. */
+void sv_status_put_row(const struct sv_json *status, struct sv_json *row);
 /* Has a guest with this status been paused for so long (seconds since 1970) that the lease of its
  * disk at the broker may be over? */
 bool sv_status_lease_doubtful(const struct sv_json *status, int64_t now);

@@ -56,7 +56,7 @@ static void configure(const char *members)
         read_file(path, &text);
         OK(sv_json_parse(sv_buf_bytes(&text), "test", &config, &err));
         OK(sv_json_parse(sv_bytes_str(folder), "test", &more, &err));
-        sv_kbs_merge(config, more);
+        sv_json_set_all(config, more);
         sv_buf_clear(&text);
         sv_json_print(config, &text);
         in_dir(path, "config.json");
