@@ -5,6 +5,7 @@ again, and all that was said to be synced is there.
 
     killed.py --build DIR
 """
+import contextlib
 import os
 import random
 import re
@@ -38,7 +39,8 @@ def said_kept(c):
 def kill_qemu(c):
     for pid, name in c.processes().items():
         if name.startswith('qemu-system'):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def round_of(c, least):

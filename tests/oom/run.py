@@ -10,6 +10,7 @@ same way: the client must see a lost connection or a server's error, never anoth
 """
 import argparse
 import concurrent.futures
+import contextlib
 import functools
 import json
 import os
@@ -198,7 +199,8 @@ class Broker:
         """True when there is none any more."""
         there = self.keepers()
         for p in there:
-            os.kill(p, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # the broker ended it first
+                os.kill(p, signal.SIGKILL)
         return not there
 
     def ask(self, *args, value=None):
