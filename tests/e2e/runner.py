@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cases are functions; the docstring of each says what must be true. Those that were chosen run two at a time, as an emulated guest keeps one
-processor busy."""
+"""Cases are functions; the docstring of each says what must be true. Those that were chosen run beside each other, one more than there are
+processors: an emulated guest keeps one busy, when it does not wait for a broker, a lease or a disk."""
 import argparse
 import concurrent.futures
 import os
@@ -18,7 +18,7 @@ def read_arguments(usage, cases):
     p = argparse.ArgumentParser(usage=usage)
     p.add_argument('cases', nargs='*')
     p.add_argument('--build', default='build')
-    p.add_argument('--jobs', type=int, default=2)
+    p.add_argument('--jobs', type=int, default=min(os.cpu_count(), 8) + 1)  # a guest has up to 1 GiB
     p.add_argument('--list', action='store_true')
     p.add_argument('--keep', action='store_true', help='keep the folders of failed cases')
     a = p.parse_args()
