@@ -277,6 +277,18 @@ int sv_admin_list_policy_versions(struct sv_admin *a, const char *path, struct s
         return call_admin_json(a, target, out, err);
 }
 
+int sv_admin_test_policy(struct sv_admin *a, const char *path, struct sv_bytes document,
+                         const char *at, struct sv_json **out, struct sv_err *err)
+{
+        SV_STR target = sv_asprintf("%s%s%s", path, at ? "?at=" : "", at ? at : "");
+        SV_HTTP answer = {0};
+
+        if (call_admin_path(a, "POST", "/secure-vm/v0/policy-test", target, document, &answer,
+                            err) < 0)
+                return -1;
+        return sv_json_parse(sv_buf_bytes(&answer.body), "admin.answer", out, err);
+}
+
 int sv_admin_delete_policy(struct sv_admin *a, const char *path, struct sv_err *err)
 {
         SV_STR target = add_author(a, path);

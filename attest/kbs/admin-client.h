@@ -76,6 +76,12 @@ int sv_admin_get_policy_version(struct sv_admin *a, const char *path, int64_t ve
 int sv_admin_get_policy(struct sv_admin *a, const char *path, struct sv_buf *document,
                         struct sv_err *err);
 int sv_admin_delete_policy(struct sv_admin *a, const char *path, struct sv_err *err);
+/* Tries a policy (n == 0: the one that the broker has) on the guests that have had the resource, as
+ * if it were `at` (RFC 3339; NULL: now). {"resource","at","holds":n,"refused":n,"guests":[{"guest",
+ * "released","tee","holds":bool,"check","class","message"}, …]}, those who had it last first. The
+ * caller frees. */
+int sv_admin_test_policy(struct sv_admin *a, const char *path, struct sv_bytes document,
+                         const char *at, struct sv_json **out, struct sv_err *err);
 /* {"audit":[{record}, …]}, oldest first, those with id above `after` (0: all), at most the broker's
  * page. The caller frees. */
 int sv_admin_audit(struct sv_admin *a, int64_t after, struct sv_json **out, struct sv_err *err);

@@ -42,6 +42,7 @@
 #define SV_POLICY_RULES_MAX        256        /* rules in one policy */
 #define SV_POLICY_SETS_MAX         16         /* sets of rules in one policy */
 #define SV_POLICY_VERSIONS_MAX     64         /* of one resource, that a broker keeps */
+#define SV_ACCEPTED_MAX            256        /* guests of one resource whose last token is kept */
 #define SV_PEM_SIZE_MAX            (1u << 20) /* bytes of a PEM file with certificates */
 #define SV_CHAIN_MAX               8          /* certificates between a leaf and its root */
 /* bytes of an HTTP request or response head (tokens travel in it) */

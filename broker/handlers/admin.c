@@ -30,7 +30,8 @@ int sv_handle_list_resources(struct sv_request *r, struct sv_err *err)
         return answer_list(r, "resources", rc, list, err);
 }
 
-static int check_policy_text(struct sv_bytes text, const char *resource, struct sv_err *err)
+int sv_request_read_policy(const struct sv_request *r, struct sv_bytes text, struct sv_policy **out,
+                           struct sv_err *err)
 {
         SV_POLICY_DOC *policy = NULL;
         const struct sv_tee_verify *tee;
@@ -46,10 +47,12 @@ static int check_policy_text(struct sv_bytes text, const char *resource, struct 
         if (sv_tee_check_trust(tee, policy, err) < 0 || sv_tee_check_allow(tee, policy, err) < 0 ||
             sv_tee_check_anchors(tee, policy, err) < 0)
                 return -1;
-        if (strcmp(sv_policy_resource(policy), resource))
+        if (strcmp(sv_policy_resource(policy), r->resource))
                 return sv_fail(err, SV_FORMAT, "broker.policy.resource",
                                "the policy is for %s and was put under %s",
-                               sv_policy_resource(policy), resource);
+                               sv_policy_resource(policy), r->resource);
+        *out = policy;
+        policy = NULL;
         return 0;
 }
 
@@ -83,11 +86,12 @@ int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
         static const char *const names[] = {"before", "author", NULL};
         struct sv_store *store = r->broker->store;
         struct sv_policy_put put = {.text = sv_buf_bytes(&r->msg->body), .now = r->now};
+        SV_POLICY_DOC *policy = NULL;
         SV_STR author = NULL;
         char before[65];
 
         if (sv_request_check_query(r, names, err) < 0 ||
-            check_policy_text(put.text, r->resource, err) < 0)
+            sv_request_read_policy(r, put.text, &policy, err) < 0)
                 return -1;
         author = read_author(r, err);
         if (!author)

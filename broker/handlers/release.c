@@ -33,9 +33,8 @@ static int find_token(struct sv_request *r, char id[65], struct sv_buf *token, s
         return sv_buf_ok(token, "the token", err);
 }
 
-/* The claims in the token are those of one TEE's verifier, under its KBS name. */
-static const struct sv_tee_verify *find_claims(const struct sv_json *payload,
-                                               struct sv_json **claims)
+const struct sv_tee_verify *sv_request_find_claims(const struct sv_json *payload,
+                                                   struct sv_json **claims)
 {
         const struct sv_json *all =
                 sv_json_pointer(payload, "/submods/cpu0/ear.veraison.annotated-evidence");
@@ -163,7 +162,10 @@ static int choose_version(struct sv_request *r, int64_t *number, struct sv_err *
         sv_json_set_int(r->audit, "version", *number);
         if (!found)
                 found = &v.list[0];
-        return found->disk ? sv_disk_note_state(r, found->binding.uuid, err) : 0;
+        if (!found->disk)
+                return 0;
+        snprintf(r->volume, sizeof(r->volume), "%s", found->binding.uuid);
+        return sv_disk_note_state(r, found->binding.uuid, err);
 }
 
 static int seal_to_guest(struct sv_request *r, const struct sv_json *payload, struct sv_err *err)
@@ -183,6 +185,23 @@ static int seal_to_guest(struct sv_request *r, const struct sv_json *payload, st
         return plain ? sv_jwe_seal(key, plain, &r->answer.body, err) : -1;
 }
 
+/* So that a policy can be tried on the guests that there are (rehearse.c). */
+static int keep_token(struct sv_request *r, struct sv_buf *token, const struct sv_tee_verify *tee,
+                      const struct sv_json *claims, struct sv_err *err)
+{
+        const char *ek_cn = sv_json_str(sv_json_pointer(claims, "/ek/subject_cn"));
+        const char *launched =
+                tee->measurement ? sv_json_str(sv_json_pointer(claims, tee->measurement)) : NULL;
+        const struct sv_accepted what = {.guest = r->volume[0] ? r->volume
+                                                  : ek_cn      ? ek_cn
+                                                  : launched   ? launched
+                                                               : "",
+                                         .token = sv_buf_str(token),
+                                         .time = r->now};
+
+        return r->broker->store->ops->put_accepted(r->broker->store, r->resource, &what, err);
+}
+
 int sv_handle_resource(struct sv_request *r, struct sv_err *err)
 {
         SV_BUF token = SV_BUF_NULL;
@@ -198,7 +217,7 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         r->error = "TokenVerifierError";
         if (sv_ear_verify(sv_buf_bytes(&token), r->broker->token_key, r->now, &payload, err) < 0)
                 return -1;
-        tee = find_claims(payload, &claims);
+        tee = sv_request_find_claims(payload, &claims);
         if (!tee)
                 return sv_fail(err, SV_PROOF, "broker.token.claims",
                                "the token holds no claims of a TEE that this broker knows");
@@ -214,7 +233,7 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
                 return -1;
         if (*id && r->broker->store->ops->put_release(r->broker->store, id, r->resource, err) < 0)
                 return -1;
-        if (send_reasons(r, err) < 0 ||
+        if (keep_token(r, &token, tee, claims, err) < 0 || send_reasons(r, err) < 0 ||
             sv_http_add(&r->answer, "Content-Type", "application/json", err) < 0)
                 return -1;
         r->outcome = "released";

@@ -4,6 +4,7 @@
 
 #include "base/net/http.h"
 #include "broker/broker.h"
+#include "policy/policy.h"
 
 /* One request while it is handled. */
 struct sv_request {
@@ -24,7 +25,8 @@ struct sv_request {
          * policy holds. Accepted evidence is not enough: its root may be of anybody's making. The
          * records of all others are bounded. */
         bool known;
-        int64_t lease; /* of the resource's policy, once that was read */
+        int64_t lease;   /* of the resource's policy, once that was read */
+        char volume[37]; /* of the disk whose key is released, else "" */
         /* what the handler adds to the record: session, tee, ek_cn, grounds (the reasons) */
         struct sv_json *audit;
         /* on success: "challenged", "attested", "released", "opened", "failed", "done" */
@@ -53,6 +55,8 @@ int sv_handle_list_resources(struct sv_request *r, struct sv_err *err);
 int sv_handle_put_policy(struct sv_request *r, struct sv_err *err);
 int sv_handle_get_policy(struct sv_request *r, struct sv_err *err);
 int sv_handle_delete_policy(struct sv_request *r, struct sv_err *err);
+/* Who of those that had the resource would have it under another policy, or at another time. */
+int sv_handle_rehearse(struct sv_request *r, struct sv_err *err);
 int sv_handle_policy_history(struct sv_request *r, struct sv_err *err);
 /* The versions of one resource. */
 int sv_handle_show_resource(struct sv_request *r, struct sv_err *err);
@@ -77,5 +81,14 @@ int sv_request_check_query(const struct sv_request *r, const char *const *names,
 bool sv_request_has(const struct sv_request *r, const char *name);
 /* Copies the value of `name`; false when it is not there or does not fit. */
 bool sv_request_query(const struct sv_request *r, const char *name, char *out, size_t size);
+/* A policy that may be put for this request's resource: parsed, for a TEE that is known here, with
+ * anchors that can be read. The caller frees. SV_FORMAT "broker.policy.tee" and
+ * "broker.policy.resource", and what those say who parse. */
+int sv_request_read_policy(const struct sv_request *r, struct sv_bytes text, struct sv_policy **out,
+                           struct sv_err *err);
+/* The claims in a token's payload are those of one TEE's verifier, under its KBS name. NULL: of
+ * none that is known here. Borrowed from the payload. */
+const struct sv_tee_verify *sv_request_find_claims(const struct sv_json *payload,
+                                                   struct sv_json **claims);
 /* Into the record: the SHA-256 of something that it hangs on, in hex. */
 void sv_request_note_digest(struct sv_request *r, const char *member, struct sv_bytes of);

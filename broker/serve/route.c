@@ -57,6 +57,8 @@ static const struct route {
         {"GET", "/secure-vm/v0/policy/", "admin-get-policy", true, sv_handle_get_policy, SMALL},
         {"DELETE", "/secure-vm/v0/policy/", "admin-delete-policy", true, sv_handle_delete_policy,
          SMALL},
+        {"POST", "/secure-vm/v0/policy-test/", "admin-test-policy", true, sv_handle_rehearse,
+         SV_POLICY_SIZE_MAX + 1},
         {"GET", "/secure-vm/v0/policy-history/", "admin-policy-history", true,
          sv_handle_policy_history, SMALL},
         {"GET", "/secure-vm/v0/audit", "admin-audit", true, sv_handle_audit, SMALL},

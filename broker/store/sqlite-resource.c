@@ -67,7 +67,7 @@ int sv_sqlite_get_resource(struct sv_store *s, const char *path, int64_t version
         return sv_macs_end_read(s, &m, read_version_row(s, &m, path, version, sealed, err));
 }
 
-/* The generations of its disks go with the last one. */
+/* The generations of its disks, and who was given it, go with the last one. */
 static int remove_version(struct sv_store *s, struct sv_macs *m, const char *path, int64_t version,
                           struct sv_err *err)
 {
@@ -75,6 +75,7 @@ static int remove_version(struct sv_store *s, struct sv_macs *m, const char *pat
                                        err, "si", path, version);
         SV_STMT *disks = NULL;
         SV_STMT *leases = NULL;
+        SV_STMT *accepted = NULL;
         char name[SV_VERSION_NAME];
         int64_t left;
 
@@ -89,7 +90,9 @@ static int remove_version(struct sv_store *s, struct sv_macs *m, const char *pat
                 return left < 0 ? -1 : 0;
         disks = sv_sqlite_prepare(s, "DELETE FROM disks WHERE path = ?", err, "s", path);
         leases = sv_sqlite_prepare(s, "DELETE FROM leases WHERE path = ?", err, "s", path);
-        if (sv_sqlite_step(s, disks, err) < 0 || sv_sqlite_step(s, leases, err) < 0)
+        accepted = sv_sqlite_prepare(s, "DELETE FROM accepted WHERE path = ?", err, "s", path);
+        if (sv_sqlite_step(s, disks, err) < 0 || sv_sqlite_step(s, leases, err) < 0 ||
+            sv_sqlite_step(s, accepted, err) < 0)
                 return -1;
         return sv_macs_count(s, m, SV_ROW_DISK, path, true, err) < 0 ? -1 : 0;
 }

@@ -110,6 +110,11 @@ static const struct sv_sqlite_step steps[] = {
         {"ALTER TABLE audit ADD COLUMN link BLOB;"
          "CREATE INDEX audit_links ON audit (id) WHERE link IS NOT NULL;",
          NULL},
+        /* The token with which each guest was last given a resource. */
+        {"CREATE TABLE accepted (path TEXT NOT NULL, guest TEXT NOT NULL, token TEXT NOT NULL,"
+         " time INTEGER NOT NULL, PRIMARY KEY (path, guest)) WITHOUT ROWID;"
+         "CREATE INDEX accepted_newest ON accepted (path, time);",
+         NULL},
 };
 #define WITH_MACS 5 /* the version from which on databases are authenticated, and have a serial */
 #define VERSION   ((int)(sizeof(steps) / sizeof(*steps)))

@@ -128,6 +128,13 @@ int sv_sqlite_take_lease(struct sv_store *s, const char *path, const char *volum
 int sv_sqlite_end_lease(struct sv_store *s, const char *path, const char *volume, int64_t now,
                         struct sv_err *err);
 
+int sv_sqlite_put_accepted(struct sv_store *s, const char *path, const struct sv_accepted *what,
+                           struct sv_err *err);
+int sv_sqlite_each_accepted(struct sv_store *s, const char *path,
+                            int (*each)(const struct sv_accepted *what, void *arg,
+                                        struct sv_err *err),
+                            void *arg, struct sv_err *err);
+
 int sv_sqlite_put_policy(struct sv_store *s, const char *path, const struct sv_policy_put *put,
                          struct sv_err *err);
 int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,

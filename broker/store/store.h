@@ -48,6 +48,14 @@ struct sv_policy_put {
 
 #define SV_LINK_SIZE 32
 
+/* The token with which a guest was last given a resource: what it was is said by its signature, not
+ * by this row. */
+struct sv_accepted {
+        const char *guest; /* the disk's UUID, the EK's name, what was launched (hex), or "" */
+        const char *token;
+        int64_t time;
+};
+
 /* A record of the audit; links are a chain, broker/store/sqlite-audit.c. */
 struct sv_audit_link {
         int64_t id;
@@ -160,6 +168,17 @@ struct sv_store_ops {
         /* Whoever has the disk keeps it from nobody. SV_USAGE "disk.lease" when nobody does. */
         int (*end_lease)(struct sv_store *s, const char *path, const char *volume, int64_t now,
                          struct sv_err *err);
+
+        /* In place of what this guest had; SV_ACCEPTED_MAX of a resource are kept, the newest. They
+         * go with the resource. */
+        int (*put_accepted)(struct sv_store *s, const char *path, const struct sv_accepted *what,
+                            struct sv_err *err);
+        /* Calls `each` for those of this resource, the newest first, until it returns nonzero:
+         * that is returned. What it gets is valid until it returns. */
+        int (*each_accepted)(struct sv_store *s, const char *path,
+                             int (*each)(const struct sv_accepted *what, void *arg,
+                                         struct sv_err *err),
+                             void *arg, struct sv_err *err);
 
         /* All of it into the database `path`, in one transaction, while others use both. */
         int (*copy)(struct sv_store *s, const char *path, struct sv_err *err);

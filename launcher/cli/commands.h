@@ -49,6 +49,7 @@ extern const struct sv_cmd sv_cmd_policy_check;
 extern const struct sv_cmd sv_cmd_policy_diff;
 extern const struct sv_cmd sv_cmd_policy_get;
 extern const struct sv_cmd sv_cmd_policy_history;
+extern const struct sv_cmd sv_cmd_policy_test;
 extern const struct sv_cmd sv_cmd_policy_put;
 extern const struct sv_cmd sv_cmd_policy_rm;
 extern const struct sv_cmd sv_cmd_policy_rollback;

@@ -73,6 +73,7 @@ def commands(admin, folder):
     assert json.loads(plain) == put
     foreseen(guest, put, admin, folder)
     versions(admin)
+    rehearsed(admin, copy)
     assert run(0, 'policy', 'rm', PATH, *admin)['path'] == PATH
     fails('broker.policy.absent', 'policy', 'get', PATH, *admin)
     assert [(r['path'], r['policy']) for r in run(0, 'key', 'list', *admin)['resources']] == [(PATH, False)]
@@ -163,6 +164,19 @@ def versions(admin):
     fails('broker.policy.version', 'policy', 'show', PATH, '--version', '5', *admin)
     assert run(0, 'policy', 'rollback', PATH, *admin)['from'] == 4  # what was removed by mistake
     fails('broker.policy.absent', 'policy', 'history', PATH + 'x', *admin)
+
+
+def rehearsed(admin, policy):
+    """Nobody has had the key: nobody would lose it. Who has, is in the real boots."""
+    for args in (['--resource', PATH], [policy], []):
+        r = run(0, 'policy', 'test', *args, *admin)
+        assert (r['holds'], r['refused'], [a['resource'] for a in r['resources']]) == (0, 0, [PATH]), r
+    assert run(0, 'policy', 'test', policy, '--at', '2031-01-01T00:00:00Z', *admin)['resources'][0]['at'] == '2031-01-01T00:00:00Z'
+    fails('policy.test.both', 'policy', 'test', policy, '--resource', PATH, *admin)
+    fails('policy.test.at', 'policy', 'test', policy, '--at', 'soon', *admin)
+    fails('broker.policy.absent', 'policy', 'test', '--resource', PATH + 'x', *admin)
+    said = subprocess.run([PROGRAM, 'policy', 'test', *admin], capture_output=True, text=True, check=True).stdout
+    assert said == f'{PATH}\n  no guest has had it\n', said
 
 
 def names_of_brokers(admin, folder):

@@ -36,6 +36,19 @@ def in_the_middle(c, rewrite=None):
 
 # --- the good boot ---
 
+def rehearse(c):
+    """The broker says of this guest that it would get its key again, and would not by the policy of another command line."""
+    admin = [*c.broker.admin(), '--json']
+    said = json.loads(run(c.env.vm, 'policy', 'test', *admin, env=c.environment).stdout)
+    c.must([g['holds'] for g in said['resources'][0]['guests']] == [True], f'expected that it would get its key again: {said}')
+    policy = c.path('other-policy.json')
+    run(*c.vm, 'policy', c.write_guest('other.json', cmdline=c.guest['cmdline'] + ' quiet'), '--out', policy, env=c.environment)
+    tried = run(c.env.vm, 'policy', 'test', policy, *admin, check=False, env=c.environment)
+    guest = json.loads(tried.stdout)['resources'][0]['guests'][0]
+    why = json.loads(tried.stdout)['error']['check']
+    c.must((tried.returncode, why, guest['check']) == (6, 'policy.test.refused', 'policy.pcr.9'), f'expected that it would be refused: {why}, {guest}')
+
+
 @case
 def good(c):
     """good boot: prediction equals the quoted registers, the explanation lines up with the real event log, no key is to be seen"""
@@ -48,6 +61,7 @@ def good(c):
     compare_events(c, before, evidence)
     compare_by_tool(c, evidence)
     look_for_key(c)
+    rehearse(c)
 
 
 @case

@@ -11,7 +11,7 @@
 #include "broker/broker.h"
 #include "broker/store/sqlite.h"
 
-#define VERSION 8 /* of this program */
+#define VERSION 9 /* of this program */
 
 /* --- databases by hand --- */
 
@@ -253,6 +253,7 @@ static void from_version_5(void **state)
         OK(s->ops->put_resource(s, "a/b/c", 1, sv_bytes_str("x"), 1, 1000, &err));
         sv_store_free(s);
         run_sql("DROP TABLE leases; DROP TABLE policy_versions; DROP INDEX audit_links;"
+                "DROP TABLE accepted;"
                 "ALTER TABLE audit DROP COLUMN link; PRAGMA user_version = 5;");
         s = open_store();
         assert_int_equal(ask_sql("PRAGMA user_version"), VERSION);
@@ -307,12 +308,12 @@ static void newer_is_refused(void **state)
         struct sv_err err;
 
         make_old();
-        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 9;");
+        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 10;");
         OK(sv_file_read(path, 1 << 20, &before, "test", &err));
         FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store.version");
         assert_null(s);
         assert_non_null(strstr(err.msg, path));
-        assert_non_null(strstr(err.msg, "version 9"));
+        assert_non_null(strstr(err.msg, "version 10"));
         OK(sv_file_read(path, 1 << 20, &after, "test", &err));
         assert_int_equal(before.n, after.n);
         assert_memory_equal(before.p, after.p, before.n);

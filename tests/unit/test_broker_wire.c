@@ -219,6 +219,7 @@ static void sizes(void **state)
                  {"GET /secure-vm/v0/policy/a/b/c", SV_LINE_MAX},
                  {"DELETE /secure-vm/v0/policy/a/b/c", SV_LINE_MAX},
                  {"GET /secure-vm/v0/policy-history/a/b/c", SV_LINE_MAX},
+                 {"POST /secure-vm/v0/policy-test/a/b/c", SV_POLICY_SIZE_MAX + 1},
                  {"GET /secure-vm/v0/audit", SV_LINE_MAX},
                  {"GET /secure-vm/v0/health", SV_LINE_MAX},
                  {"POST /nowhere", SV_LINE_MAX}};

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secure-vm policy test: who of the guests that there are would still get the key. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "base/core/limits.h"
+#include "base/core/text.h"
+#include "base/program/colour.h"
+#include "launcher/cli/admin-args.h"
+#include "launcher/cli/commands.h"
+#include "policy/policy.h"
+
+static const struct sv_opt opts[] = {
+        {.name = "resource",
+         .arg = "RESOURCE",
+         .help = "the policy that the broker has for it, instead of a file's"},
+        {.name = "at",
+         .arg = "T",
+         .help = "as if it were this time (RFC 3339): what ends or begins by then"},
+        SV_ADMIN_OPTS,
+        {0},
+};
+
+static void print_tried_guest(const struct sv_json *row)
+{
+        bool holds = sv_json_bool(sv_json_get(row, "holds"), false);
+        const char *guest = sv_json_text(row, "guest", "");
+
+        printf("  %s%-7s%s  %-36s  %s",
+               sv_colour(STDOUT_FILENO, holds ? SV_COLOUR_GREEN : SV_COLOUR_RED),
+               holds ? "holds" : "refused", sv_colour(STDOUT_FILENO, SV_COLOUR_NONE),
+               *guest ? guest : "(no name)", sv_json_text(row, "released", ""));
+        if (!holds)
+                printf("\n           %s [%s]", sv_json_text(row, "message", ""),
+                       sv_json_text(row, "check", ""));
+        printf("\n");
+}
+
+static void print_answer(const struct sv_json *answer)
+{
+        const struct sv_json *guests = sv_json_get(answer, "guests");
+
+        printf("%s\n", sv_json_text(answer, "resource", ""));
+        for (size_t i = 0; i < sv_json_len(guests); i++)
+                print_tried_guest(sv_json_at(guests, i));
+        if (!sv_json_len(guests))
+                printf("  no guest has had it\n");
+}
+
+/* *result counts over all resources. */
+static void add_answer(struct sv_json *result, struct sv_json *answer)
+{
+        static const char *const counts[] = {"holds", "refused"};
+
+        for (size_t i = 0; i < 2; i++)
+                sv_json_set_int(result, counts[i],
+                                sv_json_int(sv_json_get(result, counts[i]), 0) +
+                                        sv_json_int(sv_json_get(answer, counts[i]), 0));
+        sv_json_add(sv_json_get(result, "resources"), answer);
+}
+
+static int test_one(const struct sv_args *args, struct sv_admin *admin, const char *path,
+                    struct sv_bytes text, struct sv_json *result, struct sv_err *err)
+{
+        struct sv_json *answer = NULL;
+
+        if (sv_admin_test_policy(admin, path, text, sv_opt(args, "at"), &answer, err) < 0)
+                return sv_wrap(err, "%s", path);
+        if (!sv_has(args, "json"))
+                print_answer(answer);
+        add_answer(result, answer);
+        return 0;
+}
+
+/* Each resource by the policy that the broker has. */
+static int test_all(const struct sv_args *args, struct sv_admin *admin, struct sv_json *result,
+                    struct sv_err *err)
+{
+        SV_JSON *answer = NULL;
+        const struct sv_json *list;
+
+        if (sv_admin_list_resources(admin, &answer, err) < 0)
+                return -1;
+        list = sv_json_get(answer, "resources");
+        for (size_t i = 0; i < sv_json_len(list); i++) {
+                const struct sv_json *row = sv_json_at(list, i);
+
+                if (sv_json_bool(sv_json_get(row, "policy"), false) &&
+                    test_one(args, admin, sv_json_text(row, "path", ""), SV_BYTES_NULL, result,
+                             err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int test_file(const struct sv_args *args, struct sv_admin *admin, struct sv_json *result,
+                     struct sv_err *err)
+{
+        const char *file = args->pos[0];
+        SV_BUF text = SV_BUF_NULL;
+        SV_POLICY_DOC *policy = NULL;
+
+        if (sv_file_read(file, SV_POLICY_SIZE_MAX, &text, "policy.size", err) < 0 ||
+            sv_policy_parse(sv_buf_bytes(&text), &policy, err) < 0)
+                return sv_wrap(err, "%s", file);
+        return test_one(args, admin, sv_policy_resource(policy), sv_buf_bytes(&text), result, err);
+}
+
+static int check_outcome(const struct sv_json *result, struct sv_err *err)
+{
+        int64_t refused = sv_json_int(sv_json_get(result, "refused"), 0);
+        int64_t all = refused + sv_json_int(sv_json_get(result, "holds"), 0);
+
+        if (!refused)
+                return 0;
+        return sv_fail(err, SV_POLICY, "policy.test.refused",
+                       "%lld of %lld guests that have had their key would not get it again",
+                       (long long)refused, (long long)all);
+}
+
+static int run_policy_test(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        const char *resource = sv_opt(args, "resource"), *at = sv_opt(args, "at");
+        SV_ADMIN *admin = NULL;
+        int64_t time;
+        int rc;
+
+        if (resource && args->pos[0])
+                return sv_fail(err, SV_USAGE, "policy.test.both",
+                               "a file names its resource itself: give a file or --resource");
+        if ((at && sv_parse_time(at, &time, "policy.test.at", err) < 0) ||
+            sv_admin_from_args(args, NULL, &admin, err) < 0)
+                return -1;
+        *result = sv_json_object();
+        sv_json_set(*result, "resources", sv_json_array());
+        rc = args->pos[0] ? test_file(args, admin, *result, err)
+             : resource   ? test_one(args, admin, resource, SV_BYTES_NULL, *result, err)
+                          : test_all(args, admin, *result, err);
+        return rc < 0 ? -1 : check_outcome(*result, err);
+}
+
+const struct sv_cmd sv_cmd_policy_test = {
+        .name = "policy test",
+        .args = "[POLICY.json]",
+        .help = "say which of the guests that had their key would get it again by this policy",
+        .opts = opts,
+        .run = run_policy_test,
+};
