@@ -7,6 +7,9 @@
 #define LABEL    "secure-vm challenge v1"
 #define TAG_SIZE 16
 
+#define PROTOCOL_SHIFT 6 /* 0, the newest, is what brokers of before there were others wrote */
+#define TEE_MASK       0x3f
+
 static const uint8_t zero_iv[12];
 
 void sv_challenge_free(struct sv_challenge *c)
@@ -56,7 +59,7 @@ static int write_challenge(const struct sv_challenge *c, struct sv_buf *plain, s
                                "most %d",
                                sv_secret_size(c->secret), SV_CHALLENGE_SECRET_MAX);
         sv_buf_u64be(plain, (uint64_t)c->expires);
-        sv_buf_u8(plain, (uint8_t)strlen(c->tee));
+        sv_buf_u8(plain, (uint8_t)((unsigned)c->protocol << PROTOCOL_SHIFT | strlen(c->tee)));
         sv_buf_puts(plain, c->tee);
         if (c->secret)
                 sv_buf_put(plain, sv_bytes(sv_secret_reveal(c->secret), sv_secret_size(c->secret)));
@@ -89,13 +92,16 @@ static int read_challenge(struct sv_secret *plain, struct sv_challenge *c, struc
 {
         struct sv_rd r = sv_rd(sv_bytes(sv_secret_reveal(plain), sv_secret_size(plain)));
         struct sv_bytes tee, secret;
+        uint8_t what;
 
         c->expires = (int64_t)sv_rd_u64be(&r);
-        tee = sv_rd_bytes(&r, sv_rd_u8(&r));
+        what = sv_rd_u8(&r);
+        tee = sv_rd_bytes(&r, what & TEE_MASK);
         secret = sv_rd_rest(&r);
         if (sv_rd_ok(&r, "broker.session.unknown", "the session's cookie", NULL) < 0 ||
-            tee.n > SV_CHALLENGE_TEE_MAX)
+            tee.n > SV_CHALLENGE_TEE_MAX || what >> PROTOCOL_SHIFT >= SV_N_KBS_PROTOCOLS)
                 return fail_unknown(err);
+        c->protocol = (enum sv_kbs_protocol)(what >> PROTOCOL_SHIFT);
         memcpy(c->tee, tee.p, tee.n);
         c->secret = secret.n ? sv_secret_copy(secret, err) : NULL;
         return secret.n && !c->secret ? -1 : 0;

@@ -4,7 +4,8 @@
  * cookie. So a challenge costs no memory and no write, and every broker with this kek reads it.
  *
  *      cookie = base64url( nonce (32) ‖ tag (16) ‖ AES-256-GCM( expires (8, big endian) ‖
- *               length of the TEE's name (1) ‖ name ‖ secret (0 or more) ) )
+ *               protocol (2 bits), length of the TEE's name (6 bits) ‖ name ‖
+ *               secret (0 or more) ) )
  *
  * The key is HMAC-SHA256(kek, "secure-vm challenge v1" ‖ nonce): one for each challenge, so that no
  * number of strangers uses up a key, and its IV may be zeros. The session's id, in database and
@@ -12,6 +13,7 @@
  * written, and from the id nobody makes the cookie. */
 #pragma once
 
+#include "attest/kbs/kbs.h"
 #include "base/core/secret.h"
 #include "broker/broker.h"
 
@@ -24,6 +26,7 @@ struct sv_challenge {
         uint8_t nonce[SV_CHALLENGE_NONCE];
         char id[65];
         char tee[SV_CHALLENGE_TEE_MAX + 1]; /* KBS name */
+        enum sv_kbs_protocol protocol;
         int64_t expires;
         struct sv_secret *secret; /* NULL: none */
 };

@@ -19,6 +19,8 @@ static const struct row {
         int64_t otherwise, min, max;
 } rows[] = {
         {"listen", STRING, offsetof(struct sv_broker_config, address), "127.0.0.1:8443", 0, 0, 0},
+        {"oldest_protocol", STRING, offsetof(struct sv_broker_config, oldest_protocol), "0.4.0", 0,
+         0, 0},
         {"tls_key", PATH, offsetof(struct sv_broker_config, tls_key), "tls.key", 0, 0, 0},
         {"tls_cert", PATH, offsetof(struct sv_broker_config, tls_cert), "tls.crt", 0, 0, 0},
         {"token_key", PATH, offsetof(struct sv_broker_config, token_key), "token.key", 0, 0, 0},
@@ -46,7 +48,9 @@ static const struct row {
         {"token_seconds", INT, offsetof(struct sv_broker_config, token_seconds), NULL, 300, 1,
          3600},
 };
-#define N_ROWS (sizeof(rows) / sizeof(*rows))
+#define LISTEN   0
+#define PROTOCOL 1
+#define N_ROWS   (sizeof(rows) / sizeof(*rows))
 
 static char **find_text_field(struct sv_broker_config *c, const struct row *r)
 {
@@ -89,7 +93,11 @@ static int take_member(const struct row *r, const struct sv_json *value, struct 
                 return 0;
         }
         if (value && (!s || !*s))
-                return fail_member(r, text, r->kind == PATH ? "a path" : "ADDRESS:PORT", err);
+                return fail_member(r, text,
+                                   r->kind == PATH      ? "a path"
+                                   : r == &rows[LISTEN] ? "ADDRESS:PORT"
+                                                        : "a version",
+                                   err);
         if (!value)
                 s = r->text;
         if (s)
@@ -109,7 +117,7 @@ static int split_listen(struct sv_broker_config *c, struct sv_bytes text, struct
 
         if (!n || colon[1] < '0' || colon[1] > '9' || *end || port > 65535 ||
             (v6 && (n < 3 || colon[-1] != ']')) || (!v6 && memchr(c->address, ':', n)))
-                return fail_member(&rows[0], text, "ADDRESS:PORT or [ADDRESS]:PORT", err);
+                return fail_member(&rows[LISTEN], text, "ADDRESS:PORT or [ADDRESS]:PORT", err);
         *colon = '\0';
         if (v6) {
                 memmove(c->address, c->address + 1, n - 2);
@@ -151,6 +159,8 @@ int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_brok
                 if (take_member(&rows[i], sv_json_get(j, rows[i].name), text, dir, &c, err) < 0)
                         return -1;
         choose_shares(&c);
+        if (!sv_kbs_find_protocol(c.oldest_protocol, &c.oldest))
+                return fail_member(&rows[PROTOCOL], text, "\"0.4.0\", \"0.2.0\" or \"0.1.1\"", err);
         if (split_listen(&c, text, err) < 0 ||
             sv_broker_collateral_parse(sv_json_get(j, "collateral"), text, dir, &c.collateral,
                                        err) < 0)

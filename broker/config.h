@@ -4,14 +4,16 @@
  * configuration's own folder. */
 #pragma once
 
-#include "base/json/json.h"
+#include "attest/kbs/kbs.h"
 
 struct sv_broker_config {
         char *address; /* to listen on, an IP address */
         uint16_t port; /* 0: any free one */
         char *tls_key, *tls_cert, *token_key, *admin_pub, *kek, *database;
-        char *serial;        /* how far the database is (broker/store/serial.h) */
-        char *audit_log;     /* one JSON object a line, appended; NULL: none */
+        char *serial;                /* how far the database is (broker/store/serial.h) */
+        enum sv_kbs_protocol oldest; /* that is spoken */
+        char *oldest_protocol;       /* its name */
+        char *audit_log;             /* one JSON object a line, appended; NULL: none */
         char *port_file;     /* the port is written there once the broker listens; NULL: nowhere */
         int64_t connections; /* served at a time */
         int64_t connections_per_source; /* of them by one source (broker/serve/source.h) */

@@ -25,6 +25,10 @@ int sv_jwk_thumbprint(const struct sv_key *key, char out[44], struct sv_err *err
 /* Appends the flattened JSON: P-256 and P-521 keys by ECDH-ES+A256KW, RSA by RSA-OAEP-256. */
 int sv_jwe_seal(const struct sv_key *to, struct sv_secret *plain, struct sv_buf *out,
                 struct sv_err *err);
+/* The answer of KBS 0.1.1, for an RSA key: RSA1_5, the header as plain text and authenticated by
+ * nothing, the tag behind the ciphertext, "tag" empty. sv_jwe_open refuses it. */
+int sv_jwe_seal_old(const struct sv_key *to, struct sv_secret *plain, struct sv_buf *out,
+                    struct sv_err *err);
 /* Opens with our private key; the algorithm must be the one of the key's type. SV_FORMAT
  * "jwe.json|.member|.unknown|.protected|
  * .protected.json|.protected.member|.alg|.enc|.zip|.crit|.party|.epk.…|.iv|.tag.size|.encrypted_key",

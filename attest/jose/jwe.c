@@ -107,6 +107,35 @@ int sv_jwe_seal(const struct sv_key *to, struct sv_secret *plain, struct sv_buf 
         return sv_buf_ok(out, "a JWE", err);
 }
 
+int sv_jwe_seal_old(const struct sv_key *to, struct sv_secret *plain, struct sv_buf *out,
+                    struct sv_err *err)
+{
+        SV_SECRET *cek = sv_secret_random(32, err);
+        SV_BUF wrapped = SV_BUF_NULL;
+        SV_BUF cipher = SV_BUF_NULL;
+        struct sv_bytes key;
+        uint8_t iv[12], tag[16];
+
+        if (!cek || sv_random(iv, sizeof(iv), err) < 0)
+                return -1;
+        key = sv_bytes(sv_secret_reveal(cek), 32);
+        if (sv_pkcs1_encrypt(to, key, &wrapped, err) < 0 ||
+            sv_gcm_seal(key, sv_bytes(iv, sizeof(iv)), SV_BYTES_NULL,
+                        sv_bytes(sv_secret_reveal(plain), sv_secret_size(plain)), &cipher, tag,
+                        err) < 0)
+                return -1;
+        sv_buf_put(&cipher, sv_bytes(tag, sizeof(tag)));
+        if (sv_buf_ok(&cipher, "an answer", err) < 0)
+                return -1;
+        sv_buf_puts(out,
+                    "{\"protected\":\"{\\\"alg\\\":\\\"RSA1_5\\\",\\\"enc\\\":\\\"" ENC "\\\"}");
+        put_member(out, "\",\"encrypted_key\":\"", sv_buf_bytes(&wrapped));
+        put_member(out, "\",\"iv\":\"", sv_bytes(iv, sizeof(iv)));
+        put_member(out, "\",\"ciphertext\":\"", sv_buf_bytes(&cipher));
+        sv_buf_puts(out, "\",\"tag\":\"\"}");
+        return sv_buf_ok(out, "an answer", err);
+}
+
 /* Refuses by name what we do not do, before anything is computed. */
 static int check_jwe_header(const struct sv_json *header, const struct sv_key *ours,
                             struct sv_err *err)

@@ -88,7 +88,8 @@ int sv_kbs_binding_digest(const char *additional, const char *nonce,
         SV_JSON *j = sv_json_object();
         SV_BUF text = SV_BUF_NULL;
 
-        sv_json_set_str(j, "additional-evidence", additional);
+        if (additional)
+                sv_json_set_str(j, "additional-evidence", additional);
         sv_json_set_str(j, "nonce", nonce);
         sv_json_set(j, "tee-pubkey", sv_kbs_pubkey_json(key));
         if (sv_json_canonical(j, &text, err) < 0)

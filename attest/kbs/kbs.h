@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages of the KBS attestation protocol 0.4.0 (request, challenge, attestation, token answer,
- * error), both directions. Pure. Structures own what they point to. Unknown members are accepted,
- * as the protocol's other implementations send some. */
+ * error), both directions, and what a broker needs of its older versions. Pure. Structures own what
+ * they point to. Unknown members are accepted, as the protocol's other implementations send some.
+ */
 #pragma once
 
 #include "base/crypto/crypto.h"
@@ -13,6 +14,9 @@
 /* a header field of this project, sent with a released resource: why it was released, in one line
  * of printable ASCII */
 #define SV_KBS_GROUNDS      "Secure-VM-Grounds"
+
+/* Versions of the protocol, newest first. What differs: attest/kbs/old.c. */
+enum sv_kbs_protocol { SV_KBS_0_4_0, SV_KBS_0_2_0, SV_KBS_0_1_1, SV_N_KBS_PROTOCOLS };
 
 struct sv_kbs_request {
         char version[16];
@@ -61,6 +65,9 @@ int sv_kbs_parse_request(struct sv_bytes text, struct sv_kbs_request *out, struc
 int sv_kbs_parse_challenge(struct sv_bytes text, struct sv_kbs_challenge *out, struct sv_err *err);
 int sv_kbs_parse_attestation(struct sv_bytes text, struct sv_kbs_attestation *out,
                              struct sv_err *err);
+/* The message of 0.2.0 and 0.1.1, which names no nonce (out->nonce is "") and has one evidence. */
+int sv_kbs_parse_old_attestation(struct sv_bytes text, struct sv_kbs_attestation *out,
+                                 struct sv_err *err);
 /* Appends the token. */
 int sv_kbs_parse_token(struct sv_bytes text, struct sv_buf *token, struct sv_err *err);
 int sv_kbs_parse_error(struct sv_bytes text, struct sv_kbs_error *out, struct sv_err *err);
@@ -82,7 +89,8 @@ void sv_kbs_write_outcome(const struct sv_err *failed, struct sv_buf *out);
 int sv_kbs_parse_outcome(struct sv_bytes text, struct sv_err *failed, struct sv_err *err);
 
 /* SHA-384 of the canonical JSON (RFC 8785) of {"additional-evidence","nonce","tee-pubkey"}: what
- * evidence must be bound to. */
+ * evidence must be bound to. Without the first member when `additional` is NULL, as before 0.3.0.
+ */
 int sv_kbs_binding_digest(const char *additional, const char *nonce,
                           const struct sv_kbs_pubkey *key, uint8_t digest[SV_KBS_BINDING_SIZE],
                           struct sv_err *err);
@@ -95,6 +103,14 @@ int sv_kbs_pubkey_from_key(const struct sv_key *key, struct sv_kbs_pubkey *out, 
 /* From its JSON form; only the allowed pairs: EC P-256/P-521 with ECDH-ES+A256KW, RSA with
  * RSA-OAEP-256. SV_FORMAT "kbs.tee-pubkey". */
 int sv_kbs_pubkey_to_key(const struct sv_kbs_pubkey *key, struct sv_key **out, struct sv_err *err);
+
+/* The key of 0.1.1: RSA with RSA1_5 and no other. SV_FORMAT "kbs.tee-pubkey". */
+int sv_kbs_pubkey_to_old_key(const struct sv_kbs_pubkey *key, struct sv_key **out,
+                             struct sv_err *err);
+bool sv_kbs_pubkey_is_old(const struct sv_kbs_pubkey *key);
+/* "0.2.0"; false when there is no such version here. */
+bool sv_kbs_find_protocol(const char *version, enum sv_kbs_protocol *out);
+const char *sv_kbs_protocol_name(enum sv_kbs_protocol p);
 
 /* The failure that an error answer stands for: its own class and check, or what the name means
  * (PolicyDeny: SV_POLICY "kbs.policy-deny"). Returns -1. `status` is the HTTP status, `body` what

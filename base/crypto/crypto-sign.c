@@ -214,6 +214,27 @@ int sv_oaep_encrypt(const struct sv_key *k, enum sv_digest alg, struct sv_bytes 
         return 0;
 }
 
+int sv_pkcs1_encrypt(const struct sv_key *k, struct sv_bytes plain, struct sv_buf *out,
+                     struct sv_err *err)
+{
+        SV_OSSL(EVP_PKEY_CTX_free)
+        EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
+        size_t n = (size_t)EVP_PKEY_get_size(k->pkey);
+        uint8_t *p;
+
+        if (k->type != SV_KEY_RSA)
+                return sv_fail(err, SV_FORMAT, "crypto.key.type", "RSAES-PKCS1 needs an RSA key");
+        p = sv_buf_grow(out, n);
+        if (sv_buf_ok(out, "a ciphertext", err) < 0)
+                return -1;
+        if (!ctx || EVP_PKEY_encrypt_init(ctx) != 1 ||
+            EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) != 1 ||
+            EVP_PKEY_encrypt(ctx, p, &n, plain.p, plain.n) != 1)
+                return sv_ossl_fail(err, SV_FORMAT, "crypto.size",
+                                    "%zu bytes do not fit into one RSAES-PKCS1 message", plain.n);
+        return 0;
+}
+
 struct sv_secret *sv_oaep_decrypt(const struct sv_key *k, enum sv_digest alg, struct sv_bytes label,
                                   struct sv_bytes cipher, struct sv_err *err)
 {

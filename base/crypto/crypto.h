@@ -138,5 +138,8 @@ int sv_verify_sig(const struct sv_key *k, enum sv_scheme scheme, struct sv_bytes
 struct sv_secret *sv_ecdh(const struct sv_key *ours, const struct sv_key *peer, struct sv_err *err);
 int sv_oaep_encrypt(const struct sv_key *k, enum sv_digest alg, struct sv_bytes label,
                     struct sv_bytes plain, struct sv_buf *out, struct sv_err *err);
+/* RSAES-PKCS1-v1_5 (RFC 8017 section 7.2.1). There is no function that decrypts it. */
+int sv_pkcs1_encrypt(const struct sv_key *k, struct sv_bytes plain, struct sv_buf *out,
+                     struct sv_err *err);
 struct sv_secret *sv_oaep_decrypt(const struct sv_key *k, enum sv_digest alg, struct sv_bytes label,
                                   struct sv_bytes cipher, struct sv_err *err);

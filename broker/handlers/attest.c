@@ -39,16 +39,18 @@ static int write_nonce(const struct sv_challenge *c, struct sv_buf *out, struct 
         return sv_buf_ok(out, "the nonce", err);
 }
 
-static int check_hello(struct sv_request *r, const struct sv_hello *hello, struct sv_err *err)
+static int check_hello(struct sv_request *r, const struct sv_hello *hello,
+                       enum sv_kbs_protocol *protocol, struct sv_err *err)
 {
         char names[SV_TEE_NAMES_SIZE];
 
         sv_json_set_str(r->audit, "tee", hello->tee);
         r->error = "AttestationError";
-        if (strcmp(hello->version, SV_KBS_VERSION))
+        if (!sv_kbs_find_protocol(hello->version, protocol) || *protocol > r->broker->config.oldest)
                 return sv_fail(err, SV_FORMAT, "broker.auth.version",
-                               "KBS protocol %s is asked for, this broker speaks " SV_KBS_VERSION,
-                               hello->version);
+                               "KBS protocol %s is asked for, this broker speaks " SV_KBS_VERSION
+                               " back to %s",
+                               hello->version, sv_kbs_protocol_name(r->broker->config.oldest));
         if (!sv_tee_find_verify_kbs(hello->tee))
                 return sv_fail(err, SV_FORMAT, "broker.auth.tee",
                                "this broker does not verify evidence of \"%s\"; it knows %s",
@@ -98,7 +100,7 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
 
         if ((!is_plain_hello(body, &hello) &&
              sv_verifier_hello(r->broker, body, &channel, &hello, err) < 0) ||
-            check_hello(r, &hello, err) < 0 || sv_challenge_new(&c, err) < 0)
+            check_hello(r, &hello, &c.protocol, err) < 0 || sv_challenge_new(&c, err) < 0)
                 return -1;
         sv_json_set_str(r->audit, "session", c.id);
         tee = sv_tee_find_verify_kbs(hello.tee);
@@ -183,6 +185,7 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee_verify *tee
 }
 
 static int write_token(struct sv_request *r, const struct sv_tee_verify *tee,
+                       enum sv_kbs_protocol protocol, const char *nonce,
                        const struct sv_presented *m, const struct sv_json *claims,
                        const struct sv_verdict *verdict, struct sv_buf *token, struct sv_err *err)
 {
@@ -197,18 +200,22 @@ static int write_token(struct sv_request *r, const struct sv_tee_verify *tee,
                                    .claims = claims,
                                    .runtime_data = runtime};
 
-        sv_json_set_str(runtime, "nonce", m->nonce);
+        sv_json_set_str(runtime, "nonce", nonce);
         sv_json_set(runtime, "tee-pubkey", sv_kbs_pubkey_json(&m->key));
-        sv_json_set_str(runtime, "additional-evidence", m->additional);
+        if (!protocol)
+                sv_json_set_str(runtime, "additional-evidence", m->additional);
         return sv_ear_sign(&ear, r->broker->token_key, NULL, token, err);
 }
 
 /* What the message must be before its evidence is worth a look. */
-static int check_message(const struct sv_presented *m, const char *nonce, struct sv_err *err)
+static int check_message(const struct sv_presented *m, enum sv_kbs_protocol protocol,
+                         const char *nonce, struct sv_err *err)
 {
         SV_KEY *key = NULL;
 
-        if (strcmp(m->nonce, nonce))
+        if (protocol == SV_KBS_0_1_1)
+                return sv_kbs_pubkey_to_old_key(&m->key, &key, err);
+        if (!protocol && strcmp(m->nonce, nonce))
                 return sv_fail(err, SV_PROOF, "broker.attest.nonce",
                                "the evidence is for another nonce than this session's");
         if (m->additional[0])
@@ -244,7 +251,8 @@ static int show_claims(struct sv_request *r, const struct sv_challenge *c,
 
         if (c->secret)
                 in.secret = sv_bytes(sv_secret_reveal(c->secret), sv_secret_size(c->secret));
-        if (sv_kbs_binding_digest(m->additional, nonce, &m->key, digest, err) < 0 ||
+        if (sv_kbs_binding_digest(c->protocol ? NULL : m->additional, nonce, &m->key, digest, err) <
+                    0 ||
             verify_evidence(r, tee, channel, &in, &shown, err) < 0)
                 return -1;
         *claims = sv_json_ref(shown.claims);
@@ -264,16 +272,23 @@ static int attest_session(struct sv_request *r, const struct sv_challenge *c, st
         if (!tee)
                 return sv_fail(err, SV_SYSTEM, "broker.auth.tee",
                                "this broker no longer verifies evidence of \"%s\"", c->tee);
+        if (c->protocol > r->broker->config.oldest)
+                return sv_fail(err, SV_FORMAT, "broker.auth.version",
+                               "this broker no longer speaks KBS protocol %s",
+                               sv_kbs_protocol_name(c->protocol));
         if (sv_verifier_present(r->broker, c->tee, sv_buf_bytes(&r->msg->body),
-                                sv_fetcher_wanted(r->broker), &channel, &m, err) < 0 ||
-            write_nonce(c, &nonce, err) < 0 || check_message(&m, sv_buf_str(&nonce), err) < 0 ||
+                                sv_fetcher_wanted(r->broker), c->protocol != SV_KBS_0_4_0, &channel,
+                                &m, err) < 0 ||
+            write_nonce(c, &nonce, err) < 0 ||
+            check_message(&m, c->protocol, sv_buf_str(&nonce), err) < 0 ||
             show_claims(r, c, tee, sv_buf_str(&nonce), &m, channel, &claims, err) < 0)
                 return -1;
         ek_cn = sv_json_str(sv_json_pointer(claims, "/ek/subject_cn"));
         if (ek_cn)
                 sv_json_set_str(r->audit, "ek_cn", ek_cn);
         if (sv_policy_limits(claims, &verdict, err) < 0 ||
-            write_token(r, tee, &m, claims, &verdict, &token, err) < 0 ||
+            write_token(r, tee, c->protocol, sv_buf_str(&nonce), &m, claims, &verdict, &token,
+                        err) < 0 ||
             accept_evidence(r, c, ek_cn, sv_buf_str(&token), err) < 0)
                 return -1;
         sv_kbs_write_token(sv_buf_str(&token), &r->answer.body);

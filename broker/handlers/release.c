@@ -174,15 +174,22 @@ static int seal_to_guest(struct sv_request *r, const struct sv_json *payload, st
         SV_SECRET *plain = NULL;
         SV_KEY *key = NULL;
         int64_t number = 0;
+        bool old;
 
         if (sv_kbs_parse_pubkey(sv_ear_tee_key(payload), &pubkey, err) < 0)
                 return -1;
-        if (sv_kbs_pubkey_to_key(&pubkey, &key, err) < 0)
+        /* only a session of that version had such a key accepted */
+        old = r->broker->config.oldest >= SV_KBS_0_1_1 && sv_kbs_pubkey_is_old(&pubkey);
+        if ((old ? sv_kbs_pubkey_to_old_key(&pubkey, &key, err)
+                 : sv_kbs_pubkey_to_key(&pubkey, &key, err)) < 0)
                 return -1;
         if (choose_version(r, &number, err) < 0)
                 return -1;
         plain = sv_version_open(r->broker, r->resource, number, err);
-        return plain ? sv_jwe_seal(key, plain, &r->answer.body, err) : -1;
+        if (!plain)
+                return -1;
+        return old ? sv_jwe_seal_old(key, plain, &r->answer.body, err)
+                   : sv_jwe_seal(key, plain, &r->answer.body, err);
 }
 
 /* So that a policy can be tried on the guests that there are (rehearse.c). */

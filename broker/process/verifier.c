@@ -155,18 +155,20 @@ static int serve_present(struct sv_broker *b, int fd, struct sv_bytes head, stru
         SV_BUF body = SV_BUF_NULL;
         const struct sv_tee_verify *tee;
         char name[32];
-        bool wanted;
+        bool wanted, old;
 
         if (!sv_rd_text(&r, name, sizeof(name)))
                 return sv_fail(err, SV_SYSTEM, "broker.process", "a message names no TEE");
         wanted = sv_rd_u8(&r);
+        old = sv_rd_u8(&r);
         tee = sv_tee_find_verify_kbs(name);
         if (!tee)
                 return sv_fail(err, SV_SYSTEM, "broker.auth.tee",
                                "this broker no longer verifies evidence of \"%s\"", name);
         if (sv_channel_expect(fd, ANSWER_MS, FRAME_BODY, SV_EVIDENCE_SIZE_MAX, &body, err) < 0)
                 return -1;
-        if (sv_kbs_parse_attestation(sv_buf_bytes(&body), &m, err) < 0 ||
+        if ((old ? sv_kbs_parse_old_attestation(sv_buf_bytes(&body), &m, err)
+                 : sv_kbs_parse_attestation(sv_buf_bytes(&body), &m, err)) < 0 ||
             answer_presented(fd, &m, err) < 0)
                 return -1;
         if (sv_evidence_open(tee, m.evidence, &evidence, err) < 0 ||

@@ -42,9 +42,9 @@ int sv_verifier_hello(const struct sv_broker *b, struct sv_bytes body, int *chan
 /* After hello: what sv_tee_verify.challenge reads; may be nothing. */
 int sv_verifier_challenge(int channel, struct sv_buf *said, struct sv_err *err);
 
-/* *out must be zeroed. `tee` is its KBS name. */
+/* *out must be zeroed. `tee` is its KBS name; `old`: the message is of a version before 0.4.0. */
 int sv_verifier_present(const struct sv_broker *b, const char *tee, struct sv_bytes body,
-                        bool want_needs, int *channel, struct sv_presented *out,
+                        bool want_needs, bool old, int *channel, struct sv_presented *out,
                         struct sv_err *err);
 /* After present: the evidence was read; what it needs, as JSON text that only the fetcher reads. */
 int sv_verifier_needs(int channel, struct sv_buf *needs, struct sv_err *err);

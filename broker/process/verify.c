@@ -55,12 +55,13 @@ int sv_verifier_challenge(int channel, struct sv_buf *said, struct sv_err *err)
 }
 
 static int start_present(const struct sv_broker *b, const char *tee, struct sv_bytes body,
-                         bool want_needs, int *channel, struct sv_err *err)
+                         bool want_needs, bool old, int *channel, struct sv_err *err)
 {
         SV_BUF head = SV_BUF_NULL;
 
         sv_put_part(&head, sv_bytes_str(tee));
         sv_buf_u8(&head, want_needs);
+        sv_buf_u8(&head, old);
         if (sv_buf_ok(&head, "a message", err) < 0 ||
             sv_service_call(&b->verifier, channel, err) < 0 ||
             sv_channel_send(*channel, FRAME_PRESENT, sv_buf_bytes(&head), err) < 0)
@@ -93,12 +94,13 @@ static int read_presented(struct sv_bytes answer, struct sv_presented *p, struct
 }
 
 int sv_verifier_present(const struct sv_broker *b, const char *tee, struct sv_bytes body,
-                        bool want_needs, int *channel, struct sv_presented *out, struct sv_err *err)
+                        bool want_needs, bool old, int *channel, struct sv_presented *out,
+                        struct sv_err *err)
 {
         SV_BUF answer = SV_BUF_NULL;
         SV_PRESENTED p = {{0}};
 
-        if (start_present(b, tee, body, want_needs, channel, err) < 0 ||
+        if (start_present(b, tee, body, want_needs, old, channel, err) < 0 ||
             sv_channel_expect(*channel, ANSWER_MS, FRAME_PRESENTED, SV_EVIDENCE_SIZE_MAX, &answer,
                               err) < 0 ||
             read_presented(sv_buf_bytes(&answer), &p, err) < 0)

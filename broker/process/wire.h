@@ -5,7 +5,7 @@
  *  keeper to verifier                       verifier to keeper
  *    FRAME_HELLO   a request's body           FRAME_HELLO      version, tee
  *                                             FRAME_CHALLENGE  what the TEE's `hello` said
- *    FRAME_PRESENT tee, u8 want needs
+ *    FRAME_PRESENT tee, u8 want needs, u8 old
  *    FRAME_BODY    an attestation's body      FRAME_PRESENTED  nonce, kty, alg, crv, a, b,
  *                                                              additional
  *                                             FRAME_NEEDS      JSON

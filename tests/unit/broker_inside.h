@@ -144,7 +144,7 @@ struct guest {
         char *cookie;
 };
 
-static void end_guest(struct guest *g)
+static inline void end_guest(struct guest *g)
 {
         sv_key_free(g->key);
         sv_kbs_pubkey_free(&g->pubkey);
@@ -153,7 +153,7 @@ static void end_guest(struct guest *g)
 }
 #define GUEST __attribute__((cleanup(end_guest))) struct guest
 
-static struct guest begin(void)
+static inline struct guest begin(void)
 {
         struct guest g = {0};
         SV_BUF body = SV_BUF_NULL;
@@ -181,8 +181,8 @@ static struct guest begin(void)
 static struct sv_json *(*make_evidence)(const uint8_t binding[48]) = platform_evidence;
 
 /* The message of this guest, its evidence over what `nonce` and `additional` give. */
-static void write_message(const struct guest *g, const char *said, const char *bound,
-                          const char *additional, struct sv_buf *out)
+static inline void write_message(const struct guest *g, const char *said, const char *bound,
+                                 const char *additional, struct sv_buf *out)
 {
         uint8_t digest[48];
         SV_JSON *evidence = NULL;
@@ -199,8 +199,8 @@ static void write_message(const struct guest *g, const char *said, const char *b
         sv_json_print(j, out);
 }
 
-static int attest_with(const struct guest *g, const char *said, const char *bound,
-                       const char *additional)
+static inline int attest_with(const struct guest *g, const char *said, const char *bound,
+                              const char *additional)
 {
         SV_BUF body = SV_BUF_NULL;
         SV_HTTP answer = {0};
@@ -211,12 +211,13 @@ static int attest_with(const struct guest *g, const char *said, const char *boun
                    &answer);
 }
 
-static int attest(const struct guest *g)
+static inline int attest(const struct guest *g)
 {
         return attest_with(g, g->challenge.nonce, g->challenge.nonce, "");
 }
 
-static void get_refused(const struct guest *g, const char *path, int status, const char *check)
+static inline void get_refused(const struct guest *g, const char *path, int status,
+                               const char *check)
 {
         SV_STR target = sv_asprintf("/kbs/v0/resource/%s", path);
 

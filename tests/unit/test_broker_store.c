@@ -289,6 +289,8 @@ static void configuration(void **state)
                 {"{\"listen\":\"::1:8443\"}", "broker.config.value"},
                 {"{\"listen\":\"[]:1\"}", "broker.config.value"},
                 {"{\"kek\":\"\"}", "broker.config.value"},
+                {"{\"oldest_protocol\":\"0.3.0\"}", "broker.config.value"},
+                {"{\"oldest_protocol\":2}", "broker.config.value"},
                 {"{\"connections\":0}", "broker.config.value"},
                 {"{\"connections\":\"64\"}", "broker.config.value"},
                 {"{\"connections\":1.5}", "broker.config.value"},
