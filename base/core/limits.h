@@ -146,7 +146,15 @@
 #define SV_SUBUID_SIZE_MAX         (1u << 20)
 #define SV_ACL_SIZE_MAX            (64u << 10) /* bytes of a file's access control list: Linux' own */
 #define SV_QEMU_CONF_SIZE_MAX      (1u << 20) /* bytes of libvirt's qemu.conf */
-#define SV_GROUPS_MAX              1024       /* groups of one user that count */
+/* CPUs and nodes of one machine: what Linux can be built for (x86: NR_CPUS, MAX_NUMNODES) */
+#define SV_CPUS_MAX                8192
+#define SV_NODES_MAX               1024
+#define SV_CACHES_MAX              16   /* caches of one CPU that are looked at */
+#define SV_PAGE_SIZES_MAX          8    /* sizes of huge pages: an x86 has two, an Arm four */
+#define SV_TOPO_DEVICES_MAX        8192 /* cards, virtual functions and NVMe controllers of a host */
+/* bytes of one file of sysfs: a list of all CPUs, each for itself */
+#define SV_SYSFS_SIZE_MAX          (64u << 10)
+#define SV_GROUPS_MAX              1024 /* groups of one user that count */
 /* User ids of guests, two each, unless /etc/subuid has a range: from 2^30 + 2^29 + 2^28, beyond all
  * that systemd and containers use (systemd's UIDS-GIDS.md) */
 #define SV_IDS_FIRST               1879048192u

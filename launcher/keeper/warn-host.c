@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/core/file.h"
+#include "launcher/tune/bitset.h"
 #include "tee/host.h"
 #include "tee/warn.h"
 
@@ -76,35 +77,21 @@ static void warn_of_keys(const char *sysroot, const struct sv_launch *l, struct 
                        l->tee->id->name, all);
 }
 
-/* "0-3,8": 5; 0 when it is something else. */
-static unsigned long count_in_list(const char *list)
-{
-        unsigned long n = 0;
-        char *at = (char *)list;
-
-        while (*at >= '0' && *at <= '9') {
-                unsigned long from = strtoul(at, &at, 10);
-                unsigned long to = *at == '-' ? strtoul(at + 1, &at, 10) : from;
-
-                n += to >= from ? to - from + 1 : 0;
-                at += *at == ',';
-        }
-        return n;
-}
-
 static void warn_of_processors(const char *sysroot, const struct sv_launch *l, struct sv_json *list)
 {
+        struct sv_bitset cpus = {0};
         SV_BUF text = SV_BUF_NULL;
-        unsigned long present;
+        unsigned present;
 
         if (!l->tee->vcpus_are_processors ||
-            !read_host_file(sysroot, "/sys/devices/system/cpu/present", &text))
+            !read_host_file(sysroot, "/sys/devices/system/cpu/present", &text) ||
+            sv_bitset_parse(sv_buf_str(&text), SV_CPUS_MAX, &cpus, "present", "proc", NULL) < 0)
                 return;
-        present = count_in_list(sv_buf_str(&text));
+        present = sv_bitset_count(&cpus);
         if (present && l->guest->vcpus > present)
                 sv_warning_add(list, l->guest, "/vcpus", "warning.vcpus",
                                "KVM gives a %s guest at most as many vCPUs as the machine has "
-                               "processors, %lu here, and the guest file says %u: the launch will "
+                               "processors, %u here, and the guest file says %u: the launch will "
                                "fail",
                                l->tee->id->name, present, l->guest->vcpus);
 }

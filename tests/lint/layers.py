@@ -38,10 +38,11 @@ LAYERS = {
     'image/import': ['base', 'image'],
     'launcher': ['base', 'guest', 'tee'],
     'launcher/host': ['base', 'tee', 'tee/host'],
-    'launcher/virt': ['base', 'guest', 'tee', 'launcher/host'],
-    'launcher/keeper': ['base', 'guest', 'tee', 'attest', 'launcher/host', 'launcher/virt'],
+    'launcher/tune': ['base', 'guest', 'launcher/host'],
+    'launcher/virt': ['base', 'guest', 'tee', 'launcher/host', 'launcher/tune'],
+    'launcher/keeper': ['base', 'guest', 'tee', 'attest', 'launcher/host', 'launcher/tune', 'launcher/virt'],
     'launcher/cli': ['base', 'guest', 'tee', 'ovmf', 'policy', 'luks', 'attest', 'attest/kbs', 'attest/fetch', 'image', 'image/import',
-                     'launcher', 'launcher/host', 'launcher/virt', 'launcher/keeper'],
+                     'launcher', 'launcher/host', 'launcher/tune', 'launcher/virt', 'launcher/keeper'],
 }
 # The same rooms in each TEE: what verifies sees neither what measures nor the host nor the guest.
 for _tee in TEES:
