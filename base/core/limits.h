@@ -145,6 +145,7 @@
 #define SV_CONSOLE_LOG_SIZE        (16u << 20)
 #define SV_SUBUID_SIZE_MAX         (1u << 20)
 #define SV_ACL_SIZE_MAX            (64u << 10) /* bytes of a file's access control list: Linux' own */
+#define SV_DAEMON_MARK_MAX         4096u      /* bytes: whose copies of a daemon's guest lie here */
 #define SV_QEMU_CONF_SIZE_MAX      (1u << 20) /* bytes of libvirt's qemu.conf */
 /* CPUs and nodes of one machine: what Linux can be built for (x86: NR_CPUS, MAX_NUMNODES) */
 #define SV_CPUS_MAX                8192

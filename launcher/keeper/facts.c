@@ -181,30 +181,6 @@ void sv_facts_put_status(struct sv_virt *v, const char *name, enum sv_virt_state
 
 /* --- a new start --- */
 
-int sv_facts_check_copies(const struct sv_state *s, const struct sv_json *facts, struct sv_err *err)
-{
-        static const char *const members[] = {"firmware", "kernel", "uki", "initrd", "shim"};
-        uint8_t digest[SV_DIGEST_MAX];
-        uint64_t size;
-
-        for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
-                const struct sv_json *part = sv_json_get(sv_json_get(facts, "boot"), members[i]);
-                SV_STR path = sv_asprintf("%s/boot/%s", s->dir, members[i]);
-                char hex[65];
-
-                if (!part || access(path, F_OK) < 0)
-                        continue;
-                if (sv_digest_file(SV_SHA256, path, digest, &size, err) < 0)
-                        return -1;
-                if (strcmp(sv_hex(sv_bytes(digest, 32), hex), sv_json_text(part, "sha256", "")))
-                        return sv_fail(err, SV_SYSTEM, "reboot.copies",
-                                       "%s is not what was measured when guest %s was launched; "
-                                       "\"secure-vm launch --connect\" makes it anew",
-                                       path, s->name);
-        }
-        return 0;
-}
-
 /* They become words of a command for QEMU's monitor. */
 static bool is_forward(const struct sv_json *f)
 {

@@ -31,9 +31,5 @@ int sv_facts_note_unlocked(struct sv_virt *v, const char *reasons, struct sv_err
 /* The life's state of a domain. */
 enum sv_life sv_facts_life(struct sv_virt *v, enum sv_virt_state state);
 
-/* The copies that this host has of what boots there are still what was measured, or it has none.
- * SV_SYSTEM "reboot.copies". */
-int sv_facts_check_copies(const struct sv_state *s, const struct sv_json *facts,
-                          struct sv_err *err);
 /* The ports that lead to the guest, for sv_virt_forward_ports; *out must be zeroed. */
 void sv_facts_forwards(const struct sv_json *facts, struct sv_guest *out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guests of a libvirt daemon (--connect URI): the daemon supervises them, and secure-vm is gone
- * when the command has ended. Only copies of what boots are kept on this host. */
+ * when the command has ended. Only copies of what boots are kept on this host
+ * (launcher/keeper/daemon-copies.h). */
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
+#include "launcher/keeper/daemon-copies.h"
 #include "launcher/keeper/daemon-ids.h"
 #include "launcher/keeper/events.h"
 #include "launcher/keeper/facts.h"
@@ -18,16 +20,9 @@
 #include "launcher/virt/virt-cpu.h"
 #include "launcher/virt/virt.h"
 
-static int remove_copies(const struct sv_state *s, struct sv_err *err)
-{
-        SV_STR boot = sv_state_path(s, "boot");
-
-        sv_daemon_ids_drop(s);
-        return sv_remove_tree(boot, err);
-}
-
 /* A guest of ours; *facts may be NULL. */
 struct sv_daemon_guest {
+        const char *uri;
         struct sv_virt *v;
         struct sv_json *facts; /* NULL: of a version that kept nothing */
         enum sv_virt_state state;
@@ -52,6 +47,7 @@ static int read_life(struct sv_daemon_guest *g, struct sv_err *err)
 static int open_guest(const char *uri, const char *name, struct sv_daemon_guest *g,
                       struct sv_err *err)
 {
+        g->uri = uri;
         if (sv_virt_open(uri, &g->v, err) < 0 || sv_virt_lookup(g->v, name, err) < 0 ||
             sv_facts_read_ours(g->v, name, &g->facts, err) < 0)
                 return -1;
@@ -90,8 +86,8 @@ static int check_not_running(struct sv_virt *v, const char *name, struct sv_err 
 }
 
 /* The copies, and a domain that boots them. *boot: what was measured. */
-static int define_guest(struct sv_virt *v, const struct sv_launch *l, const struct sv_state *s,
-                        struct sv_json **boot, struct sv_err *err)
+static int define_guest(const char *uri, struct sv_virt *v, const struct sv_launch *l,
+                        const struct sv_state *s, struct sv_json **boot, struct sv_err *err)
 {
         __attribute__((cleanup(sv_stage_free))) struct sv_stage stage = {0};
         struct sv_plan_place place = {.kvm = l->kvm};
@@ -101,7 +97,8 @@ static int define_guest(struct sv_virt *v, const struct sv_launch *l, const stru
 
         if (sv_virt_check_cpu(v, l->guest->cpu, l->kvm, err) < 0)
                 return -1;
-        if (remove_copies(s, err) < 0 || sv_daemon_ids_take(v, s, l->guest, &ids, err) < 0)
+        if (sv_copies_renew(&(struct sv_copies){uri, v, s}, err) < 0 ||
+            sv_daemon_ids_take(v, s, l->guest, &ids, err) < 0)
                 return -1;
         place.user = ids.qemu;
         if (sv_stage_boot(l->guest, l->tee, s, &stage, err) < 0)
@@ -159,13 +156,13 @@ static int launch_and_follow(const char *uri, const struct sv_launch *l, struct 
                 return -1;
         if (check_not_running(v, l->guest->name, err) < 0)
                 return -1;
-        if (define_guest(v, l, &s, boot, err) < 0)
+        if (define_guest(uri, v, l, &s, boot, err) < 0)
                 return -1;
         if (start_and_follow(v, l, f, err) == 0)
                 return 0;
         sv_virt_destroy(v, NULL);
         sv_virt_undefine(v, NULL);
-        remove_copies(&s, NULL);
+        sv_copies_remove_here(&s, NULL);
         return -1;
 }
 
@@ -262,12 +259,38 @@ static int show_under_daemon(const char *uri, const char *name, struct sv_json *
                 sv_json_set_bool(*out, "autostart", starts);
         sv_json_set_str(*out, "connect", uri);
         /* the copies are where it was launched */
-        if (ours && sv_state_init_daemon(&s, name, NULL) == 0 && sv_state_exists(&s))
+        if (ours && sv_state_init_daemon(&s, name, NULL) == 0 && sv_state_exists(&s) &&
+            sv_copies_are_here(&(struct sv_copies){uri, v, &s}))
                 sv_json_set_str(*out, "folder", s.dir);
         return 0;
 }
 
 /* --- the ends of a run --- */
+
+static int forget_domain(struct sv_virt *v, struct sv_err *err)
+{
+        return sv_virt_destroy(v, err) < 0 ? -1 : sv_virt_undefine(v, err);
+}
+
+/* Of a guest whose copies are not this host's: its own. */
+static int destroy_there(struct sv_virt *v, const char *name, struct sv_err *err)
+{
+        struct sv_domain_facts d = {0};
+        struct sv_err left = SV_ERR_NULL;
+        SV_BUF xml = SV_BUF_NULL;
+        int r;
+
+        if (sv_virt_get_xml(v, &xml, err) < 0)
+                return -1;
+        sv_domain_read_files(sv_buf_str(&xml), &d);
+        r = forget_domain(v, err);
+        if (r == 0 && sv_copies_remove_there(v, name, &d, &left) < 0)
+                sv_warn("guest %s is gone, and copies of what it booted from are still at its "
+                        "host: %s",
+                        name, left.msg);
+        sv_domain_facts_free(&d);
+        return r;
+}
 
 static int destroy_under_daemon(const char *uri, const char *name, struct sv_err *err)
 {
@@ -278,11 +301,9 @@ static int destroy_under_daemon(const char *uri, const char *name, struct sv_err
                 return -1;
         if (open_guest(uri, name, &g, err) < 0)
                 return -1;
-        if (sv_virt_destroy(g.v, err) < 0)
-                return -1;
-        if (sv_virt_undefine(g.v, err) < 0)
-                return -1;
-        return remove_copies(&s, err);
+        if (!sv_copies_are_here(&(struct sv_copies){uri, g.v, &s}))
+                return destroy_there(g.v, name, err);
+        return forget_domain(g.v, err) < 0 ? -1 : sv_copies_remove_here(&s, err);
 }
 
 /* Only where there are virtual CPUs can they stand. */
@@ -373,19 +394,25 @@ static int with_reader(struct sv_follow *f, const char *uri, const char *name, b
         return r;
 }
 
+static int check_copies(const struct sv_daemon_guest *g, const char *name, struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+
+        return sv_state_init_daemon(&s, name, err) < 0
+                       ? -1
+                       : sv_copies_check(&(struct sv_copies){g->uri, g->v, &s}, g->facts, err);
+}
+
 /* It is off: the same copies in a new QEMU, with a new variable store, measured and attested anew.
  */
 static int start_off_guest(struct sv_daemon_guest *g, const char *name, struct sv_follow *f,
                            bool force, struct sv_err *err)
 {
         SV_GUEST forwards = {0};
-        SV_STATE s = {.lock = -1};
 
         if (g->state != SV_VIRT_OFF)
                 return fail_runs_there(name, err);
-        if (sv_state_init_daemon(&s, name, err) < 0 ||
-            sv_facts_check_copies(&s, g->facts, err) < 0 ||
-            sv_virt_start_fresh(g->v, NULL, err) < 0)
+        if (check_copies(g, name, err) < 0 || sv_virt_start_fresh(g->v, NULL, err) < 0)
                 return -1;
         sv_facts_forwards(g->facts, &forwards);
         f->down = 0;
@@ -401,11 +428,7 @@ static int start_under_daemon(const char *uri, const char *name, struct sv_follo
 /* What would not start again is not taken down. */
 static int check_restart(const struct sv_daemon_guest *g, const char *name, struct sv_err *err)
 {
-        SV_STATE s = {.lock = -1};
-
-        if (check_runs(g, name, err) < 0 || sv_state_init_daemon(&s, name, err) < 0)
-                return -1;
-        return sv_facts_check_copies(&s, g->facts, err);
+        return check_runs(g, name, err) < 0 ? -1 : check_copies(g, name, err);
 }
 
 static int end_and_start(struct sv_daemon_guest *g, const char *name, struct sv_follow *f,

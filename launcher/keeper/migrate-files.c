@@ -10,6 +10,7 @@
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/crypto/crypto.h"
+#include "launcher/keeper/daemon-copies.h"
 #include "launcher/keeper/daemon-ids.h"
 #include "launcher/keeper/migrate-int.h"
 #include "launcher/virt/virt-dac.h"
@@ -174,13 +175,9 @@ static int make_empty_disk(struct sv_migrate_run *r, const struct sv_domain_disk
 
 /* --- what boots --- */
 
-/* "…/.elsewhere/NAME/boot/kernel" (launcher/keeper/state.h) */
 static bool is_copy(const struct sv_migrate_run *r, const char *path)
 {
-        SV_STR part = sv_asprintf("/.elsewhere/%s/boot/", r->m->name);
-        const char *at = strstr(path, part);
-
-        return at && !strchr(at + strlen(part), '/') && !strstr(path, "/../");
+        return sv_copies_have(r->m->name, path);
 }
 
 static int compare_files(struct sv_pool *here, struct sv_pool *there, const char *name, bool *same,
@@ -309,23 +306,7 @@ static void drop_ids(const struct sv_migrate_run *r)
 
 int sv_migrate_remove_copies(struct sv_migrate_run *r, struct sv_err *err)
 {
-        const char *paths[6] = {r->domain.nvram};
-        size_t n = 1;
-
         drop_ids(r);
-        for (size_t i = 0; i < r->domain.n_files; i++)
-                paths[n++] = r->domain.files[i].path;
-        for (size_t i = 0; !r->copies_are_shared && i < n; i++) {
-                SV_STR folder = paths[i] && is_copy(r, paths[i]) ? sv_path_folder(paths[i]) : NULL;
-                SV_POOL *p = NULL;
-
-                if (!folder)
-                        continue;
-                if (sv_pool_open(r->from, folder, false, &p, err) < 0)
-                        return -1;
-                if (sv_pool_has(p, name_file(paths[i]), NULL) &&
-                    sv_pool_remove(p, name_file(paths[i]), err) < 0)
-                        return -1;
-        }
-        return 0;
+        return r->copies_are_shared ? 0
+                                    : sv_copies_remove_there(r->from, r->m->name, &r->domain, err);
 }

@@ -100,6 +100,16 @@ static void read_labels(struct sv_bytes domain, struct sv_domain_facts *f)
         }
 }
 
+static void read_boot_files(struct sv_bytes domain, struct sv_domain_facts *f)
+{
+        f->nvram = read_element_text(domain, "os/nvram");
+        add_domain_file(f, read_element_text(domain, "os/loader"), false);
+        add_domain_file(f, read_element_attribute(domain, "os/nvram", "template"), false);
+        add_domain_file(f, read_element_text(domain, "os/shim"), false);
+        add_domain_file(f, read_element_text(domain, "os/kernel"), true);
+        add_domain_file(f, read_element_text(domain, "os/initrd"), true);
+}
+
 static int read_domain(struct sv_bytes domain, struct sv_domain_facts *f, struct sv_err *err)
 {
         struct sv_xml devices = {.inner = SV_BYTES_NULL};
@@ -115,12 +125,7 @@ static int read_domain(struct sv_bytes domain, struct sv_domain_facts *f, struct
         f->tee = read_element_attribute(domain, "launchSecurity", "type");
         read_labels(domain, f);
         f->tpm = has_element(domain, "devices/tpm");
-        f->nvram = read_element_text(domain, "os/nvram");
-        add_domain_file(f, read_element_text(domain, "os/loader"), false);
-        add_domain_file(f, read_element_attribute(domain, "os/nvram", "template"), false);
-        add_domain_file(f, read_element_text(domain, "os/shim"), false);
-        add_domain_file(f, read_element_text(domain, "os/kernel"), true);
-        add_domain_file(f, read_element_text(domain, "os/initrd"), true);
+        read_boot_files(domain, f);
         if (!f->uuid || !f->type || !f->arch || !f->machine || !f->emulator || !f->memory)
                 return sv_fail(err, SV_SYSTEM, "migrate.domain",
                                "libvirt's domain lacks one of uuid, type, arch, machine, emulator "
@@ -141,6 +146,15 @@ int sv_domain_read(const char *xml, struct sv_domain_facts *out, struct sv_err *
         }
         *out = f;
         return 0;
+}
+
+void sv_domain_read_files(const char *xml, struct sv_domain_facts *out)
+{
+        struct sv_xml domain = {.inner = SV_BYTES_NULL};
+
+        *out = (struct sv_domain_facts){0};
+        if (sv_xml_find(sv_bytes_str(xml), "domain", &domain))
+                read_boot_files(domain.inner, out);
 }
 
 void sv_domain_facts_free(struct sv_domain_facts *f)

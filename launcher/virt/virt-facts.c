@@ -2,9 +2,11 @@
 /* What is asked of a domain beside its state, and what is kept with it. Belongs to
  * launcher/virt/virt.c. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "launcher/virt/domain-read.h"
 #include "launcher/virt/virt-int.h"
 #include "launcher/virt/xml.h"
 
@@ -53,6 +55,31 @@ char *sv_virt_get_hostname(struct sv_virt *v, struct sv_err *err)
         if (!name)
                 sv_virt_fail(err, "asking for the host's name");
         return name;
+}
+
+/* Of DRIVER[+TRANSPORT]://[USER@][HOST][:PORT]/PATH[?…] the path. */
+static char *read_uri_path(const char *uri)
+{
+        const char *at = strstr(uri, "://");
+
+        at = at ? strchr(at + 3, '/') : NULL;
+        return sv_asprintf("%.*s", at ? (int)strcspn(at, "?") : 0, at ? at : "");
+}
+
+char *sv_virt_get_daemon_id(struct sv_virt *v)
+{
+        char *uri = vir.ConnectGetURI(v->conn), *xml = vir.ConnectGetCapabilities(v->conn);
+        SV_STR path = read_uri_path(uri ? uri : "");
+        struct sv_host_facts host = {0};
+        char *id;
+
+        if (xml)
+                sv_host_read(xml, &host, NULL);
+        id = sv_asprintf("%s %s", host.uuid ? host.uuid : "-", path);
+        sv_host_facts_free(&host);
+        free(uri);
+        free(xml);
+        return id;
 }
 
 uint64_t sv_virt_get_resident(struct sv_virt *v)

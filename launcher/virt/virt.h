@@ -93,6 +93,9 @@ bool sv_virt_is_alive(struct sv_virt *v);
 void sv_virt_get_uuid(struct sv_virt *v, char out[37]);
 /* The host's name, which the caller frees. */
 char *sv_virt_get_hostname(struct sv_virt *v, struct sv_err *err);
+/* Which daemon this is, from whatever host it is asked: "UUID-OF-ITS-HOST /system". The caller
+ * frees it. */
+char *sv_virt_get_daemon_id(struct sv_virt *v);
 /* Bytes of the host's memory that its QEMU has now; 0 when it does not run or libvirt cannot say.
  */
 uint64_t sv_virt_get_resident(struct sv_virt *v);

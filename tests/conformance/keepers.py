@@ -36,15 +36,16 @@ PORT = '<channel type="unix"><target type="virtio" name="org.secure-vm.agent"/><
 
 def domains():
     """--connect to a libvirt with guests of somebody else, of ours (running, paused, off), of an older and of a newer version, and a broken one."""
-    def domain(name, n, state, facts=None, devices=''):
+    def domain(name, n, state, facts=None, devices='', kernel=False):
         kept = '' if facts is None else ('<metadata><securevm:guest xmlns:securevm="urn:secure-vm:guest">'
                                          f'{html.escape(facts if isinstance(facts, str) else json.dumps(facts))}</securevm:guest></metadata>')
         return (f'<domain type="test"><name>{name}</name><uuid>4dea22b3-1d52-d8f3-2516-782e98ab3fa{n}</uuid><memory>65536</memory><vcpu>1</vcpu>'
-                f'{kept}<os><type>hvm</type></os><devices>{devices}</devices><t:runstate>{state}</t:runstate></domain>')
+                f'{kept}<os><type>hvm</type>{f"<kernel>{boot}/kernel</kernel>" if kernel else ""}</os><devices>{devices}</devices><t:runstate>{state}</t:runstate></domain>')
+    boot = os.path.join(os.environ['SECURE_VM_DIR'], '.elsewhere', 'web', 'boot')
     path = os.path.join(os.environ['SECURE_VM_DIR'], 'node.xml')
     with open(path, 'w') as f:
         f.write('<node xmlns:t="http://libvirt.org/schemas/domain/test/1.0">' + ''.join((
-            domain('web', 0, 1, FACTS), domain('stands', 1, 3, dict(FACTS, more='of a later version')), domain('down', 2, 5, FACTS),
+            domain('web', 0, 1, FACTS, kernel=True), domain('stands', 1, 3, dict(FACTS, more='of a later version')), domain('down', 2, 5, FACTS),
             domain('somebody', 3, 1), domain('older', 4, 1, devices=PORT), domain('newer', 5, 1, dict(FACTS, format=2, version='9.9')),
             domain('broken', 6, 1, '{"format'))) + '</node>')
     return '--connect', f'test://{path}'
@@ -89,7 +90,9 @@ def kept():
     assert {(e['guest'], e['event'], e['state']) for e in lines if 'guest' in e} == {
         (n, 'state', g['state']) for n, g in rows.items() if g['state'] != 'stopped'}, lines
     fails(3, 'virt.absent', 'events', 'nope', *there)
-    # a copy that this host has is looked at before a guest is taken down; that driver does not know the flag for a new variable store
+    # what it boots from is looked at before a guest is taken down; that driver does not know the flag for a new variable store
+    for command in ('reset', 'reboot'):
+        assert 'not there any more' in fails(3, 'reboot.copies', command, 'web', *there)
     os.makedirs(os.path.join(os.environ['SECURE_VM_DIR'], '.elsewhere', 'web', 'boot'))
     for text, check in ((b'changed', 'reboot.copies'), (b'measured', 'virt.libvirt')):
         with open(os.path.join(os.environ['SECURE_VM_DIR'], '.elsewhere', 'web', 'boot', 'kernel'), 'wb') as f:

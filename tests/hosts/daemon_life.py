@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest's life under the system's libvirt daemon."""
+import json
+import os
+import shutil
 import subprocess
 
 from guests import enter
+from migrate import BOOT
 from patience import wait_until
 
 
@@ -23,8 +27,32 @@ def must_print(c):
         p.wait()
 
 
+def must_look_at_copies(c):
+    """What the guest boots from is looked for where it is, from whatever host: without it the guest is not taken down. b has a guest of that name of its own."""
+    initrd = os.path.join(c.hosts.a.path(BOOT), 'initrd')
+    os.makedirs(c.hosts.b.path(BOOT))
+    with open(os.path.join(c.hosts.b.path(BOOT), 'initrd'), 'w', encoding='utf-8') as f:
+        f.write('of another guest')
+    os.rename(initrd, initrd + '.away')
+    for host, uri in ((c.hosts.a, c.more[1]), (c.hosts.b, c.hosts.a.uri)):
+        r = c.secure_vm('reset', 'g', '--connect', uri, '--json', host=host, check=False)
+        check = json.loads(r.stdout).get('error', {}).get('check')
+        c.must(check == 'reboot.copies', f'expected reset at {host.name} to be refused with reboot.copies, found {r.stdout} {r.stderr}')
+    os.rename(initrd + '.away', initrd)
+    c.must(c.listed() == 'unlocked', f'expected the guest to run on, found {c.listed()}')
+
+
+def must_end_from_elsewhere(c):
+    """Its own copies go, and not those that b has for its guest of that name."""
+    c.secure_vm('destroy', 'g', '--connect', c.hosts.a.uri, host=c.hosts.b)
+    c.must(not os.listdir(c.hosts.a.path(BOOT)), f'a has copies still: {os.listdir(c.hosts.a.path(BOOT))}')
+    c.must(os.listdir(c.hosts.b.path(BOOT)) == ['initrd'], 'the copies of the guest of b are gone')
+    shutil.rmtree(c.hosts.b.path(BOOT))
+
+
 def daemon_life(c):
-    """launched at a host with its vTPM attested, listed, shown, its console attached, stopped and destroyed; the other host has nothing of it"""
+    """launched at a host with its vTPM attested, listed, shown, its console attached, not reset without what it boots from, stopped, and destroyed from the other
+    host, which has nothing of it and keeps its own"""
     c.prepare()
     c.launch()
     c.must(c.status == 0 and c.result.get('ok'), f'expected the guest to get its disk: {c.messages[-300:]}')
@@ -34,10 +62,11 @@ def daemon_life(c):
     c.must(c.listed() == 'unlocked' and c.listed(c.hosts.b) == '', f'expected the guest at a only, found {c.listed()}, {c.listed(c.hosts.b)}')
     shown = c.ask('show', 'g')
     c.must(shown['state'] == 'unlocked' and shown['connect'] == 'qemu:///system', f'expected a running guest, found {shown}')
+    must_look_at_copies(c)
     c.must(c.secure_vm('stop', 'g', *c.more, '--timeout', '1', check=False).returncode == 3, 'expected a guest that ignores its button not to stop')
     c.secure_vm('stop', 'g', *c.more, '--timeout', '1', '--force')
     c.must(c.listed() == 'stopped', f'expected the guest to be off, found {c.listed()}')
-    c.secure_vm('destroy', 'g', *c.more)
+    must_end_from_elsewhere(c)
     c.must(c.listed() == '', f'expected nothing to stay defined, found {c.listed()}')
     c.must(not [p for p in c.hosts.a.processes().values() if 'swtpm' in p or 'qemu-system' in p], 'something of the guest still runs')
 
