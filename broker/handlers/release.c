@@ -2,6 +2,7 @@
 /* Release of a resource: who asks (token), whether its policy lets them (rules over the claims in
  * the token), then the wrapped bytes. */
 #include <stdio.h>
+#include <string.h>
 
 #include "attest/appraise.h"
 #include "attest/jose/jose.h"
@@ -10,6 +11,7 @@
 #include "base/core/limits.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
+#include "base/crypto/crypto.h"
 #include "broker/serve/request.h"
 #include "broker/serve/session.h"
 #include "broker/versions.h"
@@ -168,12 +170,12 @@ static int choose_version(struct sv_request *r, int64_t *number, struct sv_err *
         return sv_disk_note_state(r, found->binding.uuid, err);
 }
 
-static int seal_to_guest(struct sv_request *r, const struct sv_json *payload, struct sv_err *err)
+static int seal_to_guest(struct sv_request *r, const struct sv_json *payload, int64_t *number,
+                         struct sv_err *err)
 {
         SV_KBS_PUBKEY pubkey = {{0}};
         SV_SECRET *plain = NULL;
         SV_KEY *key = NULL;
-        int64_t number = 0;
         bool old;
 
         if (sv_kbs_parse_pubkey(sv_ear_tee_key(payload), &pubkey, err) < 0)
@@ -183,9 +185,9 @@ static int seal_to_guest(struct sv_request *r, const struct sv_json *payload, st
         if ((old ? sv_kbs_pubkey_to_old_key(&pubkey, &key, err)
                  : sv_kbs_pubkey_to_key(&pubkey, &key, err)) < 0)
                 return -1;
-        if (choose_version(r, &number, err) < 0)
+        if (choose_version(r, number, err) < 0)
                 return -1;
-        plain = sv_version_open(r->broker, r->resource, number, err);
+        plain = sv_version_open(r->broker, r->resource, *number, err);
         if (!plain)
                 return -1;
         return old ? sv_jwe_seal_old(key, plain, &r->answer.body, err)
@@ -209,6 +211,34 @@ static int keep_token(struct sv_request *r, struct sv_buf *token, const struct s
         return r->broker->store->ops->put_accepted(r->broker->store, r->resource, &what, err);
 }
 
+static int fail_changed(struct sv_err *err, const char *what)
+{
+        return sv_fail(err, SV_SYSTEM, "broker.release.changed",
+                       "%s was changed while the release was made: ask again", what);
+}
+
+/* An administrator who was told that a policy is stored, or that a key is gone, was told so before
+ * this release: it waited for the same lock. */
+static int check_still_so(struct sv_request *r, int64_t number, struct sv_err *err)
+{
+        const struct sv_store_ops *ops = r->broker->store->ops;
+        const char *used = sv_json_text(r->audit, "policy_sha256", "");
+        SV_BUF text = SV_BUF_NULL, sealed = SV_BUF_NULL;
+        char hex[65];
+
+        if (ops->reserve(r->broker->store, err) < 0)
+                return -1;
+        if (ops->get_policy(r->broker->store, r->resource, &text, err) < 0)
+                return err->class == SV_USAGE ? fail_changed(err, "the resource's policy") : -1;
+        if (sv_sha256_hex(sv_buf_bytes(&text), hex, err) < 0)
+                return -1;
+        if (strcmp(hex, used))
+                return fail_changed(err, "the resource's policy");
+        if (ops->get_resource(r->broker->store, r->resource, number, &sealed, err) < 0)
+                return err->class == SV_USAGE ? fail_changed(err, "the resource") : -1;
+        return 0;
+}
+
 int sv_handle_resource(struct sv_request *r, struct sv_err *err)
 {
         SV_BUF token = SV_BUF_NULL;
@@ -216,6 +246,7 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         struct sv_json *claims;
         const struct sv_tee_verify *tee;
         const char *ek_cn;
+        int64_t number = 0;
         char id[65];
 
         r->error = "TokenNotFound";
@@ -236,7 +267,7 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         if (check_policy(r, tee, claims, err) < 0)
                 return -1;
         r->known = true; /* only now: any root made the platform until here */
-        if (seal_to_guest(r, payload, err) < 0)
+        if (seal_to_guest(r, payload, &number, err) < 0 || check_still_so(r, number, err) < 0)
                 return -1;
         if (*id && r->broker->store->ops->put_release(r->broker->store, id, r->resource, err) < 0)
                 return -1;

@@ -81,8 +81,18 @@ static int run_prepared(struct sv_store *s, const char *sql, struct sv_err *err)
         return sv_sqlite_step(s, q, err);
 }
 
-/* Immediate: of two writers at the same moment the second begins after the first has ended. The
- * lock comes first, as wherever both are taken. */
+/* Immediate: of two writers at the same moment the second begins after the first has ended. */
+static int begin_write(struct sv_store *s, struct sv_err *err)
+{
+        if (run_prepared(s, "BEGIN IMMEDIATE", err) < 0)
+                return -1;
+        if (sv_sqlite_check_version(s, err) == 0)
+                return 0;
+        sqlite3_exec(get_db(s), "ROLLBACK", NULL, NULL, NULL);
+        return -1;
+}
+
+/* The lock comes first, as wherever both are taken. */
 static int open_held(struct sv_store *s, struct sv_held *held, struct sv_err *err)
 {
         const char *lock = ((struct sv_sqlite *)s)->place.lock;
@@ -91,7 +101,7 @@ static int open_held(struct sv_store *s, struct sv_held *held, struct sv_err *er
                 held->lock = 0;
                 return -1;
         }
-        if (run_prepared(s, "BEGIN IMMEDIATE", err) == 0) {
+        if (begin_write(s, err) == 0) {
                 held->open = true;
                 return 0;
         }
@@ -106,7 +116,7 @@ int sv_sqlite_begin(struct sv_store *s, struct sv_err *err)
         struct sv_held *held = &((struct sv_sqlite *)s)->held;
 
         if (!held->on)
-                return run_prepared(s, "BEGIN IMMEDIATE", err);
+                return begin_write(s, err);
         if (!held->open && open_held(s, held, err) < 0)
                 return -1;
         /* a savepoint alone would be a transaction of its own */
@@ -146,6 +156,13 @@ int sv_sqlite_hold(struct sv_store *s, bool durable, struct sv_err *err)
         }
         self->held.on = true;
         return 0;
+}
+
+int sv_sqlite_reserve(struct sv_store *s, struct sv_err *err)
+{
+        struct sv_held *held = &((struct sv_sqlite *)s)->held;
+
+        return held->open ? 0 : open_held(s, held, err);
 }
 
 static int end_held(struct sv_store *s, const struct sv_held *held, bool keep, struct sv_err *err)

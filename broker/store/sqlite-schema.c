@@ -129,6 +129,23 @@ static int read_schema_version(struct sv_store *s, int64_t *version, struct sv_e
         return 0;
 }
 
+int sv_sqlite_check_version(struct sv_store *s, struct sv_err *err)
+{
+        int64_t expected = ((struct sv_sqlite *)s)->version, found;
+
+        if (!expected)
+                return 0;
+        if (read_schema_version(s, &found, err) < 0)
+                return -1;
+        if (found == expected)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "broker.store.version",
+                       "the database has version %lld and had %lld when this broker opened it: "
+                       "another secure-vm-broker has brought it there; start this service anew, "
+                       "with that program",
+                       (long long)found, (long long)expected);
+}
+
 /* In a transaction. Another process may have gone the same way meanwhile: the version is read
  * again. */
 static int run_steps(struct sv_store *s, const struct sv_sqlite_step *list, int n,
@@ -214,7 +231,7 @@ static int update_locked(struct sv_store *s, struct sv_err *err)
         return sv_sqlite_migrate(s, steps, VERSION, err);
 }
 
-int sv_sqlite_update(struct sv_store *s, struct sv_err *err)
+static int update_schema(struct sv_store *s, struct sv_err *err)
 {
         int64_t version;
 
@@ -228,4 +245,12 @@ int sv_sqlite_update(struct sv_store *s, struct sv_err *err)
                        "the database has version %lld, expected %d: \"secure-vm-broker check\" "
                        "brings it there",
                        (long long)version, VERSION);
+}
+
+int sv_sqlite_update(struct sv_store *s, struct sv_err *err)
+{
+        if (update_schema(s, err) < 0)
+                return -1;
+        ((struct sv_sqlite *)s)->version = VERSION;
+        return 0;
 }

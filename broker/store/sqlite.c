@@ -43,6 +43,7 @@ static const struct sv_store_ops sqlite_ops = {
         .check = sv_sqlite_check,
         .renew = sv_sqlite_renew,
         .hold = sv_sqlite_hold,
+        .reserve = sv_sqlite_reserve,
         .settle = sv_sqlite_settle,
         .put_audit = sv_sqlite_put_audit,
         .list_audit = sv_sqlite_list_audit,

@@ -19,6 +19,7 @@ struct sv_sqlite {
                 int lock;                /* of serial and database, while it is open; 0: none */
                 struct sv_serial serial; /* to be written after it; number 0: none */
         } held;
+        int64_t version;      /* of the schema, as it was opened; 0: not yet */
         bool soft;            /* a commit does not wait for the disk */
         struct sv_stmt *idle; /* prepared, not in use; as many as there are texts in the code */
 };
@@ -57,6 +58,7 @@ char *sv_sqlite_copy_text(struct sv_stmt *q, int column);
 struct sv_bytes sv_sqlite_bytes(struct sv_stmt *q, int column);
 
 int sv_sqlite_hold(struct sv_store *s, bool durable, struct sv_err *err);
+int sv_sqlite_reserve(struct sv_store *s, struct sv_err *err);
 int sv_sqlite_settle(struct sv_store *s, bool keep, struct sv_err *err);
 
 /* --- the whole, broker/store/sqlite-copy.c --- */
@@ -78,6 +80,9 @@ struct sv_sqlite_step {
  * there were versions, or new) has version 0. */
 int sv_sqlite_migrate(struct sv_store *s, const struct sv_sqlite_step *steps, int n,
                       struct sv_err *err);
+/* In a transaction: the database still has the version with which it was opened. A newer broker may
+ * have gone on with it while this one runs, and knows of rows what this one would not write. */
+int sv_sqlite_check_version(struct sv_store *s, struct sv_err *err);
 /* To the version of this program. */
 int sv_sqlite_update(struct sv_store *s, struct sv_err *err);
 /* Has its version MACs? */

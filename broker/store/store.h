@@ -199,6 +199,9 @@ struct sv_store_ops {
          * record are done together; functions see what waits. A loss of power may take what is not
          * `durable`; the end of a process takes nothing. */
         int (*hold)(struct sv_store *s, bool durable, struct sv_err *err);
+        /* While held: from here to `settle` nobody else changes anything, and what is read is the
+         * newest. Waits for who changes something now. */
+        int (*reserve)(struct sv_store *s, struct sv_err *err);
         /* Does what waits, or with `keep` false none of it. When it fails nothing was done, but
          * for SV_SYSTEM "broker.store.serial". */
         int (*settle)(struct sv_store *s, bool keep, struct sv_err *err);

@@ -19,6 +19,26 @@ int __wrap_sv_policy_parse(struct sv_bytes text, struct sv_policy **out, struct 
         return __real_sv_policy_parse(text, out, err);
 }
 
+/* And those of sv_jwe_seal: what an administrator of another process does just then. */
+int __real_sv_jwe_seal(const struct sv_key *to, struct sv_secret *plain, struct sv_buf *out,
+                       struct sv_err *err);
+int __wrap_sv_jwe_seal(const struct sv_key *to, struct sv_secret *plain, struct sv_buf *out,
+                       struct sv_err *err);
+static void (*meanwhile)(struct sv_store *s);
+
+int __wrap_sv_jwe_seal(const struct sv_key *to, struct sv_secret *plain, struct sv_buf *out,
+                       struct sv_err *err)
+{
+        const struct sv_store_place *place = &((struct sv_sqlite *)b.store)->place;
+        SV_STORE *other = NULL;
+
+        if (meanwhile && sv_store_open(place, &other, err) < 0)
+                return -1;
+        if (meanwhile)
+                meanwhile(other);
+        return __real_sv_jwe_seal(to, plain, out, err);
+}
+
 /* Past every check of the PUT: as an older broker would leave it. */
 static void store_policy(const char *path, const char *text)
 {
@@ -437,6 +457,56 @@ static void policy_of_somebody_else(void **state)
         is_released(&g);
 }
 
+static void put_closed_policy(struct sv_store *s)
+{
+        struct sv_err err;
+
+        OK(put_policy_text(s, PATH, sv_bytes_str("{}"), 1000, &err));
+}
+
+static void delete_that_policy(struct sv_store *s)
+{
+        struct sv_err err;
+
+        OK(s->ops->delete_policy(s, PATH, "", 1000, &err));
+}
+
+static void delete_the_newest(struct sv_store *s)
+{
+        struct sv_err err;
+
+        OK(s->ops->delete_resource(s, PATH, count_versions(PATH), &err));
+}
+
+static void put_another_policy(struct sv_store *s)
+{
+        struct sv_err err;
+
+        OK(put_policy_text(s, "default/demo/another", sv_bytes_str("{}"), 1000, &err));
+}
+
+/* What was stored before the release ended counts for it, though it was read before. */
+static void changed_meanwhile(void **state)
+{
+        static void (*const changes[])(struct sv_store *) = {put_closed_policy, delete_that_policy,
+                                                             delete_the_newest};
+        GUEST g = begin();
+
+        put_policy(PATH);
+        put_secret(PATH);
+        put_secret(PATH);
+        assert_int_equal(attest(&g), 200);
+        for (size_t i = 0; i < 3; i++) {
+                meanwhile = changes[i];
+                get_refused(&g, PATH, 503, "broker.release.changed");
+                meanwhile = NULL;
+                put_policy(PATH);
+        }
+        meanwhile = put_another_policy;
+        is_released(&g);
+        meanwhile = NULL;
+}
+
 static void remove_versions(const char *path)
 {
         SV_JSON *list = sv_json_array();
@@ -514,6 +584,7 @@ int main(void)
                 cmocka_unit_test(token_of_an_unknown_tee),
                 cmocka_unit_test(sealed_values),
                 cmocka_unit_test(policy_of_somebody_else),
+                cmocka_unit_test(changed_meanwhile),
                 cmocka_unit_test(database_taken_back),
         };
 

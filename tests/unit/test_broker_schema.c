@@ -321,6 +321,38 @@ static void newer_is_refused(void **state)
         FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store.version");
 }
 
+/* A broker that runs on while a newer one brings its database further writes no more, however it
+ * begins, and never breaks what that one keeps. */
+static void newer_while_it_runs(void **state)
+{
+        SV_STORE *s = open_store();
+        SV_JSON *record = sv_json_object();
+        SV_BUF sealed = SV_BUF_NULL;
+        struct sv_audit_link made;
+        char back[40];
+        struct sv_err err;
+
+        snprintf(back, sizeof(back), "PRAGMA user_version = %d;", VERSION);
+        OK(s->ops->put_resource(s, "a/b/c", 1, sv_bytes_str("x"), 1, 1000, &err));
+        OK(s->ops->put_audit(s, 1000, record, 0, &made, &err));
+        run_sql("PRAGMA user_version = 99;");
+        FAILS(s->ops->put_audit(s, 1001, record, 0, &made, &err), SV_SYSTEM,
+              "broker.store.version");
+        assert_non_null(strstr(err.msg, "version 99"));
+        FAILS(s->ops->put_resource(s, "a/b/d", 1, sv_bytes_str("x"), 1, 1000, &err), SV_SYSTEM,
+              "broker.store.version");
+        OK(s->ops->hold(s, true, &err));
+        FAILS(s->ops->put_audit(s, 1001, record, 0, &made, &err), SV_SYSTEM,
+              "broker.store.version");
+        OK(s->ops->settle(s, true, &err));
+        assert_int_equal(ask_sql("SELECT count(*) FROM audit"), 1);
+        assert_int_equal(ask_sql("SELECT count(*) FROM resources"), 1);
+        OK(s->ops->get_resource(s, "a/b/c", 1, &sealed, &err));
+        /* the transaction is over: others are not kept off */
+        run_sql(back);
+        OK(s->ops->put_audit(s, 1001, record, 0, &made, &err));
+}
+
 static int open_and_verify(void)
 {
         struct sv_store *s = NULL;
@@ -456,6 +488,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(from_version_6, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(older_is_not_changed, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(newer_is_refused, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(newer_while_it_runs, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(killed_on_the_way, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(several_at_once, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(several_steps, setup_place, teardown_place),
