@@ -13,6 +13,7 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "broker/limits.h"
+#include "broker/metrics.h"
 
 #define KEK_SIZE 32
 #define IV_SIZE  12
@@ -251,6 +252,7 @@ void sv_broker_close(struct sv_broker *b)
                 close(b->audit_fd);
         sv_broker_close_share(b);
         sv_limits_free(b->limits);
+        sv_metrics_free(b->metrics);
         sv_broker_config_free(&b->config);
         memset(b, 0, sizeof(*b));
         b->audit_fd = -1;

@@ -9,7 +9,8 @@
 #include "broker/config.h"
 #include "broker/store/store.h"
 
-struct sv_limits; /* broker/limits.h */
+struct sv_limits;  /* broker/limits.h */
+struct sv_metrics; /* broker/metrics.h */
 
 struct sv_process { /* one that serves others (broker/process/service.h) */
         pid_t pid;  /* 0: not started */
@@ -29,7 +30,8 @@ struct sv_broker {
         struct sv_trust_cache *memory;
         int slot; /* with memory: what processes offer the verifier */
         struct sv_process verifier, fetcher;
-        struct sv_limits *limits; /* shared by the keeper's processes; NULL: none */
+        struct sv_limits *limits;   /* shared by the keeper's processes; NULL: none */
+        struct sv_metrics *metrics; /* likewise */
         /* of one process, never across a fork */
         struct sv_store *store;
         dev_t store_dev; /* the file that is open */

@@ -21,6 +21,7 @@ static const struct row {
         {"listen", STRING, offsetof(struct sv_broker_config, address), "127.0.0.1:8443", 0, 0, 0},
         {"oldest_protocol", STRING, offsetof(struct sv_broker_config, oldest_protocol), "0.4.0", 0,
          0, 0},
+        {"metrics_listen", STRING, offsetof(struct sv_broker_config, metrics), NULL, 0, 0, 0},
         {"tls_key", PATH, offsetof(struct sv_broker_config, tls_key), "tls.key", 0, 0, 0},
         {"tls_cert", PATH, offsetof(struct sv_broker_config, tls_cert), "tls.crt", 0, 0, 0},
         {"token_key", PATH, offsetof(struct sv_broker_config, token_key), "token.key", 0, 0, 0},
@@ -50,6 +51,7 @@ static const struct row {
 };
 #define LISTEN   0
 #define PROTOCOL 1
+#define METRICS  2
 #define N_ROWS   (sizeof(rows) / sizeof(*rows))
 
 static char **find_text_field(struct sv_broker_config *c, const struct row *r)
@@ -94,9 +96,9 @@ static int take_member(const struct row *r, const struct sv_json *value, struct 
         }
         if (value && (!s || !*s))
                 return fail_member(r, text,
-                                   r->kind == PATH      ? "a path"
-                                   : r == &rows[LISTEN] ? "ADDRESS:PORT"
-                                                        : "a version",
+                                   r->kind == PATH        ? "a path"
+                                   : r != &rows[PROTOCOL] ? "ADDRESS:PORT"
+                                                          : "a version",
                                    err);
         if (!value)
                 s = r->text;
@@ -107,23 +109,24 @@ static int take_member(const struct row *r, const struct sv_json *value, struct 
 }
 
 /* "127.0.0.1:8443" or "[::1]:8443" */
-static int split_listen(struct sv_broker_config *c, struct sv_bytes text, struct sv_err *err)
+static int split_listen(const struct row *r, char *address, uint16_t *out, struct sv_bytes text,
+                        struct sv_err *err)
 {
-        char *colon = strrchr(c->address, ':');
-        size_t n = colon ? (size_t)(colon - c->address) : 0;
+        char *colon = strrchr(address, ':');
+        size_t n = colon ? (size_t)(colon - address) : 0;
         char *end;
         unsigned long port = colon ? strtoul(colon + 1, &end, 10) : 0;
-        bool v6 = c->address[0] == '[';
+        bool v6 = address[0] == '[';
 
         if (!n || colon[1] < '0' || colon[1] > '9' || *end || port > 65535 ||
-            (v6 && (n < 3 || colon[-1] != ']')) || (!v6 && memchr(c->address, ':', n)))
-                return fail_member(&rows[LISTEN], text, "ADDRESS:PORT or [ADDRESS]:PORT", err);
+            (v6 && (n < 3 || colon[-1] != ']')) || (!v6 && memchr(address, ':', n)))
+                return fail_member(r, text, "ADDRESS:PORT or [ADDRESS]:PORT", err);
         *colon = '\0';
         if (v6) {
-                memmove(c->address, c->address + 1, n - 2);
-                c->address[n - 2] = '\0';
+                memmove(address, address + 1, n - 2);
+                address[n - 2] = '\0';
         }
-        c->port = (uint16_t)port;
+        *out = (uint16_t)port;
         return 0;
 }
 
@@ -161,7 +164,9 @@ int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_brok
         choose_shares(&c);
         if (!sv_kbs_find_protocol(c.oldest_protocol, &c.oldest))
                 return fail_member(&rows[PROTOCOL], text, "\"0.4.0\", \"0.2.0\" or \"0.1.1\"", err);
-        if (split_listen(&c, text, err) < 0 ||
+        if (split_listen(&rows[LISTEN], c.address, &c.port, text, err) < 0 ||
+            (c.metrics &&
+             split_listen(&rows[METRICS], c.metrics, &c.metrics_port, text, err) < 0) ||
             sv_broker_collateral_parse(sv_json_get(j, "collateral"), text, dir, &c.collateral,
                                        err) < 0)
                 return -1;

@@ -7,8 +7,10 @@
 #include "attest/kbs/kbs.h"
 
 struct sv_broker_config {
-        char *address; /* to listen on, an IP address */
-        uint16_t port; /* 0: any free one */
+        char *address;         /* to listen on, an IP address */
+        uint16_t port;         /* 0: any free one */
+        char *metrics;         /* a local address for metrics alone; NULL: none */
+        uint16_t metrics_port; /* of it */
         char *tls_key, *tls_cert, *token_key, *admin_pub, *kek, *database;
         char *serial;                /* how far the database is (broker/store/serial.h) */
         enum sv_kbs_protocol oldest; /* that is spoken */

@@ -9,14 +9,17 @@
 #include "attest/kbs/http-conn.h"
 #include "attest/jose/jose.h"
 #include "attest/kbs/kbs.h"
-#include "base/core/limits.h"
+#include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/core/text.h"
 
+#define ID_BYTES 8
+
 struct sv_kbs_client {
         struct sv_http_conn conn;
-        struct sv_key *key; /* this session's */
+        char id[2 * ID_BYTES + 1]; /* what the broker's log calls this exchange */
+        struct sv_key *key;        /* this session's */
         struct sv_kbs_pubkey pubkey;
         struct sv_kbs_challenge challenge;
         char *cookie; /* "kbs-session-id=…" */
@@ -26,6 +29,16 @@ struct sv_kbs_client {
         unsigned retry_after; /* seconds */
 };
 
+static int name_exchange(struct sv_kbs_client *c, struct sv_err *err)
+{
+        uint8_t random[ID_BYTES];
+
+        if (sv_random(random, sizeof(random), err) < 0)
+                return -1;
+        sv_hex(sv_bytes(random, sizeof(random)), c->id);
+        return 0;
+}
+
 int sv_kbs_client_new(const char *url, struct sv_tls_ctx *ctx, struct sv_kbs_client **out,
                       struct sv_err *err)
 {
@@ -33,7 +46,7 @@ int sv_kbs_client_new(const char *url, struct sv_tls_ctx *ctx, struct sv_kbs_cli
 
         if (!c)
                 return sv_fail_errno(err, "base.memory", "no memory for the client");
-        if (sv_http_conn_init(&c->conn, url, ctx, err) < 0) {
+        if (name_exchange(c, err) < 0 || sv_http_conn_init(&c->conn, url, ctx, err) < 0) {
                 free(c);
                 return -1;
         }
@@ -113,6 +126,19 @@ static bool is_nonce_used_here(const struct sv_kbs_client *c, struct sv_bytes bo
                !strcmp(e.check, "broker.session.used");
 }
 
+/* Our broker says which of its records this is. */
+static int name_refusal(const struct sv_kbs_client *c, const struct sv_http_msg *answer,
+                        struct sv_err *err)
+{
+        const char *id = sv_http_field(answer, SV_KBS_REQUEST_ID);
+        bool named = id && !strcmp(id, c->id);
+        struct sv_err why = SV_ERR_NULL;
+
+        sv_kbs_fail(answer->status, sv_buf_bytes(&answer->body), &why);
+        return sv_fail(err, why.class, why.check, "%s%s%s%s", why.msg, named ? " (request " : "",
+                       named ? id : "", named ? ")" : "");
+}
+
 static int call_kbs(struct sv_kbs_client *c, const char *method, const char *path,
                     struct sv_bytes body, struct sv_http_msg *answer, struct sv_err *err)
 {
@@ -122,6 +148,8 @@ static int call_kbs(struct sv_kbs_client *c, const char *method, const char *pat
         c->retryable = false;
         c->retry_after = 0;
         if (body.n && sv_http_add(&req, "Content-Type", "application/json", err) < 0)
+                return -1;
+        if (sv_http_add(&req, SV_KBS_REQUEST_ID, c->id, err) < 0)
                 return -1;
         if (c->cookie && sv_http_add(&req, "Cookie", c->cookie, err) < 0)
                 return -1;
@@ -136,7 +164,7 @@ static int call_kbs(struct sv_kbs_client *c, const char *method, const char *pat
         c->retry_after = read_retry_after(answer);
         c->retryable = may_pass_later(answer->status, sv_buf_bytes(&answer->body)) ||
                        is_nonce_used_here(c, sv_buf_bytes(&answer->body));
-        return sv_kbs_fail(answer->status, sv_buf_bytes(&answer->body), err);
+        return name_refusal(c, answer, err);
 }
 
 /* Name and value of the session cookie; its attributes do not matter to a client of one host. */

@@ -10,7 +10,8 @@
  *
  * A failure carries the broker's own class and check when it names them (our broker does); a
  * Trustee's error name is mapped to "kbs.policy-deny" and the like (docs/CHECKS.md). Nothing is
- * retried here: sv_kbs_retryable says whether trying again can help. */
+ * retried here: sv_kbs_retryable says whether trying again can help. All requests of a client carry
+ * one id (X-Request-Id), which our broker's log and record have, and a refusal's message. */
 #pragma once
 
 #include "base/net/http.h"

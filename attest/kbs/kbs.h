@@ -18,6 +18,10 @@
 /* Versions of the protocol, newest first. What differs: attest/kbs/old.c. */
 enum sv_kbs_protocol { SV_KBS_0_4_0, SV_KBS_0_2_0, SV_KBS_0_1_1, SV_N_KBS_PROTOCOLS };
 
+/* a header field that a client may send, and every answer of ours has: what both sides' logs and
+ * the audit record call this exchange */
+#define SV_KBS_REQUEST_ID "X-Request-Id"
+
 struct sv_kbs_request {
         char version[16];
         char tee[32];

@@ -166,16 +166,3 @@ int sv_handle_audit(struct sv_request *r, struct sv_err *err)
                                                err);
         return answer_list(r, "audit", rc, list, err);
 }
-
-/* "Able to serve": the database answers. */
-int sv_handle_health(struct sv_request *r, struct sv_err *err)
-{
-        SV_JSON *list = sv_json_array();
-        SV_JSON *j = sv_json_object();
-
-        if (r->broker->store->ops->list_audit(r->broker->store, INT64_MAX, 1, list, err) < 0)
-                return -1;
-        sv_json_set_bool(j, "ok", true);
-        sv_json_print(j, &r->answer.body);
-        return sv_http_add(&r->answer, "Content-Type", "application/json", err);
-}

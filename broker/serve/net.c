@@ -4,6 +4,7 @@
 #include "broker/serve/net.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,15 +30,17 @@
 #define DRAIN_S     10   /* how long running requests may go on after SIGTERM */
 #define TICK_MS     100  /* while something waits */
 #define ACCEPT_MAX  64   /* connections that are accepted before others are looked after */
+#define FIXED       4    /* polled beside the queue */
 #define OTHER_FILES 64   /* open beside the queue's */
 
 struct listener {
         struct sv_broker *b;
-        int fd, signals;
+        int fd, metrics; /* that listen; metrics -1: none */
+        int signals;
         int control; /* to the keeper, which gets a channel for each connection */
         struct sv_queue queue;
         struct sv_served served;
-        struct pollfd *polls; /* signals, the listening socket, the keeper, the queue */
+        struct pollfd *polls; /* signals, the listening sockets, the keeper, the queue */
 };
 
 static void reap_children(struct sv_served *c)
@@ -69,15 +72,43 @@ static void run_connection(struct listener *l, const struct sv_waiting *w, int k
         _exit(0);
 }
 
+void sv_net_write_peer(const struct sv_net_peer *p, char out[SV_NET_PEER_SIZE])
+{
+        snprintf(out, SV_NET_PEER_SIZE, "%s %" PRIx64 " %u %" PRIu64 " %" PRIu64 " %" PRIu64,
+                 p->name, p->source, p->local, p->accepted, p->dropped, p->waiting);
+}
+
+void sv_net_read_peer(const char *line, struct sv_net_peer *out)
+{
+        uint64_t numbers[4] = {0};
+        const char *at = line + strcspn(line, " ");
+        char *end;
+
+        *out = (struct sv_net_peer){.source = 0};
+        snprintf(out->name, sizeof(out->name), "%.*s", (int)(at - line), line);
+        out->source = strtoull(at, &end, 16);
+        for (size_t i = 0; i < 4; i++)
+                numbers[i] = strtoull(end, &end, 10);
+        out->local = numbers[0] == 1;
+        out->accepted = numbers[1];
+        out->dropped = numbers[2];
+        out->waiting = numbers[3];
+}
+
 static void start_process(struct listener *l, const struct sv_waiting *w)
 {
         struct sv_err err = SV_ERR_NULL;
         int keeper[2];
-        char peer[80], text[SV_NET_PEER_SIZE];
+        struct sv_net_peer peer = {.source = w->source,
+                                   .local = w->local,
+                                   .accepted = l->queue.added,
+                                   .dropped = l->queue.dropped,
+                                   .waiting = l->queue.n};
+        char text[SV_NET_PEER_SIZE];
         pid_t pid;
 
-        sv_net_peer(w->fd, peer);
-        snprintf(text, sizeof(text), "%s %016llx", peer, (unsigned long long)w->source);
+        sv_net_peer(w->fd, peer.name);
+        sv_net_write_peer(&peer, text);
         if (sv_channel_pair(keeper, &err) < 0) {
                 sv_log_err(&err);
                 close(w->fd);
@@ -89,7 +120,7 @@ static void start_process(struct listener *l, const struct sv_waiting *w)
         close(keeper[0]);
         close(w->fd);
         if (pid < 0)
-                sv_warn("cannot serve %s: %s", peer, "no process could be made");
+                sv_warn("cannot serve %s: %s", peer.name, "no process could be made");
         else if (sv_control_pass(l->control, text, keeper[1], &err) < 0)
                 sv_log_err(&err);
         close(keeper[1]);
@@ -98,16 +129,17 @@ static void start_process(struct listener *l, const struct sv_waiting *w)
                         .pid = pid, .source = w->source, .since_ms = sv_clock_ms()};
 }
 
-static void accept_waiting(struct listener *l)
+static void accept_waiting(struct listener *l, int listening)
 {
         for (int i = 0; i < ACCEPT_MAX; i++) {
                 struct sockaddr_storage peer = {0};
                 socklen_t n = sizeof(peer);
-                int fd = accept4(l->fd, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC);
+                int fd = accept4(listening, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC);
 
                 if (fd < 0)
                         return;
-                sv_queue_add(&l->queue, fd, sv_source_of(&peer), sv_clock_ms());
+                sv_queue_add(&l->queue, fd, sv_source_of(&peer), listening == l->metrics,
+                             sv_clock_ms());
         }
 }
 
@@ -115,7 +147,7 @@ static void accept_waiting(struct listener *l)
 static void look_at_waiting(struct listener *l)
 {
         for (size_t i = l->queue.n; i-- > 0;) {
-                short seen = l->polls[3 + i].revents;
+                short seen = l->polls[FIXED + i].revents;
 
                 if (seen & (POLLERR | POLLHUP | POLLRDHUP))
                         sv_queue_drop(&l->queue, i);
@@ -170,11 +202,12 @@ static int poll_listener(struct listener *l)
         l->polls[1] = (struct pollfd){.fd = l->fd, .events = POLLIN};
         /* the keeper says nothing: it has ended when its end is closed */
         l->polls[2] = (struct pollfd){.fd = l->control, .events = POLLIN};
+        l->polls[3] = (struct pollfd){.fd = l->metrics, .events = POLLIN};
         for (size_t i = 0; i < l->queue.n; i++)
-                l->polls[3 + i] = (struct pollfd){.fd = l->queue.list[i].fd,
-                                                  .events = POLLRDHUP |
-                                                            (l->queue.list[i].ready ? 0 : POLLIN)};
-        return poll(l->polls, 3 + l->queue.n, l->queue.n ? TICK_MS : -1);
+                l->polls[FIXED + i] = (struct pollfd){
+                        .fd = l->queue.list[i].fd,
+                        .events = POLLRDHUP | (l->queue.list[i].ready ? 0 : POLLIN)};
+        return poll(l->polls, FIXED + l->queue.n, l->queue.n ? TICK_MS : -1);
 }
 
 static void serve_listener(struct listener *l)
@@ -197,7 +230,9 @@ static void serve_listener(struct listener *l)
                 }
                 look_at_waiting(l);
                 if (l->polls[1].revents)
-                        accept_waiting(l);
+                        accept_waiting(l, l->fd);
+                if (l->polls[3].revents)
+                        accept_waiting(l, l->metrics);
                 serve_waiting(l);
         }
 }
@@ -227,7 +262,7 @@ static int make_room(struct listener *l, const struct sv_broker_config *c, struc
         l->served.per_source = (size_t)c->connections_per_source;
         l->queue.list = calloc(l->queue.max, sizeof(*l->queue.list));
         l->served.list = calloc(l->served.max, sizeof(*l->served.list));
-        l->polls = calloc(3 + l->queue.max, sizeof(*l->polls));
+        l->polls = calloc(FIXED + l->queue.max, sizeof(*l->polls));
         if (!l->queue.list || !l->served.list || !l->polls)
                 return sv_fail_errno(err, "base.memory", "no memory for %zu connections",
                                      l->queue.max + l->served.max);
@@ -243,6 +278,8 @@ static void free_listener(struct listener *l)
         free(l->polls);
         if (l->fd >= 0)
                 close(l->fd);
+        if (l->metrics >= 0)
+                close(l->metrics);
         if (l->signals >= 0)
                 close(l->signals);
 }
@@ -282,49 +319,65 @@ static void warm_net(struct sv_broker *b)
                 waitpid(pid, NULL, 0);
 }
 
-static int open_net(struct listener *l, uint16_t *port, struct sv_err *err)
+static int open_metrics(struct listener *l, struct sv_net_ports *ports, struct sv_err *err)
+{
+        const struct sv_broker_config *c = &l->b->config;
+
+        if (!c->metrics)
+                return 0;
+        ports->metrics = c->metrics_port;
+        l->metrics = sv_tcp_listen(c->metrics, &ports->metrics, err);
+        return l->metrics < 0 ? -1 : 0;
+}
+
+static int open_net(struct listener *l, struct sv_net_ports *ports, struct sv_err *err)
 {
         l->signals = sv_process_take_signals(err);
         if (l->signals < 0)
                 return -1;
-        if (sv_broker_read_tls(l->b, err) < 0 || make_room(l, &l->b->config, err) < 0)
+        if (sv_broker_read_tls(l->b, err) < 0 || make_room(l, &l->b->config, err) < 0 ||
+            open_metrics(l, ports, err) < 0)
                 return -1;
         if (l->fd >= 0) /* the service manager listens already */
-                return sv_tcp_port(l->fd, port, err);
-        *port = l->b->config.port;
-        l->fd = sv_tcp_listen(l->b->config.address, port, err);
+                return sv_tcp_port(l->fd, &ports->port, err);
+        ports->port = l->b->config.port;
+        l->fd = sv_tcp_listen(l->b->config.address, &ports->port, err);
         return l->fd < 0 ? -1 : 0;
 }
 
-static int report_port(int report, uint16_t port, struct sv_err *err)
+static int report_ports(int report, const struct sv_net_ports *ports, struct sv_err *err)
 {
-        uint8_t text[2];
+        uint8_t text[4];
 
-        sv_bytes_put_le(text, port, 2);
+        sv_bytes_put_le(text, ports->port, 2);
+        sv_bytes_put_le(text + 2, ports->metrics, 2);
         return sv_channel_send(report, SV_NET_LISTENS, sv_bytes(text, sizeof(text)), err);
 }
 
 static int run_net(struct sv_broker *b, int fd, int control, int report, struct sv_err *err)
 {
         __attribute__((cleanup(free_listener))) struct listener l = {
-                .b = b, .fd = fd, .signals = -1, .control = control};
-        uint16_t port = 0;
+                .b = b, .fd = fd, .metrics = -1, .signals = -1, .control = control};
+        struct sv_net_ports ports = {0, 0};
 
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         prctl(PR_SET_NAME, "sv-net");
-        if (open_net(&l, &port, err) < 0)
+        if (open_net(&l, &ports, err) < 0)
                 return -1;
         warm_net(b);
-        const int keep[] = {l.fd, l.signals, control, report, -1};
+        const int keep[] = {l.fd, l.signals, control, report, l.metrics, -1};
 
         if (sv_close_other_fds(keep, "broker.sandbox", err) < 0 ||
             sv_sandbox_enter(SV_SANDBOX_NET, NULL, NULL, err) < 0 ||
-            report_port(report, port, err) < 0)
+            report_ports(report, &ports, err) < 0)
                 return -1;
         close(report);
         serve_listener(&l);
         close(l.fd);
         l.fd = -1;
+        if (l.metrics >= 0)
+                close(l.metrics);
+        l.metrics = -1;
         while (l.queue.n)
                 sv_queue_drop(&l.queue, l.queue.n - 1);
         end_children(&l.served, l.signals);
@@ -332,7 +385,7 @@ static int run_net(struct sv_broker *b, int fd, int control, int report, struct 
 }
 
 /* The process reports its port, or why there is none. */
-static int take_report(int report, uint16_t *port, struct sv_err *err)
+static int take_report(int report, struct sv_net_ports *ports, struct sv_err *err)
 {
         SV_BUF body = SV_BUF_NULL;
         struct sv_rd r;
@@ -340,11 +393,12 @@ static int take_report(int report, uint16_t *port, struct sv_err *err)
         if (sv_channel_expect(report, -1, SV_NET_LISTENS, sizeof(struct sv_err), &body, err) < 0)
                 return -1;
         r = sv_rd(sv_buf_bytes(&body));
-        *port = sv_rd_u16le(&r);
+        ports->port = sv_rd_u16le(&r);
+        ports->metrics = sv_rd_u16le(&r);
         return sv_rd_done(&r, "broker.process", "the port", err);
 }
 
-int sv_net_start(struct sv_broker *b, int fd, struct sv_process *out, uint16_t *port,
+int sv_net_start(struct sv_broker *b, int fd, struct sv_process *out, struct sv_net_ports *ports,
                  struct sv_err *err)
 {
         int control[2] = {-1, -1}, report[2] = {-1, -1}, rc;
@@ -367,7 +421,7 @@ int sv_net_start(struct sv_broker *b, int fd, struct sv_process *out, uint16_t *
         sv_closep(&fd);
         *out = (struct sv_process){pid, control[0]};
         rc = pid < 0 ? sv_fail_errno(err, "broker.process", "no process for the network")
-                     : take_report(report[0], port, err);
+                     : take_report(report[0], ports, err);
         close(report[0]);
         if (rc < 0 && pid > 0)
                 sv_process_end(out);

@@ -33,6 +33,7 @@ static void remove_waiting(struct sv_queue *q, size_t i)
 void sv_queue_drop(struct sv_queue *q, size_t i)
 {
         close(q->list[i].fd);
+        q->dropped++;
         remove_waiting(q, i);
 }
 
@@ -52,19 +53,22 @@ static size_t find_crowd(const struct sv_queue *q)
         return at;
 }
 
-void sv_queue_add(struct sv_queue *q, int fd, uint64_t source, int64_t now_ms)
+void sv_queue_add(struct sv_queue *q, int fd, uint64_t source, bool local, int64_t now_ms)
 {
+        q->added++;
         if (q->n == q->max) {
                 size_t own = count_waiting(q, source);
                 size_t at = own > q->n / 2 ? SIZE_MAX : find_crowd(q);
 
                 if (at == SIZE_MAX || count_waiting(q, q->list[at].source) <= own + 1) {
                         close(fd);
+                        q->dropped++;
                         return;
                 }
                 sv_queue_drop(q, at);
         }
-        q->list[q->n++] = (struct sv_waiting){.fd = fd, .source = source, .since_ms = now_ms};
+        q->list[q->n++] =
+                (struct sv_waiting){.fd = fd, .local = local, .source = source, .since_ms = now_ms};
 }
 
 void sv_queue_expire(struct sv_queue *q, int64_t now_ms)

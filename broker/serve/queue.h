@@ -17,6 +17,7 @@
 struct sv_waiting {
         int fd;
         bool ready; /* its first bytes are there */
+        bool local; /* it came to the address for metrics */
         uint64_t source;
         int64_t since_ms;
 };
@@ -26,7 +27,8 @@ struct sv_queue {
         size_t n, max;
         int64_t silent_ms; /* how long one may say nothing */
         struct sv_rate all, each;
-        struct sv_budget begun; /* of connections that got a process */
+        struct sv_budget begun;  /* of connections that got a process */
+        uint64_t added, dropped; /* since the start; dropped: before they had one */
 };
 
 /* Processes, by source. */
@@ -40,7 +42,7 @@ struct sv_served {
         size_t n, max, per_source;
 };
 
-void sv_queue_add(struct sv_queue *q, int fd, uint64_t source, int64_t now_ms);
+void sv_queue_add(struct sv_queue *q, int fd, uint64_t source, bool local, int64_t now_ms);
 /* Closes and forgets number i. */
 void sv_queue_drop(struct sv_queue *q, size_t i);
 /* Closes what has waited for too long. */

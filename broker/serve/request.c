@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/serve/request.h"
 
+#include <stdio.h>
 #include <strings.h>
 
+#include "attest/kbs/kbs.h"
 #include "base/core/encoding.h"
 #include "base/crypto/crypto.h"
 
@@ -11,6 +13,26 @@ const char *sv_request_bearer(const struct sv_request *r)
         const char *v = sv_http_field(r->msg, "Authorization");
 
         return v && !strncasecmp(v, "Bearer ", 7) && v[7] ? v + 7 : NULL;
+}
+
+#define ID_MIN 8
+
+int sv_request_take_id(struct sv_request *r, struct sv_err *err)
+{
+        const char *v = sv_http_field(r->msg, SV_KBS_REQUEST_ID);
+        size_t n = v ? strlen(v) : 0;
+        uint8_t random[16];
+        char hex[2 * sizeof(random) + 1];
+
+        if (n >= ID_MIN && n <= SV_REQUEST_ID_MAX &&
+            strspn(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == n) {
+                memcpy(r->id, v, n + 1);
+                return 0;
+        }
+        if (sv_random(random, sizeof(random), err) < 0)
+                return -1;
+        snprintf(r->id, sizeof(r->id), "%s", sv_hex(sv_bytes(random, sizeof(random)), hex));
+        return 0;
 }
 
 static bool is_named(const char *item, size_t n, const char *name)

@@ -2,6 +2,7 @@
 /* One request, the way through its route, and the handlers. */
 #pragma once
 
+#include "base/core/limits.h"
 #include "base/net/http.h"
 #include "broker/broker.h"
 #include "policy/policy.h"
@@ -12,6 +13,8 @@ struct sv_request {
         const struct sv_http_msg *msg;
         const char *peer;
         uint64_t source; /* of the peer (broker/serve/source.h) */
+        bool local;      /* it came to the address for metrics, where nothing else is served */
+        char id[SV_REQUEST_ID_MAX + 1]; /* the client's, or one of ours: record, log and answer */
         int64_t now;
         char resource[3 * 64]; /* "repo/type/tag" where the route has one, else "" */
         const char *query;     /* behind '?', or "" */
@@ -31,6 +34,10 @@ struct sv_request {
         struct sv_json *audit;
         /* on success: "challenged", "attested", "released", "opened", "failed", "done" */
         const char *outcome;
+        /* once handled, for what is counted: the route's action ("other": none), "refused" as
+         * outcome, and the check that failed ("": none) */
+        const char *action;
+        char check[64];
 };
 
 /* Finds the route, asks for the administrator's proof where it needs one, runs it, writes the audit
@@ -69,8 +76,14 @@ int sv_handle_end_lease(struct sv_request *r, struct sv_err *err);
 int sv_disk_note_state(struct sv_request *r, const char *volume, struct sv_err *err);
 int sv_handle_rekey(struct sv_request *r, struct sv_err *err);
 int sv_handle_audit(struct sv_request *r, struct sv_err *err);
+/* Can it release a key; can it take a guest's evidence too; what it has counted. */
 int sv_handle_health(struct sv_request *r, struct sv_err *err);
+int sv_handle_ready(struct sv_request *r, struct sv_err *err);
+int sv_handle_metrics(struct sv_request *r, struct sv_err *err);
 
+/* Takes the client's X-Request-Id, when it is one (letters, digits, '-', 8 to SV_REQUEST_ID_MAX),
+ * or makes one. */
+int sv_request_take_id(struct sv_request *r, struct sv_err *err);
 /* The value behind "Bearer " (RFC 9110 section 11.1: in any case); NULL when there is none. */
 const char *sv_request_bearer(const struct sv_request *r);
 /* The query is NAME=VALUE (or NAME alone), joined by '&', and each name is in the NULL-terminated

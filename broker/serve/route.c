@@ -33,7 +33,8 @@ static const struct route {
          * seen, and refused by name. */
         size_t body;
         bool secret; /* the request's body is one */
-        bool soft;   /* a loss of power may take it: its guest has no key yet and begins again */
+        bool local; /* on the address for metrics it needs no token; nothing else is served there */
+        bool soft;  /* a loss of power may take it: its guest has no key yet and begins again */
 } routes[] = {
         {"POST", "/kbs/v0/auth", "auth", false, sv_handle_auth, SV_AUTH_SIZE_MAX},
         {"POST", "/kbs/v0/attest", "attest", false, sv_handle_attest, SV_EVIDENCE_SIZE_MAX,
@@ -62,9 +63,14 @@ static const struct route {
         {"GET", "/secure-vm/v0/policy-history/", "admin-policy-history", true,
          sv_handle_policy_history, SMALL},
         {"GET", "/secure-vm/v0/audit", "admin-audit", true, sv_handle_audit, SMALL},
-        {"GET", "/secure-vm/v0/health", NULL, false, sv_handle_health, SMALL},
+        {"GET", "/secure-vm/v0/health", NULL, false, sv_handle_health, SMALL, .local = true},
         /* and without its body; whatever else is got with GET is a release or is asked by name */
-        {"HEAD", "/secure-vm/v0/health", NULL, false, sv_handle_health, SMALL},
+        {"HEAD", "/secure-vm/v0/health", NULL, false, sv_handle_health, SMALL, .local = true},
+        {"GET", "/healthz", NULL, false, sv_handle_health, SMALL, .local = true},
+        {"HEAD", "/healthz", NULL, false, sv_handle_health, SMALL, .local = true},
+        {"GET", "/readyz", NULL, false, sv_handle_ready, SMALL, .local = true},
+        {"HEAD", "/readyz", NULL, false, sv_handle_ready, SMALL, .local = true},
+        {"GET", "/metrics", NULL, true, sv_handle_metrics, SMALL, .local = true},
 };
 
 static bool parse_resource(const char *text, size_t n, char out[3 * 64])
@@ -87,6 +93,8 @@ static const struct route *find_route(struct sv_request *r, struct sv_err *err)
                 size_t len = strlen(c->path);
                 bool tail = c->path[len - 1] == '/';
 
+                if (r->local && !c->local)
+                        continue;
                 if (tail ? n <= len || strncmp(target, c->path, len)
                          : n != len || strncmp(target, c->path, n))
                         continue;
@@ -166,6 +174,7 @@ static struct sv_json *make_record(struct sv_request *r, const char *action,
 
         sv_json_set_str(j, "time", sv_format_time(r->now, when));
         sv_json_set_str(j, "peer", r->peer);
+        sv_json_set_str(j, "request", r->id);
         sv_json_set_str(j, "action", action);
         if (r->resource[0])
                 sv_json_set_str(j, "resource", r->resource);
@@ -312,6 +321,18 @@ static void hide_values(struct sv_err *err)
                 "says what was expected and what was found");
 }
 
+static void note_handled(struct sv_request *r, const struct route *route,
+                         const struct sv_err *failed)
+{
+        const char *slash = route ? strrchr(route->path, '/') : NULL;
+
+        r->action = !route ? "other" : route->action ? route->action : slash + 1;
+        if (!failed)
+                return;
+        r->outcome = "refused";
+        snprintf(r->check, sizeof(r->check), "%s", failed->check);
+}
+
 static int run_route(struct sv_request *r, const struct route *route, struct sv_err *err)
 {
         struct sv_store *store = r->broker->store;
@@ -323,14 +344,14 @@ void sv_broker_handle(struct sv_request *r)
 {
         struct sv_err err = SV_ERR_NULL, audit_err = SV_ERR_NULL;
         const struct route *route = find_route(r, &err);
-
         int rc = -1;
 
         r->audit = sv_json_object();
         r->outcome = "done";
         if (!route)
                 r->error = "InvalidRequestPath";
-        else if (!route->admin || check_admin(r, &err) == 0)
+        else if (sv_request_take_id(r, &err) == 0 &&
+                 (!route->admin || r->local || check_admin(r, &err) == 0))
                 rc = run_route(r, route, &err);
         if (rc < 0 && err.class == SV_OK)
                 sv_fail(&err, SV_SYSTEM, "broker.internal", "a step failed without saying why");
@@ -338,6 +359,7 @@ void sv_broker_handle(struct sv_request *r)
         sv_make_visible(err.msg, strlen(err.msg), false);
         if (route && settle_request(r, route, rc < 0 ? &err : NULL, &audit_err) < 0) {
                 sv_log_err(&audit_err);
+                sv_warn("request %s has no audit record", r->id);
                 if (strcmp(audit_err.check, SERIAL)) /* else it was done, and recorded */
                         sv_fail(&err, SV_SYSTEM, "broker.audit",
                                 "the audit record cannot be written, so nothing is released");
@@ -353,6 +375,9 @@ void sv_broker_handle(struct sv_request *r)
                 sv_broker_refuse(r, &err);
         else
                 set_answer(r, r->answer.body.n ? 200 : 204);
+        if (r->id[0])
+                sv_http_add(&r->answer, SV_KBS_REQUEST_ID, r->id, NULL);
+        note_handled(r, route, rc < 0 ? &err : NULL);
 }
 
 void sv_request_free(struct sv_request *r)

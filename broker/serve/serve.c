@@ -19,6 +19,7 @@
 #include "base/program/log.h"
 #include "base/program/manager.h"
 #include "broker/limits.h"
+#include "broker/metrics.h"
 #include "broker/process/channel.h"
 #include "broker/serve/net.h"
 #include "broker/serve/worker.h"
@@ -144,6 +145,7 @@ static void take_connection(struct keeper *k)
 {
         struct connection *c = &k->connections[k->n_connections];
         struct sv_err err = SV_ERR_NULL;
+        struct sv_net_peer peer;
         int fd = -1;
 
         if (sv_control_take(k->net.control, c->peer, sizeof(c->peer), &fd, &err) < 0) {
@@ -157,6 +159,10 @@ static void take_connection(struct keeper *k)
         c->fd = fd;
         c->worker = 0;
         k->n_connections++;
+        sv_net_read_peer(c->peer, &peer);
+        sv_metrics_set(k->b->metrics, SV_GAUGE_ACCEPTED, (int64_t)peer.accepted);
+        sv_metrics_set(k->b->metrics, SV_GAUGE_DROPPED, (int64_t)peer.dropped);
+        sv_metrics_set(k->b->metrics, SV_GAUGE_WAITING, (int64_t)peer.waiting);
 }
 
 /* True when the connection is gone. */
@@ -200,9 +206,11 @@ static void reap_workers(struct keeper *k)
                 }
                 for (size_t i = 0; i < k->n_workers; i++)
                         if (k->workers[i].pid == pid) {
-                                if (WIFSIGNALED(status))
+                                if (WIFSIGNALED(status)) {
                                         sv_warn("a keeper's process died of signal %d",
                                                 WTERMSIG(status));
+                                        sv_metrics_add(k->b->metrics, SV_GAUGE_DIED, 1);
+                                }
                                 drop_worker(k, i);
                                 break;
                         }
@@ -266,10 +274,23 @@ static bool is_done(const struct keeper *k)
         return k->net_gone && !k->n_connections;
 }
 
+static void note_processes(const struct keeper *k)
+{
+        size_t live = 0;
+
+        for (size_t i = 0; i < k->n_workers; i++)
+                live += k->workers[i].control >= 0;
+        sv_metrics_set(k->b->metrics, SV_GAUGE_WORKERS, (int64_t)live);
+        sv_metrics_set(k->b->metrics, SV_GAUGE_BUSY, (int64_t)(live - count_idle(k)));
+        sv_metrics_set(k->b->metrics, SV_GAUGE_CONNECTIONS, (int64_t)k->n_connections);
+}
+
 static int serve_keeper(struct keeper *k, struct sv_err *err)
 {
         while (!is_done(k)) {
                 size_t n = fill_poll(k);
+
+                note_processes(k);
 
                 if (poll(k->poll, n, k->end ? 200 : -1) < 0) {
                         if (errno == EINTR)
@@ -313,16 +334,20 @@ static int alloc_keeper(struct keeper *k, struct sv_err *err)
         return 0;
 }
 
-static int announce(const struct sv_broker *b, uint16_t port, struct sv_err *err)
+static int announce(const struct sv_broker *b, const struct sv_net_ports *ports, struct sv_err *err)
 {
-        SV_STR text = sv_asprintf("%u\n", (unsigned)port);
+        SV_STR text = ports->metrics ? sv_asprintf("%u\n%u\n", (unsigned)ports->port,
+                                                   (unsigned)ports->metrics)
+                                     : sv_asprintf("%u\n", (unsigned)ports->port);
         char pin[65];
 
         if (b->config.port_file &&
             sv_file_write(b->config.port_file, 0644, sv_bytes_str(text), err) < 0)
                 return -1;
-        sv_info("listening on %s port %u, pin sha256:%s", b->config.address, (unsigned)port,
+        sv_info("listening on %s port %u, pin sha256:%s", b->config.address, (unsigned)ports->port,
                 sv_hex(sv_bytes(b->pin, 32), pin));
+        if (ports->metrics)
+                sv_info("metrics on %s port %u", b->config.metrics, (unsigned)ports->metrics);
         return 0;
 }
 
@@ -331,14 +356,15 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
 {
         struct keeper k = {.b = b, .signals = -1};
         int fd = -1;
-        uint16_t port = 0;
+        struct sv_net_ports ports = {0, 0};
         int rc = -1;
 
         if (sv_take_manager_socket(&fd, err) == 0 && alloc_keeper(&k, err) == 0 &&
-            sv_broker_start(b, err) == 0 && sv_net_start(b, fd, &k.net, &port, err) == 0 &&
-            sv_limits_open(&b->limits, err) == 0 &&
+            sv_broker_start(b, err) == 0 && sv_net_start(b, fd, &k.net, &ports, err) == 0 &&
+            sv_limits_open(&b->limits, err) == 0 && sv_metrics_open(&b->metrics, err) == 0 &&
             (k.signals = sv_process_take_signals(err)) >= 0 && sv_broker_enter(b, err) == 0 &&
-            announce(b, port, err) == 0) {
+            announce(b, &ports, err) == 0) {
+                sv_metrics_set(b->metrics, SV_GAUGE_STARTED, time(NULL));
                 sv_notify_manager("READY=1");
                 /* each worker opens the database for itself */
                 sv_store_free(b->store);

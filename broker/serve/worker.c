@@ -2,13 +2,13 @@
 #include "broker/serve/worker.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
 #include "base/program/log.h"
+#include "broker/metrics.h"
 #include "broker/process/channel.h"
 #include "broker/serve/forward.h"
 #include "broker/serve/net.h"
@@ -16,22 +16,40 @@
 
 #define READ_MS 10000 /* a request is sent when it was read, in one piece */
 
-/* Of the text that came with the channel, the source is what stands behind the last space. */
-static uint64_t split_source(char *peer)
+/* Of the monotonic clock, for how long something took. */
+static int64_t read_us(void)
 {
-        char *at = strrchr(peer, ' ');
+        struct timespec t;
 
-        if (!at)
-                return 0;
-        *at = '\0';
-        return strtoull(at + 1, NULL, 16);
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static int work_on_request(struct sv_broker *b, int fd, char *peer, struct sv_err *err)
+/* Without a database nothing is decided, and the guest may ask again. What is wrong with the files
+ * is for the log. */
+static int refuse_all(int fd, struct sv_request *r, struct sv_err *err)
+{
+        struct sv_err shown = SV_ERR_NULL;
+
+        sv_log_err(err);
+        sv_fail(&shown, SV_SYSTEM, err->check,
+                "the broker's database cannot be used now; its log says more");
+        sv_broker_refuse(r, &shown);
+        sv_metrics_count(r->broker->metrics, "other", "refused", err->check, 0);
+        return sv_forward_answer(fd, &r->answer, err);
+}
+
+static int work_on_request(struct sv_broker *b, int fd, const struct sv_net_peer *peer,
+                           struct sv_err *err)
 {
         SV_HTTP msg = {0};
-        __attribute__((cleanup(sv_request_free))) struct sv_request r = {
-                .broker = b, .msg = &msg, .peer = peer, .query = "", .source = split_source(peer)};
+        __attribute__((cleanup(sv_request_free))) struct sv_request r = {.broker = b,
+                                                                         .msg = &msg,
+                                                                         .peer = peer->name,
+                                                                         .local = peer->local,
+                                                                         .query = "",
+                                                                         .source = peer->source};
+        int64_t begun;
         bool closed;
 
         if (sv_forward_read(fd, READ_MS, &msg, &closed, err) < 0)
@@ -39,23 +57,27 @@ static int work_on_request(struct sv_broker *b, int fd, char *peer, struct sv_er
         if (closed)
                 return 0;
         if (sv_broker_follow_store(b, err) < 0)
-                return -1;
+                return refuse_all(fd, &r, err);
+        begun = read_us();
         r.now = time(NULL);
         sv_broker_handle(&r);
+        sv_metrics_count(b->metrics, r.action, r.outcome, r.check, read_us() - begun);
         return sv_forward_answer(fd, &r.answer, err);
 }
 
 void sv_keeper_work(struct sv_broker *b, int control)
 {
         struct sv_err err = SV_ERR_NULL;
-        char peer[SV_NET_PEER_SIZE];
+        char line[SV_NET_PEER_SIZE];
+        struct sv_net_peer peer;
 
         for (;;) {
                 SV_FD fd = -1;
 
-                if (sv_control_take(control, peer, sizeof(peer), &fd, &err) < 0 || fd < 0)
+                if (sv_control_take(control, line, sizeof(line), &fd, &err) < 0 || fd < 0)
                         return;
-                if (work_on_request(b, fd, peer, &err) < 0) {
+                sv_net_read_peer(line, &peer);
+                if (work_on_request(b, fd, &peer, &err) < 0) {
                         sv_log_err(&err);
                         shutdown(fd, SHUT_RDWR);
                 }

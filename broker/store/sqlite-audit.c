@@ -42,16 +42,23 @@ static int take_link(struct sv_stmt *q, int column, int64_t id, uint8_t out[SV_L
         return 0;
 }
 
-static int read_newest(struct sv_store *s, uint8_t link[SV_LINK_SIZE], struct sv_err *err)
+int sv_sqlite_get_newest_audit(struct sv_store *s, struct sv_audit_link *out, int64_t *time,
+                               struct sv_err *err)
 {
         SV_STMT *q = sv_sqlite_prepare(s,
-                                       "SELECT id, link FROM audit WHERE link IS NOT NULL "
+                                       "SELECT id, link, time FROM audit WHERE link IS NOT NULL "
                                        "ORDER BY id DESC LIMIT 1",
                                        err, "");
         int rc = sv_sqlite_step(s, q, err);
 
-        memset(link, 0, SV_LINK_SIZE);
-        return rc == 1 ? take_link(q, 1, sqlite3_column_int64(q->stmt, 0), link, err) : rc;
+        *out = (struct sv_audit_link){0};
+        *time = 0;
+        if (rc != 1)
+                return rc;
+        out->id = sqlite3_column_int64(q->stmt, 0);
+        out->linked = true;
+        *time = sqlite3_column_int64(q->stmt, 2);
+        return take_link(q, 1, out->id, out->link, err);
 }
 
 static int insert_record(struct sv_store *s, int64_t now, const char *text, bool stranger,
@@ -70,12 +77,13 @@ static int insert_record(struct sv_store *s, int64_t now, const char *text, bool
 static int insert_linked(struct sv_store *s, int64_t now, const char *text,
                          struct sv_audit_link *out, struct sv_err *err)
 {
-        uint8_t before[SV_LINK_SIZE];
+        struct sv_audit_link before;
+        int64_t time;
         SV_STMT *q = NULL;
 
-        if (read_newest(s, before, err) < 0 ||
+        if (sv_sqlite_get_newest_audit(s, &before, &time, err) < 0 ||
             insert_record(s, now, text, false, &out->id, err) < 0 ||
-            make_link(before, out->id, now, text, out->link, err) < 0)
+            make_link(before.link, out->id, now, text, out->link, err) < 0)
                 return -1;
         q = sv_sqlite_prepare(s, "UPDATE audit SET link = ? WHERE id = ?", err, "bi",
                               sv_bytes(out->link, SV_LINK_SIZE), out->id);

@@ -46,6 +46,7 @@ static const struct sv_store_ops sqlite_ops = {
         .reserve = sv_sqlite_reserve,
         .settle = sv_sqlite_settle,
         .put_audit = sv_sqlite_put_audit,
+        .get_newest_audit = sv_sqlite_get_newest_audit,
         .list_audit = sv_sqlite_list_audit,
         .check_audit = sv_sqlite_check_audit,
 };

@@ -103,6 +103,8 @@ int sv_sqlite_forget_once(struct sv_store *s, int64_t sessions, int64_t tokens, 
 
 int sv_sqlite_put_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
                         int64_t strangers, struct sv_audit_link *out, struct sv_err *err);
+int sv_sqlite_get_newest_audit(struct sv_store *s, struct sv_audit_link *out, int64_t *time,
+                               struct sv_err *err);
 int sv_sqlite_list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
                          struct sv_err *err);
 int sv_sqlite_check_audit(struct sv_store *s, const struct sv_audit_link *known,

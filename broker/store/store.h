@@ -215,6 +215,9 @@ struct sv_store_ops {
          * not among them. */
         int (*check_audit)(struct sv_store *s, const struct sv_audit_link *known,
                            struct sv_audit_chain *out, struct sv_err *err);
+        /* The newest of the chain and its time in seconds; id 0: there is none. */
+        int (*get_newest_audit)(struct sv_store *s, struct sv_audit_link *out, int64_t *time,
+                                struct sv_err *err);
         /* With "id", and "link" in hex where there is one. Adds those above `after`, oldest first,
          * at most `max`, to the array. */
         int (*list_audit)(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,

@@ -103,7 +103,7 @@ static int administer(const char *method, const char *target, struct sv_bytes bo
 
 /* --- policies --- */
 
-static void write_policy(const char *tee, const char *resource, struct sv_buf *out)
+static inline void write_policy(const char *tee, const char *resource, struct sv_buf *out)
 {
         SV_JSON *rules = sv_json_array();
         SV_JSON *trust = sv_json_object();
@@ -119,7 +119,7 @@ static void write_policy(const char *tee, const char *resource, struct sv_buf *o
         OK(sv_policy_write("demo", tee, resource, rules, trust, out, &err));
 }
 
-static void put_policy(const char *path)
+static inline void put_policy(const char *path)
 {
         SV_STR target = sv_asprintf("/secure-vm/v0/policy/%s", path);
         SV_BUF text = SV_BUF_NULL;

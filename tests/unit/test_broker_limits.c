@@ -98,7 +98,7 @@ static int add(uint64_t source, bool ready, int64_t now)
         int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
         assert_true(fd >= 0);
-        sv_queue_add(&q, fd, source, now);
+        sv_queue_add(&q, fd, source, false, now);
         if (q.n && q.list[q.n - 1].fd == fd)
                 q.list[q.n - 1].ready = ready;
         return fd;

@@ -117,6 +117,9 @@ static void methods(void **state)
         } t[] = {{"PATCH " KEY, "GET, POST, DELETE"},
                  {"GET /kbs/v0/auth", "POST"},
                  {"POST " HEALTH, "GET, HEAD"},
+                 {"POST /healthz", "GET, HEAD"},
+                 {"POST /readyz", "GET, HEAD"},
+                 {"POST /metrics", "GET"},
                  {"POST /secure-vm/v0/policy/a/b/c", "PUT, GET, DELETE"},
                  {"PATCH /kbs/v0/other", NULL}};
 
@@ -222,6 +225,9 @@ static void sizes(void **state)
                  {"POST /secure-vm/v0/policy-test/a/b/c", SV_POLICY_SIZE_MAX + 1},
                  {"GET /secure-vm/v0/audit", SV_LINE_MAX},
                  {"GET /secure-vm/v0/health", SV_LINE_MAX},
+                 {"GET /healthz", SV_LINE_MAX},
+                 {"GET /readyz", SV_LINE_MAX},
+                 {"GET /metrics", SV_LINE_MAX},
                  {"POST /nowhere", SV_LINE_MAX}};
 
         for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
