@@ -27,7 +27,7 @@ int sv_set_read_time(const struct sv_json *set, const char *member, int64_t *out
 
         if (!j)
                 return 0;
-        if (text && strcmp(text, "now") && sv_parse_time(text, out, "policy.sets.time", NULL) == 0)
+        if (text && sv_parse_moment(text, out, "policy.sets.time", NULL) == 0)
                 return 0;
         return sv_fail(err, SV_FORMAT, "policy.sets.time",
                        "expected a time like 2026-12-31T12:00:00Z as %s, or no such member",

@@ -3,12 +3,13 @@
 
 #include <string.h>
 
-#include "base/core/file.h"
-
 void sv_claim_updates(const struct sv_json *claims, const char *claim, struct sv_buf *out)
 {
-        SV_STR above = sv_asprintf("%.*s", (int)(strrchr(claim, '/') - claim), claim);
-        const struct sv_json *list = sv_json_get(sv_json_pointer(claims, above), "update");
+        SV_BUF above = SV_BUF_NULL;
+        const struct sv_json *list;
+
+        sv_buf_put(&above, sv_bytes(claim, (size_t)(strrchr(claim, '/') - claim)));
+        list = sv_json_get(sv_json_pointer(claims, sv_buf_str(&above)), "update");
 
         for (size_t i = 0; i < sv_json_len(list); i++) {
                 const char *text = sv_json_str(sv_json_at(list, i));

@@ -98,7 +98,7 @@ static bool skip_char_of(const char **p, const char *set)
         return true;
 }
 
-int sv_parse_time(const char *text, int64_t *seconds, const char *check, struct sv_err *err)
+int sv_parse_moment(const char *text, int64_t *seconds, const char *check, struct sv_err *err)
 {
         const char *p = text;
         struct tm tm = {0}, back;
@@ -106,10 +106,6 @@ int sv_parse_time(const char *text, int64_t *seconds, const char *check, struct 
         bool ok;
         time_t t;
 
-        if (!strcmp(text, "now")) {
-                *seconds = time(NULL);
-                return 0;
-        }
         tm.tm_year = read_decimal(&p, 4) - 1900;
         ok = skip_char_of(&p, "-") && (tm.tm_mon = read_decimal(&p, 2) - 1) >= 0;
         ok = ok && skip_char_of(&p, "-") && (tm.tm_mday = read_decimal(&p, 2)) >= 1;
@@ -135,6 +131,14 @@ int sv_parse_time(const char *text, int64_t *seconds, const char *check, struct 
                                "now; found \"%s\"",
                                text);
         *seconds = (int64_t)t - sign * (oh * 3600 + om * 60);
+        return 0;
+}
+
+int sv_parse_time(const char *text, int64_t *seconds, const char *check, struct sv_err *err)
+{
+        if (strcmp(text, "now"))
+                return sv_parse_moment(text, seconds, check, err);
+        *seconds = time(NULL);
         return 0;
 }
 

@@ -14,7 +14,9 @@ int sv_parse_size(const char *text, uint64_t *bytes, const char *check, struct s
 /* Decimal, or hexadecimal after 0x; whole text. */
 int sv_parse_u64(const char *text, uint64_t max, uint64_t *value, const char *check,
                  struct sv_err *err);
-/* RFC 3339 ("2026-01-31T12:00:00Z") or "now"; seconds since 1970. */
+/* RFC 3339 ("2026-01-31T12:00:00Z"); seconds since 1970. */
+int sv_parse_moment(const char *text, int64_t *seconds, const char *check, struct sv_err *err);
+/* The same, or "now". */
 int sv_parse_time(const char *text, int64_t *seconds, const char *check, struct sv_err *err);
 /* RFC 3339 in UTC; out has at least 21 bytes. */
 char *sv_format_time(int64_t seconds, char out[32]);

@@ -132,19 +132,3 @@ void sv_log_err(const struct sv_err *err)
         sv_make_visible((char *)text.p, text.n, false);
         print_line("error: ", SV_COLOUR_RED, sv_buf_str(&text));
 }
-
-void sv_put_error(struct sv_json *to, const struct sv_err *err)
-{
-        sv_json_set_str(to, "class", sv_class_name(err->class));
-        sv_json_set_str(to, "check", err->check);
-        sv_json_set_str(to, "message", err->msg);
-}
-
-struct sv_json *sv_err_json(const struct sv_err *err)
-{
-        struct sv_json *j = sv_json_object();
-
-        sv_json_set_bool(j, "ok", false);
-        sv_put_error(sv_json_set(j, "error", sv_json_object()), err);
-        return j;
-}

@@ -2,10 +2,8 @@
 /* Messages of programs to their users, on stderr. Libraries never call this. */
 #pragma once
 
-#include "base/core/err.h"
+#include "base/json/error.h"
 #include "base/program/colour.h"
-
-struct sv_json;
 
 /* "program: " goes in front of every line. verbose 0: errors, warnings and progress; 1: details
  * too; -1: errors only. */
@@ -22,8 +20,3 @@ void sv_live(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void sv_live_end(void);
 /* "program: error: message [check]" */
 void sv_log_err(const struct sv_err *err);
-/* "class", "check" and "message". */
-void sv_put_error(struct sv_json *to, const struct sv_err *err);
-/* {"ok":false,"error":{"class":…,"check":…,"message":…}} of the command contract; the caller frees.
- */
-struct sv_json *sv_err_json(const struct sv_err *err);

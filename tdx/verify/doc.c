@@ -14,7 +14,7 @@ static int read_doc_date(const struct sv_json *body, const char *member, int64_t
         if (sv_json_need_str(body, member, &text, check, err) < 0)
                 return -1;
         snprintf(name, sizeof(name), "%s.member", check);
-        if (!strcmp(text, "now") || sv_parse_time(text, out, name, err) < 0)
+        if (sv_parse_moment(text, out, name, err) < 0)
                 return sv_fail(err, SV_FORMAT, name,
                                "member \"%s\": a time was expected, found \"%.40s\"", member, text);
         return 0;

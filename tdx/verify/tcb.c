@@ -66,7 +66,7 @@ static int read_level(const struct sv_json *level, const char *check, struct sv_
             f.status == SV_TCB_RELAUNCH_CONFIGURATION)
                 return sv_fail(err, SV_FORMAT, "tdx.tcb.status",
                                "tcbStatus \"%.40s\" is none that Intel documents", status);
-        if (sv_parse_time(when, &f.date, "tdx.tcb.status", err) < 0)
+        if (sv_parse_moment(when, &f.date, "tdx.tcb.status", err) < 0)
                 return sv_fail(err, SV_FORMAT, "tdx.tcb.status", "tcbDate \"%.40s\" is no time",
                                when);
         if (check_advisory_names(f.advisories, err) < 0)
