@@ -8,7 +8,7 @@
 #include "launcher/tees.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
-#include "launcher/cli/armor.h"
+#include "attest/armor.h"
 #include "launcher/cli/inspect-own.h"
 #include "ovmf/inspect.h"
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "attest/appraise.h"
+#include "attest/strict.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/program/log.h"
@@ -15,9 +16,6 @@
 #include "launcher/cli/collateral.h"
 #include "launcher/cli/evidence.h"
 #include "launcher/cli/fetch-args.h"
-#include "tee/measure.h"
-
-#define MEASUREMENT_SIZE 48 /* SHA-384, of both makers */
 
 static const struct sv_opt opts[] = {
         {.name = "tee",
@@ -92,70 +90,15 @@ static void free_input(struct input *in)
         sv_files_free(&in->files);
 }
 
-static int add_measurement_rule(const struct sv_args *args, const struct sv_tee_verify *tee,
-                                struct sv_json *rules, struct sv_err *err)
-{
-        const char *hex = sv_opt(args, "measurement");
-        SV_BUF digest = SV_BUF_NULL;
-
-        if (!hex)
-                return 0;
-        if (!tee->measurement)
-                return sv_fail(err, SV_USAGE, "verify.measurement",
-                               "evidence on %s has no single measurement: its registers are rules "
-                               "of a policy (--policy)",
-                               tee->id->name);
-        if (sv_unhex(sv_bytes_str(hex), &digest, "verify.measurement", NULL) < 0 ||
-            digest.n != MEASUREMENT_SIZE)
-                return sv_fail(
-                        err, SV_USAGE, "verify.measurement",
-                        "expected %d hexadecimal digits with --measurement, found \"%.100s\"",
-                        2 * MEASUREMENT_SIZE, hex);
-        sv_json_set_hex(sv_rule_add(rules, "policy.measurement", tee->measurement,
-                                    tee->measurement_covers, tee->measurement_says),
-                        "equals", sv_buf_bytes(&digest));
-        return 0;
-}
-
-/* What --allow names: a rule of the built-in policy goes ("policy." and the name), another is the
- * TEE's floor's, which stays in the verdict as lifted. */
-static void lift_by_name(const char *name, struct sv_json **rules, struct sv_json *allow)
-{
-        struct sv_json *left = sv_json_array();
-        SV_STR check = sv_asprintf("policy.%s", name);
-        SV_JSON *all = *rules;
-
-        for (size_t i = 0; i < sv_json_len(all); i++) {
-                struct sv_json *rule = sv_json_at(all, i);
-
-                if (strcmp(sv_json_str(sv_json_get(rule, "check")), check))
-                        sv_json_add(left, sv_json_ref(rule));
-        }
-        if (sv_json_len(left) == sv_json_len(all))
-                sv_json_add(allow, sv_json_new_str(name));
-        *rules = left;
-}
-
 /* Without a policy of the caller's: what any evidence of this TEE must show. */
 static int make_strict_policy(const struct sv_args *args, const struct sv_tee_verify *tee,
                               struct sv_policy **out, struct sv_err *err)
 {
         SV_JSON *allow = sv_json_array();
-        SV_JSON *rules = NULL;
-        SV_JSON *trust = sv_json_object();
-        SV_BUF text = SV_BUF_NULL;
 
-        if (!tee->strict)
-                return 0;
-        if (sv_json_parse(sv_bytes_str(tee->strict), "policy", &rules, err) < 0)
-                return -1;
         for (int i = 0; sv_opt_nth(args, "allow", i); i++)
-                lift_by_name(sv_opt_nth(args, "allow", i), &rules, allow);
-        if (add_measurement_rule(args, tee, rules, err) < 0 ||
-            sv_policy_write_allowing("any", tee->id->name, "built-in/policy/strict", rules, trust,
-                                     allow, &text, err) < 0)
-                return -1;
-        return sv_policy_parse(sv_buf_bytes(&text), out, err);
+                sv_json_add(allow, sv_json_new_str(sv_opt_nth(args, "allow", i)));
+        return sv_policy_make_strict(tee, allow, sv_opt(args, "measurement"), out, err);
 }
 
 static int read_policy(const struct sv_args *args, const struct sv_tee_verify *tee,

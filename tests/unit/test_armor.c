@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include "base/core/encoding.h"
-#include "launcher/cli/armor.h"
+#include "attest/armor.h"
 
 static struct sv_err err;
 

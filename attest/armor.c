@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "launcher/cli/armor.h"
+#include "attest/armor.h"
 
 #include <ctype.h>
 #include <string.h>
