@@ -11,10 +11,11 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from patience import patient  # noqa: E402
 
-MAN = [f'man1/secure-vm{p}.1' for p in ('', '-collateral', '-host', '-id-block', '-launch', '-measure', '-verify')] + \
+MAN = ['man3/libsecurevm.3'] + [f'man1/secure-vm{p}.1' for p in ('', '-collateral', '-host', '-id-block', '-launch', '-measure', '-verify')] + \
         ['man5/secure-vm-guest.5', 'man5/secure-vm-broker.json.5', 'man8/secure-vm-agent.8', 'man8/secure-vm-broker.8']
 DOCS = ['README.md', 'CHANGELOG.md'] + [f'{d}.md' for d in ('CHECKS', 'DESIGN', 'DISKS', 'FORMATS', 'LIFE', 'THREATS')]
 EXPECTED = {
+    'include/secure-vm/securevm.h', *(f'lib/ARCHITECTURE/{f}' for f in ('libsecurevm.so', 'libsecurevm.so.0', 'libsecurevm.so.0.1.0', 'pkgconfig/securevm.pc')),
     'bin/secure-vm', 'bin/secure-vm-agent', 'sbin/secure-vm-broker', 'lib/systemd/system/secure-vm-broker.service', 'lib/systemd/system/secure-vm@.service',
     'lib/systemd/system/secure-vm.target', 'lib/systemd/system/secure-vm-broker.socket', 'lib/systemd/system/secure-vm-broker.target',
     'lib/sysusers.d/secure-vm-broker.conf',
@@ -29,7 +30,8 @@ EXPECTED = {
 
 
 def files_below(top):
-    return {os.path.relpath(os.path.join(folder, f), top) for folder, _, files in os.walk(top) for f in files}
+    found = {os.path.relpath(os.path.join(folder, f), top) for folder, _, files in os.walk(top) for f in files}
+    return {re.sub(r'(^|/)lib/[^/]+-linux-gnu/', r'\1lib/ARCHITECTURE/', f) for f in found}
 
 
 def find_own_parts(prefix):

@@ -25,6 +25,10 @@ LAYERS = {
     'attest/jose': ['base', 'policy'],
     'attest/kbs': ['base', 'attest/jose'],
     'attest/fetch': ['base', 'tee', 'attest'],
+    # The public C API; its header stands alone, and the examples see nothing else.
+    'include/secure-vm': [],
+    'lib': ['base', 'tee', 'policy', 'attest', 'include/secure-vm'],
+    'examples': [],
     'broker/store': ['base'],
     'broker': ['base', 'guest', 'tee', 'policy', 'luks', 'attest', 'attest/jose', 'attest/kbs', 'attest/fetch',
                'broker/store'],
@@ -68,6 +72,7 @@ FOREIGN = [
     (r'libnbd\.h', r'image/import/nbd\.[ch]'),
     (r'blkid/blkid\.h', r'image/import/table\.[ch]'),
     (r'ext2fs/.*|et/com_err\.h', r'image/import/ext(-io)?\.[ch]'),
+    (r'secure-vm/securevm\.h', r'examples/.*\.c'),
     (r'cpuid\.h', r'(sev|tdx)/host/probe\.c'),
 ]
 SYSTEM = re.compile(r'(linux|sys|arpa|net|netinet|asm|netpacket)/.*|'

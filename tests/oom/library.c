@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verifiers as a library: they may not end their caller. One allocation at a time fails inside
- * evidence -> appraisal, each time in a process of its own, and what comes back must be the same
- * verdict as undisturbed, or SV_SYSTEM "base.memory".
+/* libsecurevm may not end its caller. One allocation at a time fails inside evidence -> appraisal
+ * -> texts, each time in a process of its own, and what comes back must be the same verdict as
+ * undisturbed, or SECUREVM_SYSTEM.
  *
  *     oom-library TEE TIME EVIDENCE POINTS KIND=FILE...
  *
@@ -19,7 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "attest/appraise.h"
+#include <secure-vm/securevm.h>
+
 #include "base/core/file.h"
 #include "base/core/text.h"
 
@@ -70,29 +71,37 @@ void *memalign(size_t alignment, size_t size)
 }
 
 struct input {
-        const struct sv_tee_verify *tee;
+        const char *tee;
         struct sv_bytes raw;
-        struct sv_verify_in in;
+        securevm_collateral *collateral;
+        int64_t time;
 };
 
-/* The text of the claims and the verdict; "" with *err. */
-static int appraise_input(const struct input *what, struct sv_buf *out, struct sv_err *err)
+/* The library's texts, in whole; "" with the status. */
+static int appraise_input(const struct input *what, struct sv_buf *out, securevm_error *err)
 {
-        SV_JSON *json = NULL, *claims = NULL, *said = NULL;
-        SV_EVIDENCE *evidence = NULL;
-        struct sv_verdict verdict;
+        securevm_evidence *evidence = NULL;
+        char *claims = NULL, *verdict = NULL;
+        securevm_result *result = NULL;
+        int r;
 
-        if (sv_evidence_wrap(what->tee, what->raw, &json, err) < 0)
-                return -1;
-        if (sv_evidence_open(what->tee, json, &evidence, err) < 0)
-                return -1;
-        if (sv_appraise(evidence, &what->in, NULL, &claims, &verdict, err) < 0)
-                return -1;
+        r = securevm_evidence_open(what->raw.p, what->raw.n, what->tee, &evidence, err);
+        if (!r)
+                r = securevm_verify(evidence, what->collateral, what->time, NULL, 0, &result, err);
+        if (!r)
+                r = securevm_result_claims(result, &claims, err);
+        if (!r)
+                r = securevm_result_verdict(result, &verdict, err);
         fail_at = 0;
-        said = sv_verdict_json(&verdict);
-        sv_json_print(claims, out);
-        sv_json_print(said, out);
-        return sv_buf_ok(out, "the answer", err);
+        if (!r) {
+                sv_buf_puts(out, claims);
+                sv_buf_puts(out, verdict);
+        }
+        securevm_free(claims);
+        securevm_free(verdict);
+        securevm_result_free(result);
+        securevm_evidence_free(evidence);
+        return r;
 }
 
 enum { WHOLE, NO_MEMORY, WRONG, CRASHED_ABROAD, CRASHED, VERDICTS };
@@ -113,8 +122,9 @@ static void judge_crash(int number)
                         continue;
                 if (!strstr(at.dli_fname, ".so"))
                         backtrace_symbols_fd(frames, n < 8 ? n : 8, 2);
-                _exit(strstr(at.dli_fname, "/lib") && strstr(at.dli_fname, ".so") ? CRASHED_ABROAD
-                                                                                  : CRASHED);
+                _exit(strstr(at.dli_fname, ".so") && !strstr(at.dli_fname, "/libsecurevm.")
+                              ? CRASHED_ABROAD
+                              : CRASHED);
         }
         _exit(CRASHED);
 }
@@ -131,38 +141,40 @@ static void trap_crashes(void)
 
 static int try_point(const struct input *what, long n, struct sv_bytes whole)
 {
-        struct sv_err err = SV_ERR_NULL;
+        securevm_error *err = securevm_error_new();
         SV_BUF out = SV_BUF_NULL;
         int r;
 
         trap_crashes();
         fail_at = n;
-        r = appraise_input(what, &out, &err);
+        r = appraise_input(what, &out, err);
         fail_at = 0;
         if (r == 0)
                 return sv_bytes_eq(sv_buf_bytes(&out), whole) ? WHOLE : WRONG;
-        if (err.class == SV_SYSTEM)
+        if (r == SECUREVM_SYSTEM && securevm_error_status(err) == r)
                 return NO_MEMORY;
-        fprintf(stderr, "allocation %ld: class %d [%s] %s\n", n, (int)err.class, err.check,
-                err.msg);
+        fprintf(stderr, "allocation %ld: class %d [%s] %s\n", n, r, securevm_error_check(err),
+                securevm_error_message(err));
         return WRONG;
 }
 
 static long run_counted(const struct input *what, struct sv_buf *whole)
 {
-        struct sv_err err = SV_ERR_NULL;
+        securevm_error *err = securevm_error_new();
         long n;
 
-        appraise_input(what, whole, &err); /* what libraries allocate once and keep */
+        appraise_input(what, whole, err); /* what libraries allocate once and keep */
         sv_buf_clear(whole);
         count = 0;
         fail_at = -1;
-        if (appraise_input(what, whole, &err) < 0) {
+        if (appraise_input(what, whole, err)) {
                 fail_at = 0;
-                fprintf(stderr, "undisturbed: %s [%s]\n", err.msg, err.check);
+                fprintf(stderr, "undisturbed: %s [%s]\n", securevm_error_message(err),
+                        securevm_error_check(err));
                 exit(2);
         }
         n = count;
+        securevm_error_free(err);
         return n;
 }
 
@@ -194,24 +206,24 @@ static bool try_all(const struct input *what, long points)
 
 int main(int argc, char **argv)
 {
-        struct input what = {.tee = argc > 4 ? sv_tee_find_verify(argv[1]) : NULL};
-        struct sv_buf files[16] = {SV_BUF_NULL};
+        struct input what = {.tee = argc > 4 ? argv[1] : NULL};
         struct sv_err err = SV_ERR_NULL;
-        SV_BLOBS blobs = {0};
         SV_BUF raw = SV_BUF_NULL;
 
-        if (!what.tee || argc - 5 > 16 || sv_parse_time(argv[2], &what.in.time, "oom", &err) < 0 ||
+        if (!what.tee || securevm_collateral_new(&what.collateral, NULL) ||
+            sv_parse_moment(argv[2], &what.time, "oom", &err) < 0 ||
             sv_file_read(argv[3], 1u << 20, &raw, "oom", &err) < 0)
                 return 2;
         what.raw = sv_buf_bytes(&raw);
         for (int i = 5; i < argc; i++) {
                 char *file = strchr(argv[i], '=');
+                SV_BUF data = SV_BUF_NULL;
 
-                if (!file || sv_file_read(file + 1, 1u << 20, &files[i - 5], "oom", &err) < 0)
+                if (!file || sv_file_read(file + 1, 1u << 20, &data, "oom", &err) < 0)
                         return 2;
                 *file = 0;
-                sv_blobs_add(&blobs, argv[i], sv_buf_bytes(&files[i - 5]));
+                if (securevm_collateral_add(what.collateral, argv[i], data.p, data.n, NULL))
+                        return 2;
         }
-        what.in.collateral = (struct sv_collateral){blobs.list, blobs.n, NULL};
         return try_all(&what, strtol(argv[4], NULL, 10)) ? 0 : 1;
 }

@@ -63,11 +63,11 @@ flock /var/lib/secure-vm/web/lock sh -c 'dpkg -r secure-vm 2>&1 && echo removed'
 grep -q 'found: web;' /tmp/said && ! grep -q removed /tmp/said || fail "removed under a running guest: $(cat /tmp/said)"
 
 # Removed, or installed over: what is kept is kept. Purged: nothing is left.
-dpkg -r secure-vm secure-vm-agent secure-vm-broker >/dev/null
+dpkg -r secure-vm secure-vm-agent secure-vm-broker libsecurevm-dev libsecurevm0 >/dev/null
 [ -s /var/lib/secure-vm-broker/kek ] && [ -d /var/lib/secure-vm/.vtpm-ca ] || fail "removing the packages took keys away"
 installed
 secure-vm-broker check --config /var/lib/secure-vm-broker/config.json >/dev/null
-dpkg --purge secure-vm secure-vm-agent secure-vm-broker >/dev/null
+dpkg --purge secure-vm secure-vm-agent secure-vm-broker libsecurevm-dev libsecurevm0 >/dev/null
 rm -f /tmp/initrd.img /tmp/broker.json /tmp/broker.log /tmp/said
 list_files >/tmp/after
 diff /tmp/before /tmp/after || fail "purged, and this is not as it was before (above)"

@@ -78,7 +78,8 @@ def main():
         if not a.packages:
             subprocess.run([os.path.join(TOP, 'tools/package'), folder], check=True, stdout=subprocess.DEVNULL)
         debs = [d for d in sorted(glob.glob(os.path.join(folder, '*.deb'))) if '-dbgsym_' not in d]
-        assert {os.path.basename(d).split('_')[0] for d in debs} == {'secure-vm', 'secure-vm-agent', 'secure-vm-broker'}, debs
+        assert {os.path.basename(d).split('_')[0] for d in debs} == {'libsecurevm-dev', 'libsecurevm0', 'secure-vm', 'secure-vm-agent',
+                                                                       'secure-vm-broker'}, debs
         check_with_lintian(folder)
         check_fresh(folder, debs)
     return 0
