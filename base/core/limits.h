@@ -153,6 +153,8 @@
 #define SV_CACHES_MAX              16   /* caches of one CPU that are looked at */
 #define SV_PAGE_SIZES_MAX          8    /* sizes of huge pages: an x86 has two, an Arm four */
 #define SV_TOPO_DEVICES_MAX        8192 /* cards, virtual functions and NVMe controllers of a host */
+/* steps of the search for a guest's nodes: a tenth of a second */
+#define SV_PLACE_STEPS             200000
 /* bytes of one file of sysfs: a list of all CPUs, each for itself */
 #define SV_SYSFS_SIZE_MAX          (64u << 10)
 #define SV_GROUPS_MAX              1024 /* groups of one user that count */
