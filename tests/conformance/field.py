@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 from field_cases import CASES, ELSEWHERE
+from field_numbers import NUMBERS
 from vectors import ROOT
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -127,6 +128,22 @@ def look(case, known):
         assert plain[0] == 0 and strip(plain[1]) == strip(out), f'other than {case.same} says'
 
 
+def must_have(name, path, word):
+    with open(os.path.join(TESTS, path)) as f:
+        assert word in f.read(), f'{name}: {path} has no "{word}" any more'
+
+
+def trace_numbers(names):
+    """Each number of the survey stands once, and what it names is there."""
+    assert sorted(n for numbers, *_ in NUMBERS for n in numbers) == list(range(1, 49)), 'a number of the survey is missing, or stands twice'
+    for numbers, _, shown in NUMBERS:
+        for name in shown:
+            if ': ' in name:
+                must_have(f'number {numbers[0]}', *name.split(': ', 1))
+            else:
+                assert name in names, f'number {numbers[0]}: there is no case {name}'
+
+
 def main():
     failed = 0
     names = [case.name for case in CASES] + [name for name, *_ in ELSEWHERE]
@@ -140,8 +157,8 @@ def main():
             failed += 1
             print(f'FAILED {case.name} ({case.what}): {e}')
     for name, _, path, word in ELSEWHERE:
-        with open(os.path.join(TESTS, path)) as f:
-            assert word in f.read(), f'{name}: {path} has no "{word}" any more'
+        must_have(name, path, word)
+    trace_numbers(names)
     print(f'{len(CASES) - failed} of {len(CASES)} cases as the table has them, {len(ELSEWHERE)} in tests of their own')
     return failed
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /sbin/init of the e2e tests' disks with authentication tags: reads every file of /probe and says
  * which could be read; with the agent on the disk, it writes and reports. "e2e=end" on the command
- * line: it ends as a system does. Static, so that the disk needs nothing else. */
+ * line: it ends as a system does. "e2e=runs": it reports until it has lost the disk, and goes off,
+ * as the agent's unit does. Static, so that the disk needs nothing else. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,7 +69,7 @@ static void bring_network_up(void)
         close(s);
 }
 
-static void report(int n, const char *option)
+static int report(int n, const char *option)
 {
         int status;
 
@@ -78,6 +80,8 @@ static void report(int n, const char *option)
         }
         wait(&status);
         printf("report %d: status %d\n", n, WEXITSTATUS(status));
+        fflush(stdout);
+        return WEXITSTATUS(status);
 }
 
 static void write_and_report(int n, const char *option)
@@ -87,6 +91,15 @@ static void write_and_report(int n, const char *option)
         dprintf(fd, "round %d\n", n);
         close(fd);
         report(n, option);
+}
+
+static void report_until_superseded(void)
+{
+        for (int n = 2; report(n, NULL) != 5; n++)
+                sleep(1);
+        printf("superseded: off\n");
+        fflush(stdout);
+        reboot(RB_POWER_OFF);
 }
 
 /* What an earlier start of the system has written. */
@@ -155,6 +168,8 @@ int main(void)
                 look_for_written();
                 bring_network_up();
                 write_and_report(1, NULL);
+                if (is_told("e2e=runs"))
+                        report_until_superseded();
                 write_and_report(2, "--end");
                 if (is_told("e2e=end")) {
                         end_system();

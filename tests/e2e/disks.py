@@ -41,6 +41,22 @@ class Layout:
             f.seek(place[0])
             f.write(data)
 
+    def forge_journal(self, blocks):
+        """{block: (contents, tag)} as what was committed last and is still to be written to its place: section 0 of a clean journal, one commit on. The format
+        is drivers/md/dm-integrity.c's (struct journal_entry, struct journal_sector)."""
+        section = bytearray(264 * 512)
+        for n in range(32):
+            at = n % 8 * 512 + n // 8 * 104
+            section[at + 4:at + 8] = b'\xff' * 4  # not used
+        for n, (block, (contents, tag)) in enumerate(blocks.items()):
+            at, data = n % 8 * 512 + n // 8 * 104, (8 + n * 8) * 512
+            ends = b''.join(contents[i + 504:i + 512] for i in range(0, BLOCK, 512))  # the commit stands in their place
+            section[at:at + 104] = struct.pack('<Q', block * 8) + ends + tag
+            section[data:data + BLOCK] = contents
+        for sector in range(264):
+            section[sector * 512 + 504:sector * 512 + 512] = struct.pack('<Q', 0x2222222222222222 ^ sector)
+        self.write((START + 4096, len(section)), bytes(section))
+
     def flip(self, place):
         old = self.read(place)
         self.write(place, bytes([old[0] ^ 1]) + old[1:])
@@ -128,6 +144,22 @@ def changed_blocks(c):
     c.wait_console('probes: done')
     for name in FILES:
         words = f'probe {name}: {3 * BLOCK} bytes' if name == 'fine' else f'probe {name}: Input/output error'
+        c.must(words in c.console(), f'expected "{words}"')
+
+
+@case
+def forged_journal(c):
+    """a journal that the host wrote is replayed, and gets it nothing: blocks that it made or moved cannot be read, what has its right tag can"""
+    disk, at = prepare_raw(c)
+    there = {n: (disk.read(disk.block(at[n])), disk.read(disk.tag(at[n]))) for n in FILES}
+    disk.flip(disk.block(at['zero']))  # which the journal mends: it is replayed
+    disk.forge_journal({at['zero']: there['zero'], at['bit']: (os.urandom(BLOCK), there['bit'][1]), at['tag']: (there['tag'][0], os.urandom(TAG)),
+                        at['swap1']: there['swap2'], at['swap2']: there['swap1']})
+    c.launch()
+    c.must_unlock()
+    c.wait_console('probes: done')
+    for name in FILES:
+        words = f'probe {name}: {3 * BLOCK} bytes' if name in ('fine', 'zero') else f'probe {name}: Input/output error'
         c.must(words in c.console(), f'expected "{words}"')
 
 
@@ -225,3 +257,49 @@ def older_disk(c):
     c.launch()
     grounds = c.must_unlock()
     c.must('disk.restored' in grounds, f'expected the restore among the grounds, found {grounds}')
+
+
+def make_clone(c):
+    """The same guest at another place of the host's, on a copy of its disk as it is now."""
+    other = type(c)(c.env, os.path.dirname(c.dir), c.name + '-clone')
+    shutil.copyfile(c.path('root.img'), other.path('root.img'))
+    other.broker = c.broker
+    other.guest = dict(c.guest, disks=[{'path': other.path('root.img')}])
+    other.file = other.write_guest()
+    return other
+
+
+@case
+def superseded(c):
+    """two guests run, one of them on a copy of the other's disk, which was paused and whose lease was ended: the first is refused at its next report, and goes off"""
+    prepare_btrfs(c, 'e2e=runs')
+    c.launch()
+    c.must_unlock()
+    c.wait_console('report 1: status 0', 60)
+    run(*c.vm, 'pause', 'g', env=c.environment)
+    first = shown(c)['instance']
+    other = make_clone(c)
+    try:
+        run(*c.vm, 'key', 'end-lease', 'default/g/root', *c.broker.admin(), env=c.environment)
+        other.launch()
+        other.must_unlock()
+        other.wait_console('report 1: status 0', 60)
+        second = shown(c)['instance']
+        c.must(first != second and c.processes(), f'expected both guests, and another to have the disk than {first}')
+        run(*c.vm, 'resume', 'g', env=c.environment)
+        c.wait_console('superseded: off', 60)
+        c.must('disk.superseded' in c.console() and 'status 5' in c.console(), 'expected the first guest to be told that it has lost the disk')
+        wait_until(lambda: f'the first guest runs on: {c.processes()}', lambda: not c.processes(), 60)
+        reports = [r for r in c.broker.audit() if r['action'] == 'disk' and r.get('instance') == first]
+        c.must(reports[-1].get('check') == 'disk.superseded', f'expected the refusal in the audit record, found {reports[-1]}')
+        c.must(shown(c)['instance'] == second and other.processes(), 'expected the second guest to keep the disk and to run')
+        must_keep_reporting(c, second)
+    finally:
+        run(*other.vm, 'destroy', 'g', '--forget', check=False, env=other.environment)
+
+
+def must_keep_reporting(c, instance):
+    def count():
+        return sum(r['action'] == 'disk' and r.get('instance') == instance and not r.get('check') for r in c.broker.audit())
+    before = count()
+    wait_until('the guest that has the disk reports no more', lambda: count() > before, 60)
