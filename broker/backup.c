@@ -158,10 +158,7 @@ static int record_restore(struct sv_broker *b, struct sv_store *backup, int64_t 
 {
         SV_JSON *j = sv_json_object();
         SV_BUF line = SV_BUF_NULL;
-        struct sv_audit_link link;
-        char when[32];
 
-        sv_json_set_str(j, "time", sv_format_time(time(NULL), when));
         sv_json_set_str(j, "action", "restore");
         sv_json_set_str(j, "outcome", "done");
         sv_json_set_int(j, "serial", now->number);
@@ -169,16 +166,7 @@ static int record_restore(struct sv_broker *b, struct sv_store *backup, int64_t 
                 sv_json_set_int(j, "before", before);
         if (unauthenticated)
                 sv_json_set_bool(j, "unauthenticated", true);
-        if (backup->ops->put_audit(backup, time(NULL), j, 0, &link, err) < 0)
-                return -1;
-        sv_audit_note_link(j, &link);
-        sv_json_print(j, &line);
-        sv_buf_puts(&line, "\n");
-        if (sv_buf_ok(&line, "the audit record", err) < 0)
-                return -1;
-        return b->audit_fd < 0
-                       ? 0
-                       : sv_fd_write(b->audit_fd, "the audit log", sv_buf_bytes(&line), err);
+        return sv_broker_record(b, backup, j, &line, err);
 }
 
 /* While nobody changes the database: what comes back is newer than all that was there; where that

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -36,23 +37,57 @@ static int check_owner(const struct sv_broker *b, const char *path, struct sv_er
                        path, (unsigned)st.st_uid, (unsigned)geteuid(), (unsigned)b->owner);
 }
 
-static struct sv_key *read_key(const char *path, bool want_private, struct sv_err *err)
+static struct sv_key *read_key(const char *path, struct sv_err *err)
 {
         SV_BUF pem = SV_BUF_NULL;
         struct sv_key *key;
-        int r;
 
-        if (want_private)
-                r = sv_file_read_private(path, SV_PEM_SIZE_MAX, &pem, "broker.key",
-                                         "broker.key.mode", err);
-        else
-                r = sv_file_read(path, SV_PEM_SIZE_MAX, &pem, "broker.key", err);
-        if (r < 0)
+        if (sv_file_read_private(path, SV_PEM_SIZE_MAX, &pem, "broker.key", "broker.key.mode",
+                                 err) < 0)
                 return NULL;
-        key = sv_key_from_pem(sv_buf_bytes(&pem), want_private, err);
+        key = sv_key_from_pem(sv_buf_bytes(&pem), true, err);
         if (!key)
                 sv_wrap(err, "%s", path);
         return key;
+}
+
+#define BEGIN_KEY "-----BEGIN PUBLIC KEY-----"
+
+static int add_admin(struct sv_admin_keys *keys, const char *pem, struct sv_err *err)
+{
+        struct sv_key *key;
+
+        if (keys->n == SV_ADMIN_KEYS_MAX)
+                return sv_fail(err, SV_USAGE, "broker.admin.keys",
+                               "more than %d public keys, which is how many may administer",
+                               SV_ADMIN_KEYS_MAX);
+        key = sv_key_from_pem(sv_bytes_str(pem), false, err);
+        if (!key)
+                return -1;
+        keys->list[keys->n++] = key;
+        if (sv_key_type(key) != SV_KEY_P256)
+                return sv_fail(err, SV_USAGE, "broker.admin.keys",
+                               "public key %zu is of another type than P-256", keys->n);
+        return 0;
+}
+
+/* One key or several, one after the other; what stands between them (whose it is) is for people. */
+int sv_broker_read_admins(struct sv_broker *b, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+        const char *at;
+
+        if (sv_file_read(b->config.admin_pub, SV_PEM_SIZE_MAX, &text, "broker.key", err) < 0)
+                return -1;
+        at = strstr(sv_buf_str(&text), BEGIN_KEY);
+        if (!at)
+                return sv_fail(err, SV_FORMAT, "broker.admin.keys",
+                               "%s holds no public key in PEM: nobody could administer",
+                               b->config.admin_pub);
+        for (; at; at = strstr(at + 1, BEGIN_KEY))
+                if (add_admin(&b->admins, at, err) < 0)
+                        return sv_wrap(err, "%s", b->config.admin_pub);
+        return 0;
 }
 
 static int read_certificate(const struct sv_broker *b, struct sv_certs *chain, struct sv_err *err)
@@ -81,14 +116,56 @@ static int read_server_pin(struct sv_broker *b, struct sv_err *err)
 
 int sv_broker_read_tls(struct sv_broker *b, struct sv_err *err)
 {
-        SV_KEY *key = check_owner(b, b->config.tls_key, err) < 0
-                              ? NULL
-                              : read_key(b->config.tls_key, true, err);
+        SV_KEY *key = check_owner(b, b->config.tls_key, err) < 0 ? NULL
+                                                                 : read_key(b->config.tls_key, err);
         SV_CERTS chain = {0};
 
         if (!key || read_certificate(b, &chain, err) < 0)
                 return -1;
         b->tls = sv_tls_server(&chain, key, err);
+        return b->tls ? 0 : -1;
+}
+
+int sv_broker_open_tls(const struct sv_broker *b, int *cert, int *key, struct sv_err *err)
+{
+        SV_FD c = -1;
+        SV_FD k = -1;
+        struct stat st;
+
+        if (check_owner(b, b->config.tls_key, err) < 0)
+                return -1;
+        c = open(b->config.tls_cert, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (c < 0)
+                return sv_fail_errno(err, "broker.cert", "%s", b->config.tls_cert);
+        k = open(b->config.tls_key, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (k < 0 || fstat(k, &st) < 0)
+                return sv_fail_errno(err, "broker.key", "%s", b->config.tls_key);
+        if (!S_ISREG(st.st_mode) || (st.st_mode & 077))
+                return sv_fail(err, SV_SYSTEM, "broker.key.mode",
+                               "%s is no regular file of mode 0600, but %06o", b->config.tls_key,
+                               (unsigned)st.st_mode);
+        *cert = c;
+        *key = k;
+        c = -1;
+        k = -1;
+        return 0;
+}
+
+int sv_broker_read_passed_tls(struct sv_broker *b, int cert, int key, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+        SV_BUF pem = {.locked = true};
+        SV_CERTS chain = {0};
+        SV_KEY *k = NULL;
+
+        if (sv_fd_read(cert, "the certificate", SV_PEM_SIZE_MAX, &text, "broker.cert", err) < 0 ||
+            sv_certs_parse(sv_buf_bytes(&text), &chain, "broker.cert", err) < 0 ||
+            sv_fd_read(key, "the TLS key", SV_PEM_SIZE_MAX, &pem, "broker.key", err) < 0)
+                return -1;
+        k = sv_key_from_pem(sv_buf_bytes(&pem), true, err);
+        if (!k)
+                return -1;
+        b->tls = sv_tls_server(&chain, k, err);
         return b->tls ? 0 : -1;
 }
 
@@ -113,6 +190,7 @@ int sv_broker_open(const char *config, struct sv_broker *out, struct sv_err *err
 
         if (sv_broker_config_read(config, &b.config, err) < 0)
                 return -1;
+        b.config_path = sv_asprintf("%s", config);
         if (stat(config, &st) < 0)
                 return sv_fail_errno(err, "broker.config", "%s", config);
         b.owner = st.st_uid;
@@ -121,8 +199,10 @@ int sv_broker_open(const char *config, struct sv_broker *out, struct sv_err *err
         if (check_collateral(&b.config.collateral, err) < 0)
                 return -1;
         if (b.config.audit_log) {
-                b.audit_fd = open(b.config.audit_log,
-                                  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+                /* into a pipe that nobody empties: refused requests, and no broker that waits */
+                b.audit_fd = open(
+                        b.config.audit_log,
+                        O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
                 if (b.audit_fd < 0)
                         return sv_fail_errno(err, "broker.audit", "cannot open %s",
                                              b.config.audit_log);
@@ -155,12 +235,10 @@ int sv_broker_read_keys(struct sv_broker *b, struct sv_err *err)
         if (check_owner(b, b->config.token_key, err) < 0 || check_owner(b, b->config.kek, err) < 0)
                 return -1;
         if (!b->token_key)
-                b->token_key = read_key(b->config.token_key, true, err);
+                b->token_key = read_key(b->config.token_key, err);
         if (!b->token_key)
                 return -1;
-        if (!b->admin_key)
-                b->admin_key = read_key(b->config.admin_pub, false, err);
-        if (!b->admin_key)
+        if (!b->admins.n && sv_broker_read_admins(b, err) < 0)
                 return -1;
         if (sv_file_read_private(b->config.kek, KEK_SIZE, &raw, "broker.kek", "broker.key.mode",
                                  err) < 0)
@@ -233,6 +311,7 @@ int sv_process_take_signals(struct sv_err *err)
         sigaddset(&set, SIGTERM);
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGCHLD);
+        sigaddset(&set, SIGHUP);
         sigprocmask(SIG_BLOCK, &set, NULL);
         fd = signalfd(-1, &set, SFD_CLOEXEC);
         return fd < 0 ? sv_fail_errno(err, "broker.serve", "cannot take signals") : fd;
@@ -246,7 +325,9 @@ void sv_broker_close(struct sv_broker *b)
         sv_secret_free(b->kek);
         sv_secret_free(b->store_key);
         sv_key_free(b->token_key);
-        sv_key_free(b->admin_key);
+        for (size_t i = 0; i < b->admins.n; i++)
+                sv_key_free(b->admins.list[i]);
+        free(b->config_path);
         sv_tls_ctx_free(b->tls);
         if (b->audit_fd >= 0)
                 close(b->audit_fd);

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "base/core/limits.h"
 #include "base/net/tls.h"
 #include "tee/trust-cache.h"
 #include "broker/config.h"
@@ -17,10 +18,16 @@ struct sv_process { /* one that serves others (broker/process/service.h) */
         int control;
 };
 
+struct sv_admin_keys { /* public */
+        struct sv_key *list[SV_ADMIN_KEYS_MAX];
+        size_t n;
+};
+
 struct sv_broker {
+        char *config_path;
         struct sv_broker_config config;
-        struct sv_key *token_key; /* signs attestation tokens */
-        struct sv_key *admin_key; /* public: who may administer */
+        struct sv_key *token_key;    /* signs attestation tokens */
+        struct sv_admin_keys admins; /* who may administer */
         struct sv_tls_ctx *tls;
         uint8_t pin[32];
         int audit_fd; /* -1: none */
@@ -46,6 +53,8 @@ int sv_broker_open(const char *config, struct sv_broker *out, struct sv_err *err
 int sv_broker_start(struct sv_broker *b, struct sv_err *err);
 /* Reads the keys, in the process that will use them. SV_SYSTEM "broker.key.mode". */
 int sv_broker_read_keys(struct sv_broker *b, struct sv_err *err);
+/* Those that may administer. SV_FORMAT or SV_USAGE "broker.admin.keys". */
+int sv_broker_read_admins(struct sv_broker *b, struct sv_err *err);
 /* The same, opens the database and verifies that it is the newest. */
 int sv_broker_enter(struct sv_broker *b, struct sv_err *err);
 /* Where the database is and what it is authenticated with; valid as long as b. */
@@ -56,11 +65,29 @@ struct sv_secret *sv_broker_store_key(struct sv_secret *kek, struct sv_err *err)
 /* The database, opened anew when it is not open or another file has taken its place. One that is
  * gone is not made anew: SV_SYSTEM "broker.store". */
 int sv_broker_follow_store(struct sv_broker *b, struct sv_err *err);
+/* What may change while it serves, read anew into *fresh, which must be zeroed but for audit_fd -1:
+ * configuration, certificate, administrators' keys, audit log. Nothing of b changes. As
+ * sv_broker_open; SV_USAGE "broker.reload.fixed" when a member has changed that needs a new start.
+ */
+int sv_broker_prepare_reload(const struct sv_broker *b, struct sv_broker *fresh,
+                             struct sv_err *err);
+/* Writes the record of it, from a process that has no open database and closes this one. */
+int sv_broker_record_reload(struct sv_broker *b, const struct sv_broker *fresh, struct sv_err *err);
+/* b gets it; cannot fail. *fresh is to be closed. */
+void sv_broker_take_reload(struct sv_broker *b, struct sv_broker *fresh);
+/* The files of the TLS certificate and key, open, for the network's process, which reads them:
+ * ownership and mode are looked at here. */
+int sv_broker_open_tls(const struct sv_broker *b, int *cert, int *key, struct sv_err *err);
+/* One record that is not a request's, into `store` and the audit log; adds time, and the link. */
+int sv_broker_record(const struct sv_broker *b, struct sv_store *store, struct sv_json *record,
+                     struct sv_buf *line, struct sv_err *err);
+/* The same from what the network's process was given. */
+int sv_broker_read_passed_tls(struct sv_broker *b, int cert, int key, struct sv_err *err);
 /* Reads the TLS key, which only the network's process has. */
 int sv_broker_read_tls(struct sv_broker *b, struct sv_err *err);
 /* Closes its control channel, which ends it, and waits. */
 void sv_process_end(struct sv_process *p);
-/* SIGTERM, SIGINT and SIGCHLD come through this descriptor from now on; -1: SV_SYSTEM
+/* SIGTERM, SIGINT, SIGHUP and SIGCHLD come through this descriptor from now on; -1: SV_SYSTEM
  * "broker.serve". */
 int sv_process_take_signals(struct sv_err *err);
 void sv_broker_close(struct sv_broker *b);

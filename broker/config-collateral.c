@@ -19,6 +19,26 @@ void sv_broker_collateral_free(struct sv_broker_collateral *c)
         *c = (struct sv_broker_collateral){0};
 }
 
+static bool is_equal_text(const char *a, const char *b)
+{
+        return a && b ? !strcmp(a, b) : a == b;
+}
+
+bool sv_broker_collateral_same(const struct sv_broker_collateral *a,
+                               const struct sv_broker_collateral *b)
+{
+        size_t i = 0;
+
+        if (a->fetch != b->fetch || a->fetches_per_minute != b->fetches_per_minute ||
+            !is_equal_text(a->offline, b->offline) || !is_equal_text(a->cache, b->cache) ||
+            !is_equal_text(a->mirror_ca, b->mirror_ca) || !a->mirrors != !b->mirrors)
+                return false;
+        while (a->mirrors && a->mirrors[i] && b->mirrors[i] &&
+               !strcmp(a->mirrors[i], b->mirrors[i]))
+                i++;
+        return !a->mirrors || (!a->mirrors[i] && !b->mirrors[i]);
+}
+
 static int fail_collateral(struct sv_bytes text, const char *what, struct sv_err *err)
 {
         return sv_fail(err, SV_USAGE, "broker.config.collateral", "line %u: %s",

@@ -68,6 +68,55 @@ void sv_broker_config_free(struct sv_broker_config *c)
         memset(c, 0, sizeof(*c));
 }
 
+/* What only the keeper's processes look at, which are made anew, and what the network's is given.
+ */
+static const char *const live[] = {"oldest_protocol",
+                                   "tls_key",
+                                   "tls_cert",
+                                   "admin_pub",
+                                   "audit_log",
+                                   "sessions",
+                                   "sessions_per_source",
+                                   "records_per_minute",
+                                   "session_seconds",
+                                   "token_seconds",
+                                   NULL};
+
+static bool is_live(const char *name)
+{
+        for (const char *const *l = live; *l; l++)
+                if (!strcmp(*l, name))
+                        return true;
+        return false;
+}
+
+static bool has_same_member(const struct row *r, struct sv_broker_config *a,
+                            struct sv_broker_config *b)
+{
+        const char *x, *y;
+
+        if (r->kind == INT)
+                return *(int64_t *)((char *)a + r->at) == *(int64_t *)((char *)b + r->at);
+        x = *find_text_field(a, r);
+        y = *find_text_field(b, r);
+        return x && y ? !strcmp(x, y) : x == y;
+}
+
+const char *sv_broker_config_fixed(const struct sv_broker_config *a,
+                                   const struct sv_broker_config *b)
+{
+        struct sv_broker_config x = *a, y = *b; /* their texts stay where they are */
+
+        for (size_t i = 0; i < N_ROWS; i++)
+                if (!is_live(rows[i].name) && !has_same_member(&rows[i], &x, &y))
+                        return rows[i].name;
+        if (a->port != b->port)
+                return rows[LISTEN].name;
+        if (a->metrics_port != b->metrics_port)
+                return rows[METRICS].name;
+        return sv_broker_collateral_same(&a->collateral, &b->collateral) ? NULL : "collateral";
+}
+
 static int fail_member(const struct row *r, struct sv_bytes text, const char *expected,
                        struct sv_err *err)
 {

@@ -45,5 +45,10 @@ int sv_broker_config_read(const char *path, struct sv_broker_config *out, struct
 int sv_broker_collateral_parse(const struct sv_json *value, struct sv_bytes text, const char *dir,
                                struct sv_broker_collateral *out, struct sv_err *err);
 void sv_broker_collateral_free(struct sv_broker_collateral *c);
+/* The name of a member that differs and that counts from the next start only; NULL: none. */
+const char *sv_broker_config_fixed(const struct sv_broker_config *a,
+                                   const struct sv_broker_config *b);
+bool sv_broker_collateral_same(const struct sv_broker_collateral *a,
+                               const struct sv_broker_collateral *b);
 void sv_broker_config_free(struct sv_broker_config *c);
 #define SV_BROKER_CONFIG __attribute__((cleanup(sv_broker_config_free))) struct sv_broker_config

@@ -49,6 +49,9 @@ static const struct {
         [SV_GAUGE_WAITING] = {"connections_waiting", "gauge", "Connections that wait."},
         [SV_GAUGE_DIED] = {"keeper_processes_died_total", "counter",
                            "Processes with the keys that died of a signal."},
+        [SV_GAUGE_RELOADS] = {"reloads_total", "counter", "Configurations that were taken."},
+        [SV_GAUGE_RELOADS_FAILED] = {"reloads_failed_total", "counter",
+                                     "Configurations that were refused: the old one stayed."},
 };
 
 int sv_metrics_open(struct sv_metrics **out, struct sv_err *err)

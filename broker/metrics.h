@@ -18,6 +18,8 @@ enum sv_gauge {
         SV_GAUGE_DROPPED,     /* network's process's word: closed before they were served */
         SV_GAUGE_WAITING,     /* for a process */
         SV_GAUGE_DIED,        /* processes of the keeper that died of a signal */
+        SV_GAUGE_RELOADS,     /* of the configuration, since the start */
+        SV_GAUGE_RELOADS_FAILED,
         SV_N_GAUGES
 };
 

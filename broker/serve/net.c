@@ -28,6 +28,7 @@
 
 #define WARM_MS     5000 /* for a handshake with itself */
 #define DRAIN_S     10   /* how long running requests may go on after SIGTERM */
+#define OFFER_MS    5000 /* to read a certificate */
 #define TICK_MS     100  /* while something waits */
 #define ACCEPT_MAX  64   /* connections that are accepted before others are looked after */
 #define FIXED       4    /* polled beside the queue */
@@ -37,7 +38,9 @@ struct listener {
         struct sv_broker *b;
         int fd, metrics; /* that listen; metrics -1: none */
         int signals;
-        int control; /* to the keeper, which gets a channel for each connection */
+        int control;   /* to the keeper, which gets a channel for each connection */
+        int cert, key; /* that the keeper offers; -1: none */
+        struct sv_tls_ctx *next;
         struct sv_queue queue;
         struct sv_served served;
         struct pollfd *polls; /* signals, the listening sockets, the keeper, the queue */
@@ -200,7 +203,7 @@ static int poll_listener(struct listener *l)
 {
         l->polls[0] = (struct pollfd){.fd = l->signals, .events = POLLIN};
         l->polls[1] = (struct pollfd){.fd = l->fd, .events = POLLIN};
-        /* the keeper says nothing: it has ended when its end is closed */
+        /* the keeper offers a certificate; it has ended when its end is closed */
         l->polls[2] = (struct pollfd){.fd = l->control, .events = POLLIN};
         l->polls[3] = (struct pollfd){.fd = l->metrics, .events = POLLIN};
         for (size_t i = 0; i < l->queue.n; i++)
@@ -208,6 +211,69 @@ static int poll_listener(struct listener *l)
                         .fd = l->queue.list[i].fd,
                         .events = POLLRDHUP | (l->queue.list[i].ready ? 0 : POLLIN)};
         return poll(l->polls, FIXED + l->queue.n, l->queue.n ? TICK_MS : -1);
+}
+
+/* --- another certificate --- */
+
+/* The file is read here, by who may read no other. */
+static void read_offer(struct listener *l, int report)
+{
+        struct sv_broker with = {.audit_fd = -1};
+        struct sv_err err = SV_ERR_NULL;
+
+        if (sv_broker_read_passed_tls(&with, l->cert, l->key, &err) < 0) {
+                sv_channel_send_error(report, &err, NULL);
+                return;
+        }
+        sv_tls_ctx_free(l->next);
+        l->next = with.tls;
+        sv_channel_send(report, SV_NET_READS, SV_BYTES_NULL, NULL);
+}
+
+static void take_offer_now(struct listener *l)
+{
+        if (!l->next)
+                return;
+        sv_tls_ctx_free(l->b->tls);
+        l->b->tls = l->next;
+        l->next = NULL;
+}
+
+static void keep_fd(int *where, int fd)
+{
+        sv_closep(where);
+        *where = fd;
+}
+
+/* False when it has gone. */
+static bool hear_keeper(struct listener *l)
+{
+        struct sv_err err = SV_ERR_NULL;
+        char what[16];
+        int fd = -1;
+
+        if (sv_control_take(l->control, what, sizeof(what), &fd, &err) < 0) {
+                sv_log_err(&err);
+                return true;
+        }
+        if (fd < 0)
+                return false;
+        if (!strcmp(what, "cert")) {
+                keep_fd(&l->cert, fd);
+                return true;
+        }
+        if (!strcmp(what, "key")) {
+                keep_fd(&l->key, fd);
+                return true;
+        }
+        if (!strcmp(what, "read"))
+                read_offer(l, fd);
+        else
+                take_offer_now(l);
+        close(fd);
+        keep_fd(&l->cert, -1);
+        keep_fd(&l->key, -1);
+        return true;
 }
 
 static void serve_listener(struct listener *l)
@@ -220,7 +286,7 @@ static void serve_listener(struct listener *l)
                                 continue;
                         return;
                 }
-                if (l->polls[2].revents)
+                if (l->polls[2].revents && !hear_keeper(l))
                         return;
                 if (l->polls[0].revents &&
                     read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
@@ -282,6 +348,9 @@ static void free_listener(struct listener *l)
                 close(l->metrics);
         if (l->signals >= 0)
                 close(l->signals);
+        sv_closep(&l->cert);
+        sv_closep(&l->key);
+        sv_tls_ctx_free(l->next);
 }
 
 static void greet(int fd, const uint8_t pin[32])
@@ -356,12 +425,18 @@ static int report_ports(int report, const struct sv_net_ports *ports, struct sv_
 
 static int run_net(struct sv_broker *b, int fd, int control, int report, struct sv_err *err)
 {
-        __attribute__((cleanup(free_listener))) struct listener l = {
-                .b = b, .fd = fd, .metrics = -1, .signals = -1, .control = control};
+        __attribute__((cleanup(free_listener))) struct listener l = {.b = b,
+                                                                     .fd = fd,
+                                                                     .metrics = -1,
+                                                                     .signals = -1,
+                                                                     .cert = -1,
+                                                                     .key = -1,
+                                                                     .control = control};
         struct sv_net_ports ports = {0, 0};
 
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         prctl(PR_SET_NAME, "sv-net");
+        signal(SIGHUP, SIG_IGN); /* the keeper's */
         if (open_net(&l, &ports, err) < 0)
                 return -1;
         warm_net(b);
@@ -426,4 +501,29 @@ int sv_net_start(struct sv_broker *b, int fd, struct sv_process *out, struct sv_
         if (rc < 0 && pid > 0)
                 sv_process_end(out);
         return rc;
+}
+
+int sv_net_offer_tls(const struct sv_process *net, int cert, int key, struct sv_err *err)
+{
+        SV_BUF body = SV_BUF_NULL;
+        int report[2], rc;
+
+        if (sv_channel_pair(report, err) < 0)
+                return -1;
+        rc = sv_control_pass(net->control, "cert", cert, err) < 0 ||
+                             sv_control_pass(net->control, "key", key, err) < 0 ||
+                             sv_control_pass(net->control, "read", report[1], err) < 0
+                     ? -1
+                     : 0;
+        close(report[1]);
+        if (rc == 0)
+                rc = sv_channel_expect(report[0], OFFER_MS, SV_NET_READS, sizeof(struct sv_err),
+                                       &body, err);
+        close(report[0]);
+        return rc;
+}
+
+int sv_net_take_tls(const struct sv_process *net, struct sv_err *err)
+{
+        return sv_control_pass(net->control, "take", net->control, err);
 }

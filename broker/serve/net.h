@@ -4,6 +4,7 @@
 
 #include "broker/broker.h"
 
+#define SV_NET_READS   'R' /* its report on what it was offered: nothing */
 #define SV_NET_LISTENS 'L' /* its report: u16le port, u16le port of metrics (0: none) */
 
 /* What goes with each connection's channel, as a line of so many bytes; sv_net_write_peer writes
@@ -29,6 +30,10 @@ struct sv_net_ports {
  * out->control is closed. Fails as TLS key, certificate and address say. */
 int sv_net_start(struct sv_broker *b, int fd, struct sv_process *out, struct sv_net_ports *ports,
                  struct sv_err *err);
+/* Certificate and key (open files, which it takes) for connections from now on, in two steps: it
+ * reads them, and says what is wrong with them; then it uses them, once told so. */
+int sv_net_offer_tls(const struct sv_process *net, int cert, int key, struct sv_err *err);
+int sv_net_take_tls(const struct sv_process *net, struct sv_err *err);
 /* One connection, in its own process, which keeps these descriptors and gives up all else: */
 int sv_connection_enter(int fd, int keeper, struct sv_err *err);
 /* enters, and serves; fd is closed. */

@@ -133,21 +133,36 @@ void sv_broker_prepare_body(struct sv_http_msg *m)
 }
 
 /* By which key, of those that have administered one after the other. */
-static void note_admin(struct sv_request *r)
+static void note_admin(struct sv_request *r, const struct sv_key *key)
 {
         SV_BUF der = SV_BUF_NULL;
 
-        if (sv_key_spki(r->broker->admin_key, &der, NULL) == 0)
+        if (sv_key_spki(key, &der, NULL) == 0)
                 sv_request_note_digest(r, "admin", sv_buf_bytes(&der));
+}
+
+/* Which of the keys made it; NULL: none. */
+static const struct sv_key *find_admin(struct sv_request *r, const char *token,
+                                       char id[SV_ADMIN_TOKEN_ID], int64_t *expires,
+                                       struct sv_err *err)
+{
+        const struct sv_admin_request what = {r->broker->pin, r->msg->method, r->msg->target,
+                                              sv_buf_bytes(&r->msg->body)};
+        const struct sv_admin_keys *keys = &r->broker->admins;
+
+        for (size_t i = 0; i < keys->n; i++)
+                if (sv_admin_token_verify(sv_bytes_str(token), keys->list[i], &what, r->now, id,
+                                          expires, err) == 0)
+                        return keys->list[i];
+        return NULL;
 }
 
 /* The token is for this request to this broker, and counts once: who sees one can do nothing with
  * it. */
 static int check_admin(struct sv_request *r, struct sv_err *err)
 {
-        const struct sv_admin_request what = {r->broker->pin, r->msg->method, r->msg->target,
-                                              sv_buf_bytes(&r->msg->body)};
         struct sv_store *store = r->broker->store;
+        const struct sv_key *admin;
         const char *token = sv_request_bearer(r);
         char id[SV_ADMIN_TOKEN_ID];
         int64_t expires;
@@ -156,13 +171,12 @@ static int check_admin(struct sv_request *r, struct sv_err *err)
         if (!token)
                 return sv_fail(err, SV_PROOF, "broker.admin.token",
                                "this needs the administrator's token (Authorization: Bearer)");
-        if (sv_admin_token_verify(sv_bytes_str(token), r->broker->admin_key, &what, r->now, id,
-                                  &expires, err) < 0 ||
-            store->ops->take_token(store, id, expires, r->now, err) < 0)
+        admin = find_admin(r, token, id, &expires, err);
+        if (!admin || store->ops->take_token(store, id, expires, r->now, err) < 0)
                 return -1;
         r->error = NULL;
         r->known = true;
-        note_admin(r);
+        note_admin(r, admin);
         return 0;
 }
 

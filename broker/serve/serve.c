@@ -37,6 +37,7 @@ struct worker {
         pid_t pid;
         int control;
         bool busy;
+        bool old; /* of before a reload: it ends with its request */
 };
 
 struct keeper {
@@ -101,7 +102,7 @@ static struct worker *make_worker(struct keeper *k)
                 sv_warn("%s", "no process could be made for a request");
                 return NULL;
         }
-        k->workers[k->n_workers] = (struct worker){pid, ends[0], false};
+        k->workers[k->n_workers] = (struct worker){pid, ends[0], false, false};
         return &k->workers[k->n_workers++];
 }
 
@@ -133,7 +134,7 @@ static void hear_worker(struct keeper *k, struct worker *w)
         for (size_t i = 0; i < k->n_connections; i++)
                 if (k->connections[i].worker == w->pid)
                         k->connections[i].worker = 0;
-        if (count_idle(k) > IDLE_MAX) {
+        if (w->old || count_idle(k) > IDLE_MAX) {
                 close(w->control); /* it ends */
                 w->control = -1;
         }
@@ -217,12 +218,76 @@ static void reap_workers(struct keeper *k)
         }
 }
 
+/* --- another configuration --- */
+
+/* What works on a request goes on with the old one; whoever asks next gets the new one. */
+static void retire_workers(struct keeper *k)
+{
+        for (size_t i = 0; i < k->n_workers; i++) {
+                struct worker *w = &k->workers[i];
+
+                w->old = true;
+                if (w->busy || w->control < 0)
+                        continue;
+                close(w->control); /* it ends */
+                w->control = -1;
+        }
+}
+
+static int offer_certificate(const struct keeper *k, const struct sv_broker *fresh,
+                             struct sv_err *err)
+{
+        SV_FD cert = -1;
+        SV_FD key = -1;
+
+        if (sv_broker_open_tls(fresh, &cert, &key, err) < 0)
+                return -1;
+        return sv_net_offer_tls(&k->net, cert, key, err);
+}
+
+/* All of it is looked at, and recorded, before any of it is used. */
+static int load_anew(struct keeper *k, struct sv_err *err)
+{
+        SV_BROKER fresh = {.audit_fd = -1};
+
+        if (sv_broker_prepare_reload(k->b, &fresh, err) < 0 ||
+            offer_certificate(k, &fresh, err) < 0 ||
+            sv_broker_record_reload(k->b, &fresh, err) < 0 || sv_net_take_tls(&k->net, err) < 0)
+                return -1;
+        sv_broker_take_reload(k->b, &fresh);
+        retire_workers(k);
+        return 0;
+}
+
+static void reload(struct keeper *k)
+{
+        struct sv_err err = SV_ERR_NULL;
+        char pin[65];
+
+        sv_notify_manager("RELOADING=1");
+        if (load_anew(k, &err) < 0) {
+                sv_wrap(&err, "%s", "the configuration stays as it was");
+                sv_log_err(&err);
+                sv_metrics_add(k->b->metrics, SV_GAUGE_RELOADS_FAILED, 1);
+        } else {
+                sv_info("the configuration was read anew, pin sha256:%s",
+                        sv_hex(sv_bytes(k->b->pin, 32), pin));
+                sv_metrics_add(k->b->metrics, SV_GAUGE_RELOADS, 1);
+        }
+        sv_notify_manager("READY=1");
+}
+
 static void hear_signal(struct keeper *k)
 {
         struct signalfd_siginfo info;
 
         if (read(k->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
                 return;
+        if (info.ssi_signo == SIGHUP) {
+                if (!k->end)
+                        reload(k);
+                return;
+        }
         if (info.ssi_signo != SIGCHLD && !k->end) {
                 k->end = time(NULL) + DRAIN_S;
                 kill(k->net.pid, SIGTERM);
@@ -351,6 +416,15 @@ static int announce(const struct sv_broker *b, const struct sv_net_ports *ports,
         return 0;
 }
 
+static int take_all_signals(struct sv_err *err)
+{
+        int fd = sv_process_take_signals(err);
+
+        if (fd >= 0)
+                signal(SIGHUP, SIG_DFL); /* one that is ignored is not heard */
+        return fd;
+}
+
 /* The others first: what they are forked with holds no key. */
 int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
 {
@@ -359,10 +433,11 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
         struct sv_net_ports ports = {0, 0};
         int rc = -1;
 
+        signal(SIGHUP, SIG_IGN); /* for the others it stays so */
         if (sv_take_manager_socket(&fd, err) == 0 && alloc_keeper(&k, err) == 0 &&
             sv_broker_start(b, err) == 0 && sv_net_start(b, fd, &k.net, &ports, err) == 0 &&
             sv_limits_open(&b->limits, err) == 0 && sv_metrics_open(&b->metrics, err) == 0 &&
-            (k.signals = sv_process_take_signals(err)) >= 0 && sv_broker_enter(b, err) == 0 &&
+            (k.signals = take_all_signals(err)) >= 0 && sv_broker_enter(b, err) == 0 &&
             announce(b, &ports, err) == 0) {
                 sv_metrics_set(b->metrics, SV_GAUGE_STARTED, time(NULL));
                 sv_notify_manager("READY=1");

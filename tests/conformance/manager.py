@@ -3,6 +3,7 @@
 usage: manager.py BROKER"""
 import json
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -54,8 +55,11 @@ def takes_the_socket(notify_name):
         port = listening.getsockname()[1]
         certificate = certificate_at(port)  # waits in the queue until the broker is up
         said = manager.recv(100)
+        broker.send_signal(signal.SIGHUP)
+        reloaded = [manager.recv(100), manager.recv(100)]
         status, text = finish(broker)
     assert certificate and said == b'READY=1', (certificate, said)
+    assert reloaded == [b'RELOADING=1', b'READY=1'] and 'the configuration was read anew' in text, (reloaded, text)
     assert status == 0 and f' port {port},' in text, (status, text)
 
 

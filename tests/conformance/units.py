@@ -20,7 +20,7 @@ GUEST = (r'^ExecStart=/.*/secure-vm start %i --foreground$', 6.5, ('ProtectSyste
 
 def without_programs(text):
     """The programs need not be installed."""
-    return re.sub(r'^Exec(Start|Stop|StopPost)=.*$', r'Exec\1=/bin/true', text, flags=re.M)
+    return re.sub(r'^Exec(Start|Stop|StopPost|Reload)=.*$', r'Exec\1=/bin/true', text, flags=re.M)
 
 
 def analyze(folder, *args):
