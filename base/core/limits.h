@@ -126,7 +126,9 @@
 #define SV_LESSON_KINDS_MAX        256
 /* bytes of one line from the agent or on a guest's control socket, either way */
 #define SV_LINE_MAX                8192
-#define SV_CONTROL_CLIENTS_MAX     16  /* connections to one guest's control socket */
+#define SV_CONTROL_CLIENTS_MAX     16 /* connections to one guest's control socket */
+/* changes of a guest that one command asks for */
+#define SV_RESIZE_STEPS_MAX        32
 #define SV_EVENT_TEXT_MAX          600 /* bytes of one text that the agent reports */
 /* times that the agent reports in one event, and the bytes of the name of each */
 #define SV_TIMINGS_MAX             32

@@ -99,6 +99,15 @@ static void print_devices(const struct sv_json *guest)
                 print_value("address", "%s, as the guest says", sv_describe_address(guest));
 }
 
+static void print_limits(const struct sv_json *limits)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        sv_describe_limits(limits, &text);
+        if (text.n)
+                print_value("limits", "%s", sv_buf_str(&text));
+}
+
 static void print_broker(const struct sv_json *guest)
 {
         const struct sv_json *a = sv_json_get(guest, "attestation");
@@ -150,6 +159,7 @@ static void print_shown(const struct sv_json *guest)
         print_guest_members(guest, (const char *const[]){"since", "tee", "accelerator", "host",
                                                          "connect", NULL});
         print_size(guest);
+        print_limits(sv_json_get(guest, "limits"));
         print_devices(guest);
         print_broker(guest);
         print_guest_members(guest, (const char *const[]){"guest_file", "folder", NULL});

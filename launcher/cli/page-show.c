@@ -78,6 +78,12 @@ static int put_member_fact(void *arg, const char *member, struct sv_json *value,
                 sv_page_fact(arg, name, sv_format_size((uint64_t)sv_json_int(value, 0), size));
                 return 0;
         }
+        if (!strcmp(member, "limits")) {
+                sv_describe_limits(value, &text);
+                if (text.n)
+                        sv_page_fact(arg, name, sv_buf_str(&text));
+                return 0;
+        }
         if (sv_json_str(value)) {
                 (looks_like_code(sv_json_str(value)) ? sv_page_fact_code
                                                      : sv_page_fact)(arg, name, sv_json_str(value));

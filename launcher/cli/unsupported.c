@@ -17,10 +17,6 @@ const struct sv_cmd sv_cmds_unsupported[] = {
                                        "and \"secure-vm launch\" it again"},
         {"move", .absent = SEALED "it cannot move while it runs; \"secure-vm stop\" it, copy its "
                                   "disk, and \"secure-vm launch\" the same guest file there"},
-        {"resize", .absent = "vCPUs are measured at the launch, and memory cannot be added to a "
-                             "confidential guest that runs; \"secure-vm stop\" it, change "
-                             "\"vcpus\" or \"memory\" in its guest file, \"secure-vm policy "
-                             "--put\" it, and \"secure-vm launch\" it again"},
         {"restore",
          .absent = SEALED
          "nothing could have saved them; \"secure-vm launch\" starts it from its measured files"},

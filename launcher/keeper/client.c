@@ -33,12 +33,21 @@ int sv_client_connect(const struct sv_state *s, const char *socket_name, struct 
         return -1;
 }
 
-int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json **status,
-                  struct sv_err *err)
+int sv_client_fail(const struct sv_json *error, struct sv_err *err)
+{
+        const char *class = sv_json_text(error, "class", "system");
+
+        return sv_fail(err, sv_class_from_name(class),
+                       sv_json_text(error, "check", "control.answer"), "%s",
+                       sv_json_text(error, "message", "no reason given"));
+}
+
+static int send_control_line(const struct sv_state *s, struct sv_bytes line,
+                             struct sv_json **status, struct sv_err *err)
 {
         SV_FD fd = sv_client_connect(s, "control.sock", err);
         struct timeval limit = {.tv_sec = 60};
-        SV_BUF text = SV_BUF_NULL;
+        SV_BUF text = {.max = SV_STATUS_SIZE_MAX};
         SV_JSON *answer = NULL;
         const struct sv_json *e;
         char c;
@@ -46,11 +55,8 @@ int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json
         if (fd < 0)
                 return -1;
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-        sv_control_print(what, &text);
-        if (sv_fd_write(fd, "the guest's supervisor", sv_buf_bytes(&text), err) < 0)
+        if (sv_fd_write(fd, "the guest's supervisor", line, err) < 0)
                 return -1;
-        sv_buf_clear(&text);
-        text.max = SV_STATUS_SIZE_MAX;
         while (recv(fd, &c, 1, 0) == 1 && c != '\n')
                 sv_buf_u8(&text, (uint8_t)c);
         if (!text.n)
@@ -59,22 +65,35 @@ int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json
         if (sv_json_parse(sv_buf_bytes(&text), "control.answer", &answer, err) < 0)
                 return -1;
         e = sv_json_get(answer, "error");
-        if (e && !strcmp(sv_json_text(e, "check", ""), "control.request"))
+        /* its word or (control.request.unknown) its members */
+        if (e && !strncmp(sv_json_text(e, "check", ""), "control.request", 15))
                 return sv_fail(err, SV_SYSTEM, "state.version",
-                               "guest %s runs under an older secure-vm, which does not know "
-                               "\"%s\"; stopped and launched again it runs under this one",
-                               s->name, sv_control_name(what));
-        if (e) {
-                const char *class = sv_json_str(sv_json_get(e, "class")),
-                           *check = sv_json_str(sv_json_get(e, "check")),
-                           *message = sv_json_str(sv_json_get(e, "message"));
-
-                return sv_fail(err, sv_class_from_name(class ? class : "system"),
-                               check ? check : "control.answer", "%s",
-                               message ? message : "no reason given");
-        }
+                               "guest %s runs under an older secure-vm, which does not know what "
+                               "it was asked; stopped and launched again it runs under this one",
+                               s->name);
+        if (e)
+                return sv_client_fail(e, err);
         *status = sv_json_ref(sv_json_get(answer, "status"));
         return 0;
+}
+
+int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json **status,
+                  struct sv_err *err)
+{
+        SV_BUF line = SV_BUF_NULL;
+
+        sv_control_print(what, &line);
+        return send_control_line(s, sv_buf_bytes(&line), status, err);
+}
+
+int sv_client_request(const struct sv_state *s, const struct sv_json *request,
+                      struct sv_json **status, struct sv_err *err)
+{
+        SV_BUF line = SV_BUF_NULL;
+
+        sv_json_print(request, &line);
+        sv_buf_puts(&line, "\n");
+        return send_control_line(s, sv_buf_bytes(&line), status, err);
 }
 
 int sv_client_check_version(const struct sv_state *s, struct sv_err *err)

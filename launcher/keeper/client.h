@@ -10,6 +10,11 @@ int sv_client_connect(const struct sv_state *s, const char *socket_name, struct 
 /* Ask and read the one answer: its "status", which the caller frees. */
 int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json **status,
                   struct sv_err *err);
+/* The same for a whole request. */
+int sv_client_request(const struct sv_state *s, const struct sv_json *request,
+                      struct sv_json **status, struct sv_err *err);
+/* The error that stands in an answer or in a status. */
+int sv_client_fail(const struct sv_json *error, struct sv_err *err);
 /* The guest's folder by name: state.absent when this host knows no such guest. */
 int sv_client_find(const char *name, struct sv_state *s, struct sv_err *err);
 /* state.version when a newer version has written what lies there. */

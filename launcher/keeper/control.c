@@ -11,12 +11,13 @@ static const struct {
         {SV_CONTROL_DESTROY, "destroy"}, {SV_CONTROL_REBOOT, "reboot"},
         {SV_CONTROL_RESET, "reset"},     {SV_CONTROL_EVENTS, "events"},
         {SV_CONTROL_PAUSE, "pause"},     {SV_CONTROL_RESUME, "resume"},
+        {SV_CONTROL_LIVE, "live"},       {SV_CONTROL_RESIZE, "resize"},
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 int sv_control_parse(struct sv_bytes line, enum sv_control *out, struct sv_err *err)
 {
-        static const char *const members[] = {"do", NULL};
+        static const char *const members[] = {"do", "resize", NULL};
         SV_JSON *j = NULL;
         const char *word;
 
@@ -32,7 +33,8 @@ int sv_control_parse(struct sv_bytes line, enum sv_control *out, struct sv_err *
                         return 0;
                 }
         return sv_fail(err, SV_FORMAT, "control.request",
-                       "status, stop, destroy, reboot, reset, events, pause or resume was "
+                       "status, stop, destroy, reboot, reset, events, pause, resume, live or "
+                       "resize was "
                        "expected, found \"%.32s\"",
                        word);
 }

@@ -13,7 +13,9 @@ enum sv_control {
         SV_CONTROL_RESET,
         SV_CONTROL_EVENTS,
         SV_CONTROL_PAUSE,
-        SV_CONTROL_RESUME
+        SV_CONTROL_RESUME,
+        SV_CONTROL_LIVE,  /* status, and what only libvirt knows: "limits" */
+        SV_CONTROL_RESIZE /* with "resize" (launcher/keeper/resize.h) */
 };
 
 /* {"do":"status"} … control.request when it is anything else. */

@@ -258,6 +258,8 @@ static int show_under_daemon(const char *uri, const char *name, struct sv_json *
         if (sv_virt_get_autostart(v, &starts, NULL) == 0)
                 sv_json_set_bool(*out, "autostart", starts);
         sv_json_set_str(*out, "connect", uri);
+        if (ours && (state == SV_VIRT_RUNNING || state == SV_VIRT_PAUSED))
+                sv_resize_put_limits(v, *out);
         /* the copies are where it was launched */
         if (ours && sv_state_init_daemon(&s, name, NULL) == 0 && sv_state_exists(&s) &&
             sv_copies_are_here(&(struct sv_copies){uri, v, &s}))
@@ -374,6 +376,20 @@ static int pause_under_daemon(const char *uri, const char *name, struct sv_err *
 static int resume_under_daemon(const char *uri, const char *name, struct sv_err *err)
 {
         return ask_under_daemon(uri, name, SV_LIFE_ASK_RESUME, sv_virt_resume, err);
+}
+
+/* --- resize --- */
+
+static int resize_under_daemon(const char *uri, const char *name, const struct sv_resize *r,
+                               struct sv_err *err)
+{
+        SV_DAEMON_GUEST g = {0};
+        struct sv_resize resolved = *r;
+
+        if (open_guest(uri, name, &g, err) < 0 || check_runs(&g, name, err) < 0 ||
+            sv_resize_resolve(&resolved, g.facts, err) < 0)
+                return -1;
+        return sv_resize_apply(g.v, &resolved, err);
 }
 
 /* --- start, reboot, reset --- */
@@ -563,5 +579,6 @@ const struct sv_keeper sv_keeper_daemon = {
         .destroy = destroy_under_daemon,
         .pause = pause_under_daemon,
         .resume = resume_under_daemon,
+        .resize = resize_under_daemon,
         .console = open_daemon_console,
 };

@@ -141,12 +141,15 @@ static int launch_embedded(const char *uri, const struct sv_launch *l, struct sv
 /* --- list, show --- */
 
 /* The supervisor's answer; without one the status file, corrected when it says that the guest runs.
- */
-static struct sv_json *read_current(const struct sv_state *s, const struct sv_json *file)
+ * `with_live`: with what only libvirt knows. */
+static struct sv_json *read_current(const struct sv_state *s, const struct sv_json *file,
+                                    bool with_live)
 {
         struct sv_json *live = NULL;
         enum sv_life life = sv_life_from_word(sv_json_str(sv_json_get(file, "state")));
 
+        if (with_live && sv_client_ask(s, SV_CONTROL_LIVE, &live, NULL) == 0 && live)
+                return live;
         if (sv_client_ask(s, SV_CONTROL_STATUS, &live, NULL) == 0 && live)
                 return live;
         live = sv_json_ref((struct sv_json *)file);
@@ -159,7 +162,7 @@ static int add_guest(void *arg, const struct sv_state *s, const struct sv_json *
                      struct sv_err *err)
 {
         struct sv_json *row = sv_json_add(arg, sv_json_object());
-        SV_JSON *now = read_current(s, status);
+        SV_JSON *now = read_current(s, status, false);
         struct sv_err why = SV_ERR_NULL;
 
         sv_status_put_row(now, row);
@@ -212,7 +215,7 @@ static int show_embedded(const char *uri, const char *name, struct sv_json **out
                 return -1;
         if (sv_state_read_status(&s, &file, err) < 0)
                 return -1;
-        *out = read_current(&s, file);
+        *out = read_current(&s, file, true);
         sv_json_set_str(*out, "folder", s.dir);
         put_here(*out);
         return 0;
@@ -289,6 +292,20 @@ static int resume_embedded(const char *uri, const char *name, struct sv_err *err
         return ask_embedded(name, SV_CONTROL_RESUME, err);
 }
 
+static int resize_embedded(const char *uri, const char *name, const struct sv_resize *r,
+                           struct sv_err *err)
+{
+        SV_STATE s = {.lock = -1};
+        SV_JSON *request = sv_json_object();
+        SV_JSON *status = NULL;
+
+        if (sv_client_find(name, &s, err) < 0)
+                return -1;
+        sv_json_set_str(request, "do", sv_control_name(SV_CONTROL_RESIZE));
+        sv_json_set(request, "resize", sv_resize_print(r));
+        return sv_client_request(&s, request, &status, err);
+}
+
 /* The events first, so that none is missed. */
 static int subscribe_events(const char *name, struct sv_state *s, struct sv_follow *f,
                             struct sv_err *err)
@@ -313,7 +330,7 @@ static int judge_ended(struct sv_state *s, struct sv_follow *f, struct sv_err *e
         if (sv_client_wait_off(s, SV_LOCK_WAIT_MS, err) < 0 ||
             sv_state_read_status(s, &file, err) < 0)
                 return -1;
-        status = read_current(s, file);
+        status = read_current(s, file, false);
         return sv_follow_judge(f, status, true, err) < 0 ? -1 : 0;
 }
 
@@ -419,6 +436,7 @@ const struct sv_keeper sv_keeper_embed = {
         .reset = reset_embedded,
         .pause = pause_embedded,
         .resume = resume_embedded,
+        .resize = resize_embedded,
         .autostart = sv_autostart_embedded,
         .events = sv_events_embedded,
         .console = open_embedded_console,

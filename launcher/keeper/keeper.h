@@ -6,6 +6,7 @@
 #include "guest/guest.h"
 #include "launcher/keeper/events.h"
 #include "launcher/keeper/follow.h"
+#include "launcher/keeper/resize.h"
 #include "tee/tee.h"
 
 #define SV_PRESS_SECONDS 5
@@ -55,6 +56,9 @@ struct sv_keeper {
          * state.running, state.off, state.changing for one that is not in a state for it. */
         int (*pause)(const char *uri, const char *name, struct sv_err *err);
         int (*resume)(const char *uri, const char *name, struct sv_err *err);
+        /* Change what it may take while it runs (launcher/keeper/resize.h). state.off. */
+        int (*resize)(const char *uri, const char *name, const struct sv_resize *r,
+                      struct sv_err *err);
         /* put() for each event of this guest's life, or (name NULL) of every one's, from now on:
          * "guest", "at", "event" and what goes with that. Ends when put does not return 0; with 1
          * that is no failure. */

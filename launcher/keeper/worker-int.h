@@ -7,6 +7,7 @@
 #include "launcher/keeper/control.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/reader.h"
+#include "launcher/keeper/resize.h"
 #include "launcher/keeper/stage.h"
 #include "launcher/keeper/worker.h"
 #include "launcher/virt/virt.h"

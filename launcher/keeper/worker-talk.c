@@ -62,9 +62,22 @@ void sv_worker_accept_client(struct sv_worker *w)
                 close(fd);
 }
 
+static int resize_guest(struct sv_worker *w, struct sv_bytes line, struct sv_err *err)
+{
+        SV_JSON *j = NULL;
+        struct sv_resize r;
+
+        if (sv_json_parse(line, "control.request", &j, err) < 0 ||
+            sv_resize_parse(sv_json_get(j, "resize"), &r, err) < 0 ||
+            sv_life_check(w->life, SV_LIFE_HALT, w->work->guest->name, err) < 0 ||
+            sv_resize_resolve(&r, w->status, err) < 0)
+                return -1;
+        return sv_resize_apply(w->virt, &r, err);
+}
+
 /* Does what was asked; the answer is the status, or the error. */
 static int serve_request(struct sv_worker *w, struct sv_client *c, enum sv_control what,
-                         struct sv_err *err)
+                         struct sv_bytes line, struct sv_err *err)
 {
         switch (what) {
         case SV_CONTROL_STATUS:
@@ -84,6 +97,12 @@ static int serve_request(struct sv_worker *w, struct sv_client *c, enum sv_contr
                 return sv_worker_ask(w, SV_LIFE_ASK_PAUSE, err);
         case SV_CONTROL_RESUME:
                 return sv_worker_ask(w, SV_LIFE_ASK_RESUME, err);
+        case SV_CONTROL_LIVE:
+                if (sv_life_check(w->life, SV_LIFE_HALT, w->work->guest->name, NULL) == 0)
+                        sv_resize_put_limits(w->virt, w->status);
+                return 0;
+        case SV_CONTROL_RESIZE:
+                return resize_guest(w, line, err);
         }
         return -1;
 }
@@ -106,7 +125,7 @@ void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c)
                 SV_JSON *answer = NULL;
 
                 if (sv_control_parse(sv_buf_bytes(&line), &what, &err) < 0 ||
-                    serve_request(w, c, what, &err) < 0) {
+                    serve_request(w, c, what, sv_buf_bytes(&line), &err) < 0) {
                         answer = sv_err_json(&err);
                 } else {
                         answer = sv_json_object();

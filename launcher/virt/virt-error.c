@@ -55,6 +55,8 @@ static const struct {
          "choose less \"memory\", or end another guest", SV_SYSTEM},
         {"Cannot get interface MTU", "virt.network", "the bridge in \"nics\" does not exist",
          SV_SYSTEM},
+        {"Specified qdisc kind is unknown", "virt.network",
+         "this host's kernel cannot shape: it lacks sch_htb, sch_sfq or sch_ingress", SV_SYSTEM},
         {"Network not found", "virt.network",
          "the network in \"nics\" does not exist; \"virsh net-list\" names those that do",
          SV_SYSTEM},

@@ -29,18 +29,20 @@ struct sv_virt {
 /* clang-format off */
 #define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectCompareHypervisorCPU) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) \
         X(ConnectDomainXMLToNative) X(ConnectGetCapabilities) X(ConnectGetDomainCapabilities) X(ConnectGetHostname) X(ConnectGetURI) \
-        X(ConnectIsAlive) X(ConnectListAllDomains) X(ConnectOpen) X(ConnectSetKeepAlive) X(DomainAbortJob) X(DomainCreateWithFlags) \
-        X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetAutostart) X(DomainGetJobStats) \
-        X(DomainGetMetadata) X(DomainGetName) X(DomainGetState) X(DomainGetUUIDString) X(DomainGetXMLDesc) X(DomainIsActive) \
-        X(DomainLookupByName) X(DomainLookupByUUIDString) X(DomainMemoryStats) X(DomainMigrate3) X(DomainMigrateGetMaxDowntime) \
+        X(ConnectIsAlive) X(ConnectListAllDomains) X(ConnectOpen) X(ConnectSetKeepAlive) X(DomainAbortJob) X(DomainBlockResize) X(DomainCreateWithFlags) \
+        X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetAutostart) X(DomainGetBlockIoTune) X(DomainGetInterfaceParameters) X(DomainGetJobStats) \
+        X(DomainGetMetadata) X(DomainGetName) X(DomainGetSchedulerParametersFlags) X(DomainGetSchedulerType) X(DomainGetState) X(DomainGetUUIDString) X(DomainGetXMLDesc) X(DomainIsActive) X(DomainIsPersistent) \
+        X(DomainListGetStats) X(DomainLookupByName) X(DomainLookupByUUIDString) X(DomainMemoryStats) X(DomainMigrate3) X(DomainMigrateGetMaxDowntime) \
         X(DomainMigrateSetMaxDowntime) X(DomainMigrateStartPostCopy) X(DomainMigrateToURI3) X(DomainOpenChannel) X(DomainOpenConsole) \
-        X(DomainResume) X(DomainSetAutostart) X(DomainSetMetadata) X(DomainShutdownFlags) X(DomainSuspend) X(DomainUndefineFlags) \
+        X(DomainResume) X(DomainSetAutostart) X(DomainSetBlockIoTune) X(DomainSetInterfaceParameters) X(DomainSetMetadata) \
+        X(DomainSetSchedulerParametersFlags) X(DomainShutdownFlags) X(DomainStatsRecordListFree) X(DomainSuspend) X(DomainUndefineFlags) \
         X(EventAddTimeout) X(EventRegisterDefaultImpl) X(EventRunDefaultImpl) X(GetLastError) X(GetVersion) X(Initialize) X(NetworkFree) \
         X(NetworkLookupByName) X(NodeGetMemoryStats) X(SetErrorFunc) X(StoragePoolCreateXML) X(StoragePoolDestroy) X(StoragePoolFree) \
         X(StoragePoolGetInfo) X(StoragePoolLookupByTargetPath) X(StoragePoolRefresh) X(StorageVolCreateXML) X(StorageVolDelete) \
         X(StorageVolDownload) X(StorageVolFree) X(StorageVolGetInfo) X(StorageVolLookupByName) X(StorageVolUpload) X(StreamAbort) \
         X(StreamEventAddCallback) X(StreamEventRemoveCallback) X(StreamFinish) X(StreamFree) X(StreamNew) X(StreamRecv) X(StreamSend) \
-        X(TypedParamsAddString) X(TypedParamsAddULLong) X(TypedParamsFree) X(TypedParamsGetInt) X(TypedParamsGetULLong)
+        X(TypedParamsAddLLong) X(TypedParamsAddString) X(TypedParamsAddUInt) X(TypedParamsAddULLong) X(TypedParamsFree) X(TypedParamsGetInt) X(TypedParamsGetLLong) X(TypedParamsGetString) \
+        X(TypedParamsGetUInt) X(TypedParamsGetULLong)
 /* clang-format on */
 
 struct sv_virt_calls {

@@ -31,6 +31,9 @@ def fails(status, check, *args):
 FACTS = {'format': 1, 'version': '0.1.0', 'name': 'web', 'tee': 'vtpm', 'accelerator': 'tcg', 'guest_file': '/g.json',
          'boot': {'kernel': {'path': '/k', 'sha256': hashlib.sha256(b'measured').hexdigest(), 'bytes': 8}},
          'attestation': {'url': 'https://b:1', 'resource': 'default/web/root', 'lease': 900}}
+DEVICES = ('<disk type="file"><source file="/r.img"/><target dev="vda"/></disk>'
+           '<interface type="bridge"><source bridge="br0"/><mac address="52:54:00:00:00:07"/></interface>')
+HAS = {'disks': [{'id': 'root', 'path': os.path.join(tempfile.gettempdir(), f'svk-{os.getpid()}.img')}], 'nics': [{'type': 'bridge', 'source': 'br0', 'mac': '52:54:00:00:00:07'}, {'type': 'user'}]}
 PORT = '<channel type="unix"><target type="virtio" name="org.secure-vm.agent"/></channel>'
 
 
@@ -47,7 +50,7 @@ def domains():
         f.write('<node xmlns:t="http://libvirt.org/schemas/domain/test/1.0">' + ''.join((
             domain('web', 0, 1, FACTS, kernel=True), domain('stands', 1, 3, dict(FACTS, more='of a later version')), domain('down', 2, 5, FACTS),
             domain('somebody', 3, 1), domain('older', 4, 1, devices=PORT), domain('newer', 5, 1, dict(FACTS, format=2, version='9.9')),
-            domain('broken', 6, 1, '{"format'))) + '</node>')
+            domain('broken', 6, 1, '{"format'), domain('sized', 7, 1, dict(FACTS, **HAS), DEVICES))) + '</node>')
     return '--connect', f'test://{path}'
 
 
@@ -57,7 +60,7 @@ def kept():
     rows = {g['name']: g for g in run(0, 'list', *there)['guests']}
     assert {n: (g['state'], g['ours'], g['tee']) for n, g in rows.items()} == {
         'web': ('running', True, 'vtpm'), 'stands': ('paused', True, 'vtpm'), 'down': ('stopped', True, 'vtpm'), 'somebody': ('running', False, '-'),
-        'older': ('running', True, '-'), 'newer': ('running', True, '-'), 'broken': ('running', True, '-')}, rows
+        'older': ('running', True, '-'), 'newer': ('running', True, '-'), 'broken': ('running', True, '-'), 'sized': ('running', True, 'vtpm')}, rows
     assert rows['newer']['error']['check'] == 'state.version' and '9.9' in rows['newer']['error']['message'], rows
     assert rows['broken']['error']['check'] == 'state.facts', rows
     text = subprocess.run([PROGRAM, 'list', *there], capture_output=True, text=True, check=True).stdout
@@ -85,7 +88,7 @@ def kept():
     assert run(0, 'autostart', 'web', '--set', 'on', *there)['autostart'] is True
     assert run(0, 'autostart', 'web', *there)['autostart'] is False
     fails(2, 'autostart.switch', 'autostart', 'web', '--set', 'yes', *there)
-    lines = [json.loads(line) for line in subprocess.run([PROGRAM, 'events', '--count', '6', '--json', *there], capture_output=True, text=True,
+    lines = [json.loads(line) for line in subprocess.run([PROGRAM, 'events', '--count', '7', '--json', *there], capture_output=True, text=True,
                                                          check=True, timeout=60).stdout.splitlines()]
     assert {(e['guest'], e['event'], e['state']) for e in lines if 'guest' in e} == {
         (n, 'state', g['state']) for n, g in rows.items() if g['state'] != 'stopped'}, lines
@@ -99,6 +102,23 @@ def kept():
             f.write(text)
         fails(3, check, 'reset', 'web', *there)
     fails(2, 'events.count', 'events', '--count', 'x', *there)
+
+
+def resized():
+    """What a guest may take is asked of libvirt; what it cannot do has its name."""
+    with open(HAS['disks'][0]['path'], 'w'):
+        pass
+    there = domains()
+    # that driver has no shares, and takes no change of what runs and of what is kept in one call
+    for check, *more in (('resize.cgroup', '--cpu-shares', '5'), ('resize.disk-limit', '--disk-rate', 'root=1MiB'),
+                         ('resize.net-limit', '--net-rate', '0=none'), ('resize.grow', '--disk', 'root=1MiB')):
+        fails(3, check, 'resize', 'sized', *more, *there)
+    for check, *more in (('resize.nothing',), ('resize.value', '--cpu-quota', '1.5'), ('resize.twice', '--disk-iops', 'root=1', '--disk-iops', 'root=2'),
+                         ('resize.disk', '--disk-iops', 'swap=1'), ('resize.nic', '--net-rate', '1=1MiB')):
+        fails(2, check, 'resize', 'sized', *more, *there)
+    fails(3, 'state.off', 'resize', 'down', '--cpu-shares', '5', *there)
+    fails(2, 'state.other', 'resize', 'somebody', '--cpu-shares', '5', *there)
+    os.unlink(HAS['disks'][0]['path'])
 
 
 def daemon():
@@ -331,7 +351,7 @@ def reasons():
 def main():
     with tempfile.TemporaryDirectory(prefix='svk', dir='/tmp') as folder:
         os.environ['SECURE_VM_DIR'] = folder
-        for part in (daemon, kept, not_there, ours, names, ssh, newer, older_supervisor, services, reasons):
+        for part in (daemon, kept, resized, not_there, ours, names, ssh, newer, older_supervisor, services, reasons):
             part()
             print(f'ok: {part.__name__}')
 

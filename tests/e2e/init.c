@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the e2e tests' disks hold as /sbin/init: says that it runs, which is the proof that the disk
  * was opened, and waits. Of a disk with a folder /files it also says which of them can be read, and
- * whether the root can be written to. To who connects to its port 22 it says so, too. Static, so
- * that the disk needs nothing else. */
+ * whether the root can be written to. To who connects to its port 22 it says so, too, and to who
+ * connects to its port 23, what it has: "vda 50331648 vdb 0 cpus 1 memory 468000". Static, so that
+ * the disk needs nothing else. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -62,19 +65,61 @@ static void configure_card(int fd)
         ioctl(fd, SIOCSIFFLAGS, &card);
 }
 
-static void answer_port(void)
+static unsigned long long measure_disk(const char *path)
 {
-        static const char words[] = "e2e-root: hello\n";
-        struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(22)};
-        int fd = socket(AF_INET, SOCK_STREAM, 0), peer;
+        int fd = open(path, O_RDONLY);
+        unsigned long long bytes = 0;
 
-        configure_card(fd);
-        if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 4) < 0)
-                return;
-        while ((peer = accept(fd, NULL, NULL)) >= 0) {
-                send(peer, words, sizeof(words) - 1, MSG_NOSIGNAL);
-                close(peer);
-        }
+        if (fd >= 0 && ioctl(fd, BLKGETSIZE64, &bytes) < 0)
+                bytes = 0;
+        close(fd);
+        return bytes;
+}
+
+/* In KiB. */
+static long read_memory(void)
+{
+        FILE *f = fopen("/proc/meminfo", "r");
+        long total = 0;
+
+        if (f && fscanf(f, "MemTotal: %ld", &total) != 1)
+                total = 0;
+        if (f)
+                fclose(f);
+        return total;
+}
+
+static void say_what_there_is(char *text, size_t size)
+{
+        snprintf(text, size, "vda %llu vdb %llu cpus %ld memory %ld\n", measure_disk("/dev/vda"),
+                 measure_disk("/dev/vdb"), sysconf(_SC_NPROCESSORS_ONLN), read_memory());
+}
+
+static int listen_on(int port)
+{
+        struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+        return bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 4) < 0 ? -1 : fd;
+}
+
+static void answer_ports(void)
+{
+        struct pollfd p[] = {{listen_on(22), POLLIN, 0}, {listen_on(23), POLLIN, 0}};
+
+        configure_card(p[0].fd);
+        while (poll(p, 2, -1) > 0)
+                for (int i = 0; i < 2; i++) {
+                        char words[128] = "e2e-root: hello\n";
+                        int peer = p[i].revents ? accept(p[i].fd, NULL, NULL) : -1;
+
+                        if (peer < 0)
+                                continue;
+                        if (i == 1)
+                                say_what_there_is(words, sizeof(words));
+                        send(peer, words, strlen(words), MSG_NOSIGNAL);
+                        close(peer);
+                }
 }
 
 int main(void)
@@ -89,7 +134,7 @@ int main(void)
         printf("e2e-root: the disk is open, pid %d\n", (int)getpid());
         try_files();
         fflush(stdout);
-        answer_port();
+        answer_ports();
         for (;;)
                 pause();
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest's life by our commands: paused, resumed, reset, ended, and what is refused in each state."""
 import json
+import os
 import socket
 
 from cases import case
@@ -71,3 +72,59 @@ def paused(c):
     c.must(not c.processes(), 'something of this guest still runs')
     for command in ('pause', 'resume'):
         refused(c, 'state.off', command, 'g')
+
+
+def has(c, port):
+    """What the guest says that it has: {'vda': bytes, 'vdb': bytes, 'cpus': N, 'memory': KiB}."""
+    with socket.create_connection(('127.0.0.1', port), patient(20)) as connection:
+        connection.settimeout(patient(60))
+        words = b''
+        while not words.endswith(b'\n'):
+            more = connection.recv(256)
+            c.must(more, f'the guest said only {words}')
+            words += more
+    words = words.decode().split()
+    return dict(zip(words[::2], map(int, words[1::2])))
+
+
+@case
+def resized(c):
+    """what a guest may take is changed while it runs, all of it or nothing, and stays over a reset"""
+    port = free_port()
+    c.guest['nics'] = [{'type': 'user', 'forward': [{'port': port, 'to': 23}]}]
+    with open(c.path('data.img'), 'wb') as f:
+        f.truncate(16 << 20)
+    c.guest['disks'].append({'id': 'data', 'path': c.path('data.img'), 'encrypted': False})
+    c.prepare()
+    c.launch()
+    c.must_unlock()
+    before = ask(c, 'show', 'g')['limits']
+    c.must(not before['disks'], f'expected no limits, found {before}')
+    changes = ['--disk-rate', 'data=20MiB', '--disk-iops', 'root=500', '--disk-iops', 'data=900']
+    want = [{'id': 'root', 'iops': 500}, {'id': 'data', 'rate': 20 << 20, 'iops': 900}]
+    if 'cpu_shares' in before:
+        changes += ['--cpu-shares', '512', '--cpu-quota', '70']
+    else:
+        refused(c, 'resize.cgroup', 'resize', 'g', '--disk-iops', 'root=7', '--cpu-quota', '70')
+    now = ask(c, 'resize', 'g', *changes)['limits']
+    c.must(now['disks'] == want and now.get('cpu_quota', 70) == 70 and now.get('cpu_shares', 512) == 512, f'expected {changes}, found {now}')
+    ask(c, 'reset', 'g', '--wait')
+    c.must(ask(c, 'show', 'g')['limits'] == now, f'expected the limits to stay over a reset, found {ask(c, "show", "g")["limits"]}')
+    # libvirt itself refuses the second: the first is taken back
+    error = ask(c, 'resize', 'g', '--disk-rate', 'root=3MiB', '--disk-rate', 'data=4611686018427387904', status=3)['error']
+    c.must(error['check'] == 'resize.disk-limit' and ask(c, 'show', 'g')['limits'] == now, f'expected nothing to change, found {error}')
+    none = ask(c, 'resize', 'g', '--disk-iops', 'root=none', '--disk-rate', 'data=none', '--disk-iops', 'data=none')['limits']
+    c.must(none['disks'] == [], f'expected no limits of disks, found {none}')
+    # a disk grows, once more after a command that was killed before QEMU told the guest, and never shrinks
+    c.must(has(c, port)['vdb'] == 16 << 20, 'expected the disk to have its size')
+    grown = ask(c, 'resize', 'g', '--disk', 'data=24MiB')['disk']
+    c.must('virtio-data' in grown['inside'] and has(c, port)['vdb'] == 24 << 20, f'expected the guest to see the larger disk, found {has(c, port)}')
+    os.truncate(c.path('data.img'), 32 << 20)
+    for size in ('32MiB', '32MiB', '40MiB'):
+        ask(c, 'resize', 'g', '--disk', f'data={size}')
+    c.must(has(c, port)['vdb'] == os.stat(c.path('data.img')).st_size == 40 << 20, f'expected the guest to see the larger disk, found {has(c, port)}')
+    error = ask(c, 'resize', 'g', '--disk', 'data=39MiB', '--disk-iops', 'data=5', status=2)['error']
+    c.must(error['check'] == 'resize.smaller' and not ask(c, 'show', 'g')['limits']['disks'], f'expected nothing to change, found {error}')
+    before = has(c, port)['vda']
+    c.must('reboot g' in ask(c, 'resize', 'g', '--disk', 'root=96MiB')['disk']['inside'], 'expected to be told to reboot')
+    c.must(before < has(c, port)['vda'] == 96 << 20, f'expected the root disk to grow, found {has(c, port)}')

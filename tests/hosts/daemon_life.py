@@ -50,6 +50,28 @@ def must_end_from_elsewhere(c):
     shutil.rmtree(c.hosts.b.path(BOOT))
 
 
+def must_resize(c):
+    """What it may take is changed by the daemon, which the kernel's own shaper shows."""
+    a, both = c.hosts.a, ('--disk-rate', 'root=30MiB', '--net-rate', '0=2MiB')
+    tap = next(w for w in a.run('ip', '-o', 'link', 'show', 'master', 'br0').replace(':', ' ').split() if w.startswith('vnet'))
+    if subprocess.run([*enter(a), 'tc', 'qdisc', 'add', 'dev', 'lo', 'root', 'sfq'], capture_output=True, check=False).returncode:
+        r = c.secure_vm('resize', 'g', *both, *c.more, check=False)
+        c.must(r.returncode == 3 and '[resize.net-limit]' in r.stderr, f'expected a kernel without sfq to be named, found {r.stderr}')
+        limits = c.ask('show', 'g')['limits']
+        c.must(not limits['disks'] and not limits['nics'], f'expected all to be as it was, found {limits}')
+    else:
+        limits = c.ask('resize', 'g', *both)['limits']
+        c.must(limits['nics'] == [{'card': 0, 'rate': 2 << 20}] and limits['disks'] == [{'id': 'root', 'rate': 30 << 20}], f'found {limits}')
+        c.must('htb' in a.run('tc', 'qdisc', 'show', 'dev', tap), 'expected the card to be limited by the kernel')
+    if 'cpu_shares' in limits:
+        limits = c.ask('resize', 'g', '--cpu-shares', '300', '--cpu-quota', '80')['limits']
+        c.must((limits['cpu_shares'], limits['cpu_quota']) == (300, 80), f'expected weight and quota, found {limits}')
+    none = c.ask('resize', 'g', '--disk-rate', 'root=none', '--net-rate', '0=none')['limits']
+    c.must(not none['nics'] and not none['disks'], f'expected no limits, found {none}')
+    c.must('htb' not in a.run('tc', 'qdisc', 'show', 'dev', tap), 'expected the card to be limited no more')
+    c.must_answer()
+
+
 def daemon_life(c):
     """launched at a host with its vTPM attested, listed, shown, its console attached, not reset without what it boots from, stopped, and destroyed from the other
     host, which has nothing of it and keeps its own"""
@@ -63,6 +85,7 @@ def daemon_life(c):
     shown = c.ask('show', 'g')
     c.must(shown['state'] == 'unlocked' and shown['connect'] == 'qemu:///system', f'expected a running guest, found {shown}')
     must_look_at_copies(c)
+    must_resize(c)
     c.must(c.secure_vm('stop', 'g', *c.more, '--timeout', '1', check=False).returncode == 3, 'expected a guest that ignores its button not to stop')
     c.secure_vm('stop', 'g', *c.more, '--timeout', '1', '--force')
     c.must(c.listed() == 'stopped', f'expected the guest to be off, found {c.listed()}')

@@ -6,8 +6,8 @@
 
 static void requests(void **state)
 {
-        static const char *const words[] = {"status", "stop",   "destroy", "reboot",
-                                            "reset",  "events", "pause",   "resume"};
+        static const char *const words[] = {"status", "stop",  "destroy", "reboot", "reset",
+                                            "events", "pause", "resume",  "live",   "resize"};
         static const struct {
                 const char *line, *check;
         } bad[] = {
@@ -24,7 +24,7 @@ static void requests(void **state)
         struct sv_err err = SV_ERR_NULL;
         enum sv_control what;
 
-        for (int i = 0; i < 8; i++) {
+        for (int i = 0; i < 10; i++) {
                 SV_BUF line = SV_BUF_NULL;
 
                 sv_control_print((enum sv_control)(i + 1), &line);
@@ -114,6 +114,8 @@ static void libvirt_errors(void **state)
                  "less"},
                 {43, "Network not found: no network with matching name 'x'", "virt.network",
                  "virsh net-list"},
+                {1, "unexpected exit status 2: Error: Specified qdisc kind is unknown.",
+                 "virt.network", "sch_sfq"},
                 {38, "Cannot get interface MTU on 'br9': No such device", "virt.network", "bridge"},
                 {38, "Unable to find 'swtpm' binary", "virt.swtpm", "vtpm-ca"},
                 {1, "internal error: something else", "virt.qemu", "something else"},
