@@ -62,7 +62,10 @@ struct sv_guest {
         uint64_t memory; /* bytes, default 1 GiB, a multiple of 1 MiB */
         char *cpu;       /* CPU model, NULL: the TEE's and host's default */
         char *firmware;  /* NULL: the TEE's default for this host */
-        char *kernel;    /* NULL only with uki */
+        /* what it must be able to do, in the words of QEMU's descriptors; none with `firmware` */
+        char **firmware_features;
+        size_t n_firmware_features;
+        char *kernel; /* NULL only with uki */
         char *initrd;
         char *cmdline; /* the user's part; see sv_guest_cmdline */
         /* cmdline is the whole line (measure by flags); no guest file can say so */

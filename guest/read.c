@@ -83,6 +83,9 @@ static const struct sv_member guest_members[] = {
          .max = 1ull << 44},
         {"cpu", SV_M_TEXT, G(cpu), "the name of a CPU model, as \"EPYC-v4\"", .ok = sv_m_cpu},
         {"firmware", SV_M_PATH, G(firmware), "a path to a firmware image"},
+        {"firmware_features", SV_M_TEXTS, G(firmware_features),
+         "a list of features of QEMU's firmware descriptors, as \"secure-boot\"", .ok = sv_m_tee,
+         .count = G(n_firmware_features), .max = SV_FIRMWARE_FEATURES_MAX},
         {"kernel", SV_M_PATH, G(kernel), "a path to a kernel image", .no_default = true},
         {"initrd", SV_M_PATH, G(initrd), "a path to an initramfs"},
         {"shim", SV_M_PATH, G(shim), "a path to a shim"},
@@ -113,6 +116,10 @@ static int check_guest_boot(struct sv_member_reader *r, const struct sv_guest *g
                 return sv_member_fail(
                         r, "/uki", "guest.uki", err,
                         "either \"kernel\" or \"uki\" was expected, found both; remove one");
+        if (g->firmware && g->n_firmware_features)
+                return sv_member_fail(r, "/firmware_features", "guest.firmware_features", err,
+                                      "either a file (\"firmware\") or what it must be able to do "
+                                      "was expected, found both; remove one");
         if (!g->kernel && !g->uki)
                 return sv_member_fail(r, "", "guest.kernel", err,
                                       "nothing says what to boot; add \"kernel\" or \"uki\"");

@@ -11,4 +11,5 @@ const struct sv_tee sv_tee_sev_snp = {
         .confidential = true,
         .accepts_late = true,
         .firmware = SV_SEV_FIRMWARE,
+        .firmware_feature = "amd-sev-snp",
 };

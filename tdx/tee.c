@@ -10,5 +10,6 @@ const struct sv_tee sv_tee_tdx = {
                 "the processor's TDX module",
         .confidential = true,
         .firmware = SV_TDX_FIRMWARE,
+        .firmware_feature = "intel-tdx",
         .shim = true,
 };

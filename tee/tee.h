@@ -28,6 +28,8 @@ struct sv_tee {
         /* what boots when the guest file names none; NULL: the distribution's OVMF
          * (sv_guest_firmware) */
         const char *firmware;
+        /* the feature that names such firmware in QEMU's descriptors; NULL: none */
+        const char *firmware_feature;
 };
 
 /* Can a guest be launched and measured as this file says, as far as all TEEs know it? SV_USAGE

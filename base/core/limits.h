@@ -166,6 +166,7 @@
 #define SV_IDS_COUNT               8192u
 #define SV_CPUINFO_SIZE_MAX        (16u << 20) /* bytes of /proc/cpuinfo: 1.5 KiB a processor */
 /* bytes of one of QEMU's firmware descriptors */
+#define SV_FIRMWARE_FEATURES_MAX   8 /* that a guest file asks of its firmware */
 #define SV_DESCRIPTOR_SIZE_MAX     (1u << 20)
 
 /* options, and arguments, of one command line */

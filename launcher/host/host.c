@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +13,7 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
-#include "base/json/json.h"
+#include "launcher/host/descriptors.h"
 
 static bool has_line_word(const char *line, const char *word)
 {
@@ -153,37 +152,12 @@ void sv_host_version(const char *program, char *out, size_t n)
 
 /* --- the firmware's variable store --- */
 
-static char *find_by_descriptor(const char *path, const char *firmware)
-{
-        SV_BUF text = SV_BUF_NULL;
-        SV_JSON *j = NULL;
-        const char *code, *vars;
-
-        if (sv_file_read(path, SV_DESCRIPTOR_SIZE_MAX, &text, "descriptor", NULL) < 0 ||
-            sv_json_parse(sv_buf_bytes(&text), "descriptor", &j, NULL) < 0)
-                return NULL;
-        code = sv_json_str(sv_json_pointer(j, "/mapping/executable/filename"));
-        vars = sv_json_str(sv_json_pointer(j, "/mapping/nvram-template/filename"));
-        return code && vars && !strcmp(code, firmware) ? sv_asprintf("%s", vars) : NULL;
-}
-
 char *sv_host_nvram_template(const char *sysroot, const char *firmware)
 {
-        SV_STR own = sv_asprintf("%s/etc/qemu/firmware/*.json", sysroot);
-        SV_STR shipped = sv_asprintf("%s/usr/share/qemu/firmware/*.json", sysroot);
-        const char *patterns[] = {own, shipped};
         const char *name = strrchr(firmware, '/') ? strrchr(firmware, '/') + 1 : firmware;
         const char *code = strstr(name, "CODE");
-        char *found = NULL;
+        char *found = sv_descriptors_get_template(sysroot, firmware);
 
-        for (size_t i = 0; i < 2 && !found; i++) {
-                glob_t g = {0};
-
-                if (glob(patterns[i], 0, NULL, &g) == 0)
-                        for (size_t k = 0; k < g.gl_pathc && !found; k++)
-                                found = find_by_descriptor(g.gl_pathv[k], firmware);
-                globfree(&g);
-        }
         if (!found && code) {
                 const char *rest = code + 4;
 

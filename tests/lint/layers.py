@@ -40,7 +40,7 @@ LAYERS = {
     'agent': ['base', 'tee', 'luks', 'attest', 'attest/jose', 'attest/kbs'],
     'image': ['base', 'stub', 'ovmf', 'luks'],
     'image/import': ['base', 'image'],
-    'launcher': ['base', 'guest', 'tee'],
+    'launcher': ['base', 'guest', 'tee', 'launcher/host'],
     'launcher/host': ['base', 'tee', 'tee/host'],
     'launcher/tune': ['base', 'guest', 'launcher/host'],
     'launcher/virt': ['base', 'guest', 'tee', 'launcher/host', 'launcher/tune'],
