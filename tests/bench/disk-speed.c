@@ -65,6 +65,8 @@ static void measure(const char *name, int (*run)(int write), int write)
 
 int main(void)
 {
+        printf("e2e-root: the disk is open, pid %d\n", (int)getpid());
+        fflush(stdout);
         if (posix_memalign((void **)&data, BLOCK, PIECE))
                 return 1;
         for (int i = 0; i < PIECE; i++)
