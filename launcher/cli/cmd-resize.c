@@ -6,7 +6,9 @@
 #include "base/program/log.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/describe.h"
+#include "launcher/cli/admin-args.h"
 #include "launcher/cli/grow-disk.h"
+#include "launcher/cli/resize-cold.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/virt/virt-dac.h"
 
@@ -79,6 +81,18 @@ static int print_limits_of(const char *name, const struct sv_json *result)
         return 0;
 }
 
+/* What restarts the guest is a command of its own: the rest happens now or not at all. */
+static int check_apart(const struct sv_args *args, struct sv_err *err)
+{
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+                if (sv_has(args, kinds[i].option))
+                        return sv_fail(err, SV_USAGE, "resize.apart",
+                                       "--vcpus and --memory restart the guest, --%s does not: "
+                                       "two commands",
+                                       kinds[i].option);
+        return 0;
+}
+
 static int run_resize(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         const char *uri = sv_opt(args, "connect"), *name = args->pos[0];
@@ -87,6 +101,10 @@ static int run_resize(const struct sv_args *args, struct sv_json **result, struc
         SV_JSON *before = NULL;
         SV_JSON *status = NULL;
 
+        if (sv_has(args, "vcpus") || sv_has(args, "memory")) {
+                *result = sv_json_object();
+                return check_apart(args, err) < 0 ? -1 : sv_resize_cold(args, *result, err);
+        }
         if (read_changes(args, &r, err) < 0 || k->show(uri, name, &before, err) < 0 ||
             check_disk_growth(uri, &r, before, err) < 0 || k->resize(uri, name, &r, err) < 0 ||
             k->show(uri, name, &status, err) < 0)
@@ -117,6 +135,14 @@ static const struct sv_opt resize_opts[] = {
          "make a disk larger (root=20GiB), and say what to type inside the "
          "guest",
          0, true},
+        {"vcpus", "N",
+         "boot it with so many vCPUs: measured, so the policy first, then one restart", 0, false},
+        {"memory", "SIZE", "the same with so much memory (4GiB)", 0, false},
+        {"dry-run", NULL, "with --vcpus, --memory: only show what it will measure", 0, false},
+        {"again", NULL, "with those: accept a size once more whose state was retired", 0, false},
+        {"timeout", "SECONDS", "how long to wait for it to shut down for a restart (60)", 0, false},
+        {"force", NULL, "end it when it has not shut down by then", 'f', false},
+        SV_ADMIN_OPTS,
         {"connect", "URI", "a guest of this libvirt", 'c', false},
         {NULL, NULL, NULL, 0, false},
 };

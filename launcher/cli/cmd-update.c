@@ -15,6 +15,7 @@
 #include "launcher/cli/exposure.h"
 #include "launcher/cli/guest-policy.h"
 #include "launcher/cli/launch-guest.h"
+#include "launcher/cli/update-guest.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/life.h"
 #include "policy/set-form.h"
@@ -40,6 +41,7 @@ static const struct sv_opt opts[] = {
 
 struct update {
         const struct sv_args *args;
+        const struct sv_update_guest *asked;
         struct sv_guest guest;
         struct sv_admin *admin;
         struct sv_buf text; /* of the policy that the broker has, as it was read or put last */
@@ -210,7 +212,7 @@ static int end_guest(struct update *u, const struct sv_keeper *k, struct sv_err 
 
         if (k->destroy(NULL, u->guest.name, err) < 0)
                 return -1;
-        if (sv_admin_end_lease(u->admin, u->resource, NULL, &lease) == 0 ||
+        if (!u->admin || sv_admin_end_lease(u->admin, u->resource, NULL, &lease) == 0 ||
             !strcmp(lease.check, "disk.lease"))
                 return 0;
         *err = lease;
@@ -319,30 +321,31 @@ static int take_update_steps(struct update *u, struct sv_json *result, struct sv
                 return finish_update(u, result, err);
         if (accept_both(u, &over, err) < 0)
                 return -1;
-        if (over || sv_has(u->args, "prepare"))
+        if ((over && !u->asked->restarts) || sv_has(u->args, "prepare"))
                 return report_update(u, 0, result);
+        if (u->asked->ready && u->asked->ready(u->asked->arg, err) < 0)
+                return -1;
+        if (over)
+                return restart(u, result, err) < 0 ? -1 : report_update(u, 0, result);
         if (read_audit(u, &after, 0, &ignored, err) < 0 || restart(u, result, err) < 0 ||
             retire_older(u, after, &retired, err) < 0)
                 return -1;
         return report_update(u, retired, result);
 }
 
-static int run_update(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+int sv_update_take(const struct sv_update_guest *asked, struct sv_json *result, struct sv_err *err)
 {
-        __attribute__((cleanup(end_update))) struct update u = {.args = args};
+        __attribute__((cleanup(end_update))) struct update u = {.args = asked->args,
+                                                                .asked = asked};
+        const char *word = asked->args->pos[0];
 
-        if (sv_has(args, "prepare") && sv_has(args, "finish"))
-                return sv_fail(err, SV_USAGE, "update.step",
-                               "--prepare is the first step and --finish the last: one at a time, "
-                               "or none of them for all");
-        if (sv_guest_take(args->pos[0], &u.guest, err) < 0)
-                return -1;
+        u.guest = *asked->guest;
+        *asked->guest = (struct sv_guest){0};
         u.resource = u.guest.attestation.resource;
         if (!u.resource)
                 return sv_fail(err, SV_USAGE, "guest.attestation",
-                               "%s names no attestation, so there is no policy to update",
-                               args->pos[0]);
-        if (sv_admin_from_args(args, u.guest.attestation.pin, &u.admin, err) < 0)
+                               "%s names no attestation, so there is no policy to update", word);
+        if (sv_admin_from_args(u.args, u.guest.attestation.pin, &u.admin, err) < 0)
                 return -1;
         if (read_kept(&u, err) < 0)
                 return strcmp(err->check, "broker.policy.absent")
@@ -350,9 +353,36 @@ static int run_update(const struct sv_args *args, struct sv_json **result, struc
                                : sv_wrap(err,
                                          "nothing to update (\"secure-vm policy %s --put\" "
                                          "puts the first)",
-                                         args->pos[0]);
+                                         word);
+        return take_update_steps(&u, result, err);
+}
+
+int sv_update_restart(const struct sv_update_guest *asked, struct sv_json *result,
+                      struct sv_err *err)
+{
+        __attribute__((cleanup(end_update))) struct update u = {.args = asked->args,
+                                                                .asked = asked};
+
+        u.guest = *asked->guest;
+        *asked->guest = (struct sv_guest){0};
+        if (asked->ready && asked->ready(asked->arg, err) < 0)
+                return -1;
+        return restart(&u, result, err);
+}
+
+static int run_update(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        SV_GUEST guest = {0};
+        const struct sv_update_guest asked = {.args = args, .guest = &guest};
+
+        if (sv_has(args, "prepare") && sv_has(args, "finish"))
+                return sv_fail(err, SV_USAGE, "update.step",
+                               "--prepare is the first step and --finish the last: one at a time, "
+                               "or none of them for all");
+        if (sv_guest_take(args->pos[0], &guest, err) < 0)
+                return -1;
         *result = sv_json_object();
-        return take_update_steps(&u, *result, err);
+        return sv_update_take(&asked, *result, err);
 }
 
 const struct sv_cmd sv_cmd_update = {

@@ -117,6 +117,7 @@ def resized():
                          ('resize.disk', '--disk-iops', 'swap=1'), ('resize.nic', '--net-rate', '1=1MiB')):
         fails(2, check, 'resize', 'sized', *more, *there)
     fails(3, 'state.off', 'resize', 'down', '--cpu-shares', '5', *there)
+    fails(2, 'resize.keeper', 'resize', 'sized', '--vcpus', '2', *there)
     fails(2, 'state.other', 'resize', 'somebody', '--cpu-shares', '5', *there)
     os.unlink(HAS['disks'][0]['path'])
 

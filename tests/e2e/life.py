@@ -128,3 +128,29 @@ def resized(c):
     before = has(c, port)['vda']
     c.must('reboot g' in ask(c, 'resize', 'g', '--disk', 'root=96MiB')['disk']['inside'], 'expected to be told to reboot')
     c.must(before < has(c, port)['vda'] == 96 << 20, f'expected the root disk to grow, found {has(c, port)}')
+
+
+@case
+def resized_cold(c):
+    """other vCPUs and memory: shown before with what they measure, the policy first, then one restart, in which the guest gets its key"""
+    port = free_port()
+    c.guest['nics'] = [{'type': 'user', 'forward': [{'port': port, 'to': 23}]}]
+    c.prepare()
+    size = ['--vcpus', '2', '--memory', '640MiB', '--timeout', '1', '--force']
+    c.must(ask(c, 'resize', 'g', *size, status=2)['error']['check'] == 'resize.undefined', 'expected to be told to define it')
+    ask(c, 'define', c.file)
+    c.launch('g')
+    c.must_unlock()
+    shown = ask(c, 'resize', 'g', *size, '--dry-run')
+    pcr0 = [shown[k]['measurements']['sha256']['0'] for k in ('before', 'after')]
+    c.must(pcr0[0] != pcr0[1] and has(c, port)['cpus'] == 1, f'expected another PCR 0 to be shown and the guest to be as it was, found {shown}')
+    c.must(ask(c, 'resize', 'g', '--vcpus', '1', status=2)['error']['check'] == 'resize.same', 'expected no change to be refused')
+    now = ask(c, 'resize', 'g', *size, *c.broker.admin())
+    c.must(now['retired'] == 1 and now['state'] == 'unlocked', f'expected the guest to have its key, the old state to be retired, found {now}')
+    c.must(has(c, port)['cpus'] == 2 and has(c, port)['memory'] > 520000, f'expected the guest to have them, found {has(c, port)}')
+    kept = ask(c, 'show', 'g')
+    c.must((kept['vcpus'], kept['memory']) == (2, 640 << 20), f'expected to be shown as it is, found {kept}')
+    c.must(ask(c, 'resize', 'g', '--vcpus', '1', '--disk-iops', 'root=5', status=2)['error']['check'] == 'resize.apart', 'expected two commands')
+    c.guest['cmdline'] += ' quiet'
+    ask(c, 'define', '--replace', c.write_guest())
+    c.must(ask(c, 'resize', 'g', '--vcpus', '4', status=2)['error']['check'] == 'resize.changed', 'expected no other change to come along')
