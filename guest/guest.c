@@ -3,6 +3,7 @@
  */
 #include "guest/guest.h"
 #include "guest/nics.h"
+#include "guest/tuning.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ void sv_guest_free(struct sv_guest *g)
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 free(*texts[i]);
+        sv_guest_free_tuning(g);
         for (size_t i = 0; i < g->n_disks; i++) {
                 free(g->disks[i].id);
                 free(g->disks[i].path);

@@ -21,6 +21,17 @@ struct sv_disk {
         /* what the agent believes of a disk that it verifies block by block (base/core/verity.h),
          * or NULL */
         char *verity;
+        struct {
+                unsigned queues;   /* 0: QEMU's own number */
+                unsigned iothread; /* from 1; 0: none, QEMU's main thread */
+                /* NULL: "native" where the file system takes direct I/O, else "threads" */
+                char *io;
+                char *cache;         /* NULL: "none" where that works, else "writeback" */
+                char *discard;       /* NULL: "unmap" */
+                char *detect_zeroes; /* NULL: "off" */
+                /* bytes that the guest sees; 0: 512, and as large as that */
+                unsigned sector, physical_sector;
+        } tuning;
 };
 
 /* A port of the host that leads to one of the guest. */
@@ -47,6 +58,10 @@ struct sv_nic {
         unsigned vlan; /* 0: none */
         unsigned mtu;  /* 0: the card's, or what the network says */
         char *bond;    /* always NULL: there is no bonding, and who writes it is told so */
+        struct {
+                unsigned queues;         /* 0: one */
+                bool vhost, vhost_given; /* the host's kernel moves the packets; else QEMU */
+        } tuning;
 };
 
 struct sv_guest {
@@ -105,8 +120,37 @@ struct sv_guest {
         /* the file as read and the folder of its relative paths, for messages about those */
         char *text;
         char *dir;
-        struct sv_json *tuning; /* object of settings, refused by launcher/virt/domain.c; or NULL */
+        /* "tuning" as it stands in the file, or NULL: what is not in `tune` is refused by
+         * launcher/virt/domain.c */
+        struct sv_json *tuning;
+        struct {
+                struct {
+                        bool given;
+                        unsigned cells; /* that the guest sees; 0: one, and it sees none */
+                        char *mode;     /* "strict" or "preferred"; NULL: strict */
+                        char **nodes;   /* of the host, for each cell; none: chosen at the launch */
+                        size_t n_nodes;
+                } numa;
+                struct {
+                        char **pin; /* "auto" alone, or CPUs of the host for each vCPU */
+                        size_t n_pin;
+                        char *emulator;   /* CPUs of QEMU's other threads; NULL: chosen with pin */
+                        char **iothreads; /* CPUs of each I/O thread */
+                        size_t n_iothreads;
+                        unsigned threads; /* of a core, that the guest sees; 0: one */
+                } cpus;
+                uint64_t hugepages; /* bytes of a page; 0: ordinary memory */
+                struct {
+                        bool shared; /* other processes can map it (vhost-user) */
+                        bool locked; /* never in swap */
+                } memory;
+        } tune;
 };
+
+/* Has the guest file's "tuning" such a member? */
+bool sv_guest_knows_tuning(const char *name);
+/* I/O threads that the disks name: 1 to this. */
+unsigned sv_guest_count_iothreads(const struct sv_guest *g);
 
 /* Reads and checks; *out must be zeroed and is filled only on success. */
 int sv_guest_read(const char *path, struct sv_guest *out, struct sv_err *err);

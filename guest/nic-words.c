@@ -48,7 +48,7 @@ void sv_guest_put_nics(const struct sv_guest *g, struct sv_buf *line)
         }
 }
 
-static void free_texts(char **texts, size_t n)
+void sv_guest_free_texts(char **texts, size_t n)
 {
         for (size_t i = 0; i < n; i++)
                 free(texts[i]);
@@ -74,9 +74,9 @@ void sv_guest_free_nics(struct sv_guest *g)
                 free(n->mac);
                 free(n->bond);
                 free_forwards(n);
-                free_texts(n->addresses, n->n_addresses);
-                free_texts(n->gateways, n->n_gateways);
-                free_texts(n->resolvers, n->n_resolvers);
+                sv_guest_free_texts(n->addresses, n->n_addresses);
+                sv_guest_free_texts(n->gateways, n->n_gateways);
+                sv_guest_free_texts(n->resolvers, n->n_resolvers);
         }
         free(g->nics);
 }

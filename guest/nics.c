@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/nics.h"
+#include "guest/tuning.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,7 @@ const struct sv_member sv_guest_nic_members[] = {
         {"bond", SV_M_TEXT, N(bond),
          "no such member: the agent does not bond cards; bond those of the host below the bridge",
          .ok = is_bond},
+        {"tuning", SV_M_PART, 0, "an object", .part = sv_guest_nic_tuning_members},
         {NULL},
 };
 

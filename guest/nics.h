@@ -15,3 +15,5 @@ int sv_guest_check_nics(struct sv_member_reader *r, struct sv_guest *g, struct s
 void sv_guest_put_nics(const struct sv_guest *g, struct sv_buf *line);
 bool sv_guest_nic_has_words(const struct sv_nic *n);
 void sv_guest_free_nics(struct sv_guest *g);
+/* A list of texts that was read, and each of them. */
+void sv_guest_free_texts(char **texts, size_t n);

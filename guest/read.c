@@ -2,6 +2,7 @@
 /* Reading a guest file: rows of members, one function per kind of value. Nothing is opened here but
  * the file itself. */
 #include "guest/nics.h"
+#include "guest/tuning.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ static const struct sv_member disk_members[] = {
         {"encrypted", SV_M_BOOL, offsetof(struct sv_disk, encrypted), "true or false"},
         {"verity", SV_M_TEXT, offsetof(struct sv_disk, verity),
          "the word that \"secure-vm image verity\" printed for this disk", .ok = sv_m_verity},
+        {"tuning", SV_M_PART, 0, "an object", .part = sv_guest_disk_tuning_members},
         {NULL},
 };
 
@@ -249,7 +251,7 @@ static int check_guest(struct sv_member_reader *r, struct sv_guest *g, struct sv
                 return -1;
         if (check_guest_boot(r, g, err) < 0 || check_guest_attestation(r, g, err) < 0 ||
             check_guest_verity(r, g, err) < 0 || check_guest_disks(r, g, err) < 0 ||
-            sv_guest_check_nics(r, g, err) < 0)
+            sv_guest_check_nics(r, g, err) < 0 || sv_guest_check_tuning(r, g, err) < 0)
                 return -1;
         if (!g->tee)
                 g->tee = sv_asprintf("auto");

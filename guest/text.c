@@ -18,7 +18,7 @@ static bool is_made_of(const char *s, const char *set, size_t max)
         return n && n <= max && strspn(s, set) == n;
 }
 
-static bool is_one_of(const char *s, const char *const *list)
+bool sv_m_is_one_of(const char *s, const char *const *list)
 {
         for (; *list; list++)
                 if (!strcmp(s, *list))
@@ -40,12 +40,12 @@ bool sv_m_verity(const char *s)
 
 bool sv_m_nic_type(const char *s)
 {
-        return is_one_of(s, (const char *const[]){"user", "bridge", "network", NULL});
+        return sv_m_is_one_of(s, (const char *const[]){"user", "bridge", "network", NULL});
 }
 
 bool sv_m_protocol(const char *s)
 {
-        return is_one_of(s, (const char *const[]){"tcp", "udp", NULL});
+        return sv_m_is_one_of(s, (const char *const[]){"tcp", "udp", NULL});
 }
 
 bool sv_m_ipv4(const char *s)
@@ -88,7 +88,7 @@ bool sv_m_resource(const char *s)
 
 bool sv_m_model(const char *s)
 {
-        return is_one_of(s, (const char *const[]){"selinux", "apparmor", NULL});
+        return sv_m_is_one_of(s, (const char *const[]){"selinux", "apparmor", NULL});
 }
 
 /* Which TEEs there are is for the program's table to say (launcher/choose.h). */

@@ -20,6 +20,10 @@
 #define SV_GUEST_SIZE_MAX          (1u << 20) /* bytes of a guest file */
 #define SV_GUEST_DISKS_MAX         16         /* disks of one guest: one letter each, vda to vdp */
 #define SV_GUEST_NICS_MAX          8          /* network interfaces of one guest */
+/* queues of one disk or card of a guest: a tap has no more */
+#define SV_QUEUES_MAX              256
+#define SV_IOTHREADS_MAX           64   /* I/O threads of one guest */
+#define SV_GUEST_CELLS_MAX         16   /* NUMA nodes that one guest sees */
 #define SV_GUEST_FORWARDS_MAX      64   /* ports of the host that lead to one card of a guest */
 #define SV_NIC_ADDRESSES_MAX       4    /* addresses that a guest file gives one interface */
 #define SV_NIC_GATEWAYS_MAX        2    /* and gateways: one of each family */

@@ -72,3 +72,5 @@ bool sv_m_model(const char *s);
 bool sv_m_tee(const char *s);
 bool sv_m_cpu(const char *s);
 bool sv_m_line(const char *s);
+/* One of a list that ends with NULL. */
+bool sv_m_is_one_of(const char *s, const char *const *list);

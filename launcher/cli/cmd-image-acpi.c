@@ -81,6 +81,8 @@ static int take_guest_machine(const struct sv_args *args, struct sv_argv *out,
         sv_json_set_int(shape, "memory", (int64_t)g.memory);
         sv_json_set_int(shape, "vcpus", g.vcpus);
         sv_json_set_int(shape, "disks", (int64_t)g.n_disks);
+        sv_json_set_int(shape, "cells", g.tune.numa.cells > 1 ? g.tune.numa.cells : 0);
+        sv_json_set_int(shape, "threads", g.tune.cpus.threads > 1 ? g.tune.cpus.threads : 0);
         sv_json_set_int(shape, "nics", (int64_t)g.n_nics);
         sv_json_set_int(shape, "vsock", vsock);
         if (qemu) {

@@ -11,6 +11,7 @@
 #include "launcher/cli/launch-guest.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/keeper.h"
+#include "launcher/keeper/tune-for.h"
 #include "tee/host.h"
 
 static const struct sv_opt opts[] = {
@@ -70,6 +71,26 @@ static int check_not_taken(const struct sv_guest *g, struct sv_err *err)
         return sv_state_is_locked(&s) ? sv_state_lock(&s, 0, err) : 0;
 }
 
+/* Where it would lie, and why there. */
+static int report_tuning(const char *uri, const struct sv_launch *l, bool say,
+                         struct sv_json *result, struct sv_err *err)
+{
+        const struct sv_json *reasons;
+        SV_TUNED tuned = {0};
+
+        if (sv_tune_for(uri, l->guest, l->tee, &tuned, err) < 0)
+                return -1;
+        sv_tuned_put(l->guest, &tuned, result);
+        reasons = sv_json_pointer(result, "/tuning/reasons");
+        for (size_t i = 0; say && i < sv_json_len(reasons); i++) {
+                const struct sv_json *r = sv_json_at(reasons, i);
+
+                printf("%s: %s: %s\n", sv_json_text(r, "what", "-"), sv_json_text(r, "where", "-"),
+                       sv_json_text(r, "why", "-"));
+        }
+        return 0;
+}
+
 static int check_launch(const char *uri, const struct sv_guest *g, bool say, struct sv_json *result,
                         struct sv_err *err)
 {
@@ -82,6 +103,8 @@ static int check_launch(const char *uri, const struct sv_guest *g, bool say, str
         sv_json_set_str(result, "name", g->name);
         sv_json_set_str(result, "tee", l.tee->id->name);
         sv_json_set_str(result, "accelerator", l.kvm ? "kvm" : "tcg");
+        if (report_tuning(uri, &l, say, result, err) < 0)
+                return -1;
         if (say)
                 printf("guest %s: nothing is against its launch under %s\n", g->name,
                        l.tee->id->name);

@@ -9,6 +9,7 @@
 #include "base/core/file.h"
 #include "launcher/keeper/check-disk.h"
 #include "launcher/keeper/stage.h"
+#include "launcher/keeper/tune-for.h"
 #include "launcher/virt/virt-cpu.h"
 
 #define MIB (1ull << 20)
@@ -59,7 +60,8 @@ static int check_boot(const char *uri, const struct sv_launch *l, struct sv_err 
 static int check_domain(const char *uri, const struct sv_launch *l, struct sv_err *err)
 {
         const struct sv_guest *g = l->guest;
-        const struct sv_plan_place place = {.kvm = l->kvm};
+        SV_TUNED tuned = {0};
+        const struct sv_plan_place place = {.kvm = l->kvm, .tuned = &tuned};
         const struct sv_boot_files originals = {
                 .kernel = g->uki ? g->uki : g->kernel,
                 .initrd = g->initrd,
@@ -68,6 +70,8 @@ static int check_domain(const char *uri, const struct sv_launch *l, struct sv_er
         };
         SV_BUF xml = SV_BUF_NULL;
 
+        if (sv_tune_for(uri, g, l->tee, &tuned, err) < 0)
+                return -1;
         return sv_boot_domain(&originals, g, l->tee, &place, &xml, err);
 }
 
@@ -96,6 +100,9 @@ static int check_disks(const struct sv_guest *g, struct sv_err *err)
         for (size_t i = 0; i < g->n_disks; i++) {
                 snprintf(at, sizeof(at), "/disks/%zu/path", i);
                 if (sv_launch_check_disk(g, &g->disks[i], own, err) < 0)
+                        return sv_guest_wrap(g, at, err);
+                snprintf(at, sizeof(at), "/disks/%zu/tuning", i);
+                if (sv_tune_check_cache(g, &g->disks[i], err) < 0)
                         return sv_guest_wrap(g, at, err);
         }
         return 0;

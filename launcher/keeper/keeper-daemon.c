@@ -17,6 +17,7 @@
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/stage.h"
 #include "launcher/keeper/status.h"
+#include "launcher/keeper/tune-for.h"
 #include "launcher/virt/virt-cpu.h"
 #include "launcher/virt/virt.h"
 
@@ -90,7 +91,8 @@ static int define_guest(const char *uri, struct sv_virt *v, const struct sv_laun
                         const struct sv_state *s, struct sv_json **boot, struct sv_err *err)
 {
         __attribute__((cleanup(sv_stage_free))) struct sv_stage stage = {0};
-        struct sv_plan_place place = {.kvm = l->kvm};
+        SV_TUNED tuned = {0};
+        struct sv_plan_place place = {.kvm = l->kvm, .tuned = &tuned};
         struct sv_ids ids;
         SV_JSON *facts = NULL;
         SV_BUF xml = SV_BUF_NULL, text = SV_BUF_NULL;
@@ -103,7 +105,10 @@ static int define_guest(const char *uri, struct sv_virt *v, const struct sv_laun
         place.user = ids.qemu;
         if (sv_stage_boot(l->guest, l->tee, s, &stage, err) < 0)
                 return -1;
+        if (sv_tune_for(uri, l->guest, l->tee, &tuned, err) < 0)
+                return -1;
         facts = sv_facts_make(l, stage.digests);
+        sv_tuned_put(l->guest, &tuned, facts);
         sv_json_print(facts, &text);
         place.facts = sv_buf_str(&text);
         if (sv_stage_domain(&stage, l->guest, l->tee, &place, &xml, err) < 0)

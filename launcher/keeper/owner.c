@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -82,7 +83,8 @@ const char *sv_owner_note(const struct sv_guest *g)
 
 int sv_disk_direct_flag(const struct sv_guest *g, const struct sv_disk *d)
 {
-        SV_FD fd = sv_owner_open(g, d->path, O_RDONLY | O_DIRECT | O_NONBLOCK);
+        bool buffered = d->tuning.cache && !strncmp(d->tuning.cache, "write", 5);
+        SV_FD fd = buffered ? -1 : sv_owner_open(g, d->path, O_RDONLY | O_DIRECT | O_NONBLOCK);
 
         return fd >= 0 ? O_DIRECT : 0;
 }

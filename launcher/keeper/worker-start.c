@@ -18,6 +18,7 @@
 #include "launcher/keeper/folder.h"
 #include "launcher/keeper/owner.h"
 #include "launcher/keeper/processes.h"
+#include "launcher/keeper/tune-for.h"
 #include "launcher/keeper/worker-int.h"
 
 static void report_step(struct sv_worker *w, const char *step, int64_t since)
@@ -38,6 +39,7 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
         SV_STR log = sv_state_path(k->state, "console.log");
         SV_STR agent = sv_state_path(k->state, "agent.sock");
         bool buffered[SV_GUEST_DISKS_MAX] = {0};
+        SV_TUNED tuned = {0};
         const struct sv_plan_place place = {
                 .kvm = k->kvm,
                 .console_socket = console,
@@ -45,10 +47,14 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
                 .agent_socket = agent,
                 .disks_by_fd = k->guest->n_disks > 0,
                 .buffered = buffered,
+                .tuned = &tuned,
         };
 
         for (size_t i = 0; i < k->guest->n_disks; i++)
                 buffered[i] = !sv_disk_direct_flag(k->guest, &k->guest->disks[i]);
+        if (sv_tune_for(NULL, k->guest, k->tee, &tuned, err) < 0)
+                return -1;
+        sv_tuned_put(k->guest, &tuned, w->status);
         return sv_stage_domain(&w->stage, k->guest, k->tee, &place, xml, err);
 }
 

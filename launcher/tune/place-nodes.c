@@ -328,12 +328,56 @@ static int fail_to_place(const struct search *s, struct sv_err *err)
                 most->vcpus, want, s->w->page_size ? "huge pages" : "memory", have);
 }
 
+/* Nodes that were given have room, too. */
+static int check_given_nodes(struct search *s, struct sv_bitset *nodes, struct sv_err *err)
+{
+        for (size_t i = 0; i < s->w->n_cells; i++) {
+                unsigned vcpus = s->w->given ? 0 : s->w->cells[i].vcpus, cpus = 0;
+                uint64_t memory = s->w->memory_must_fit ? s->w->cells[i].memory : 0, room = 0;
+                SV_BUF list = SV_BUF_NULL;
+                char want[32], have[32];
+
+                for (unsigned k = sv_bitset_next(&s->w->at[i], 0); k < s->t->n_nodes;
+                     k = sv_bitset_next(&s->w->at[i], k + 1)) {
+                        unsigned cpu_part = s->cpus[k] < vcpus - cpus ? s->cpus[k] : vcpus - cpus;
+                        uint64_t part = s->room[k] < memory - room ? s->room[k] : memory - room;
+
+                        s->cpus[k] -= cpu_part;
+                        s->room[k] -= part;
+                        cpus += cpu_part;
+                        room += part;
+                }
+                sv_bitset_put(&s->w->at[i], &list);
+                if (cpus < vcpus)
+                        return sv_fail(err, SV_SYSTEM, "tune.place.cpus",
+                                       "node %s was expected to have %u CPUs%s for a cell of the "
+                                       "guest, found %u",
+                                       sv_buf_str(&list), vcpus,
+                                       s->w->pin ? " that nobody else has" : "", cpus);
+                sv_format_size(memory, want);
+                sv_format_size(room, have);
+                if (room < memory)
+                        return sv_fail(err, SV_SYSTEM, "tune.place.memory",
+                                       "node %s was expected to have %s of %s free for a cell of "
+                                       "the guest, found %s",
+                                       sv_buf_str(&list), want,
+                                       s->w->page_size ? "huge pages" : "memory", have);
+                nodes[i] = s->w->at[i];
+        }
+        return 0;
+}
+
 int sv_place_find_nodes(const struct sv_topology *t, const struct sv_place_wish *w,
                         const struct sv_bitset *usable, struct sv_bitset *nodes, struct sv_err *err)
 {
         struct search s = {.t = t, .w = w, .usable = usable};
         int r = begin_search(&s, err);
 
+        if (r == 0 && w->at) {
+                r = check_given_nodes(&s, nodes, err);
+                end_search(&s);
+                return r;
+        }
         if (r == 0)
                 try_cells(&s, 0, 0);
         if (r == 0 && s.cost != UINT64_MAX) {

@@ -67,8 +67,12 @@ static void explain_cell(const struct sv_topology *t, const struct sv_place_wish
         char want[32], have[32];
 
         sv_format_size(c->memory, want);
-        sv_format_size(sv_topology_room(t, node, w->page_size), have);
-        if (t->n_nodes == 1)
+        sv_format_size(node < t->n_nodes ? sv_topology_room(t, node, w->page_size) : 0, have);
+        if (w->at)
+                add_reason(p, what, "node", &p->nodes[cell], "%s",
+                           w->given ? "its vCPUs have their CPUs there, or the guest file says so"
+                                    : "the guest file says so");
+        else if (t->n_nodes == 1)
                 add_reason(p, what, "node", &p->nodes[cell], "this host has one node");
         else if (sv_bitset_count(indexes) > 1)
                 add_reason(p, what, "node", &p->nodes[cell],
@@ -94,7 +98,9 @@ static void explain_vcpus(const struct sv_topology *t, const struct sv_place_wis
         SV_STR what = n > 1 ? sv_asprintf("vCPUs %u-%u", first, first + n - 1)
                             : sv_asprintf("vCPU %u", first);
 
-        if (!w->pin)
+        if (w->given)
+                add_reason(p, what, "CPU", cpus, "the guest file says so");
+        else if (!w->pin)
                 add_reason(p, what, "CPU", cpus, "they float over their node's CPUs");
         else
                 add_reason(p, what, "CPU", cpus, "one each, in %u last-level cache%s%s", l3s,
@@ -218,16 +224,16 @@ static void place_others(const struct sv_topology *t, const struct sv_place_wish
         sv_bitset_drop(&open, &t->isolated);
         for (size_t i = 0; i < p->n_vcpus; i++)
                 sv_bitset_join(&mine, &p->vcpus[i]);
-        if (w->pin) {
+        if (w->pin || w->given) {
                 sv_bitset_drop(&open, &w->taken);
                 sv_bitset_drop(&open, &mine);
         }
         get_cpus_of(t, &nodes, &open, &at);
-        if (w->pin)
+        if (w->pin || w->given)
                 get_first_core(t, &at, &p->emulator);
         else
                 p->emulator = at;
-        if (!w->pin)
+        if (!w->pin && !w->given)
                 why = "they float with the vCPUs";
         else if (sv_bitset_count(&t->isolated))
                 why = "of its node, a core that is not isolated";
@@ -267,7 +273,7 @@ static int place_cells(const struct sv_topology *t, const struct sv_place_wish *
 {
         unsigned first = 0;
 
-        if (w->pin && pin_cells(t, w, usable, cells, p, err) < 0)
+        if (w->pin && !w->given && pin_cells(t, w, usable, cells, p, err) < 0)
                 return -1;
         for (size_t i = 0; i < w->n_cells; i++) {
                 unsigned n = w->cells[i].vcpus;
@@ -279,7 +285,9 @@ static int place_cells(const struct sv_topology *t, const struct sv_place_wish *
                 explain_cell(t, w, i, &cells[i], p);
                 get_cpus_of(t, &cells[i], usable, &at);
                 for (unsigned k = first; k < first + n; k++) {
-                        if (!w->pin)
+                        if (w->given)
+                                p->vcpus[k] = w->given[k];
+                        else if (!w->pin)
                                 p->vcpus[k] = at;
                         sv_bitset_join(&mine, &p->vcpus[k]);
                 }

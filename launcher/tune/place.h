@@ -28,6 +28,8 @@ struct sv_place_wish {
         struct sv_bitset taken;   /* CPUs that other guests have for themselves */
         struct sv_bitset near;    /* nodes (indexes) of the cards and disks that it uses */
         size_t iothreads;
+        const struct sv_bitset *at;    /* nodes (indexes) of each cell; NULL: they are chosen */
+        const struct sv_bitset *given; /* CPUs of each vCPU; NULL: they are chosen */
 };
 
 struct sv_placement {

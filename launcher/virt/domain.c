@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/core/text.h"
+#include "launcher/virt/domain-tuning.h"
 #include "launcher/virt/virt.h"
 #include "launcher/virt/xml.h"
 
@@ -39,15 +40,21 @@ static void put_os(const struct sv_plan *p, const struct sv_domain_part *part, s
 
 static void put_cpu(const struct sv_plan *p, struct sv_buf *x)
 {
+        bool cells = sv_domain_has_cells(p->guest);
+
         /* no ACPI table depends on the model, and who asks for those need not have it */
         if (p->guest->cpu && !p->place.bare)
                 sv_xml_printf(x,
                               "  <cpu mode='custom' match='exact' check='partial'>\n    <model "
-                              "fallback='forbid'>%s</model>\n  </cpu>\n",
+                              "fallback='forbid'>%s</model>\n",
                               p->guest->cpu);
         else
-                sv_xml_printf(x, "  <cpu mode='%s'/>\n",
+                sv_xml_printf(x, cells ? "  <cpu mode='%s'>\n" : "  <cpu mode='%s'/>\n",
                               p->place.kvm ? "host-passthrough" : "maximum");
+        if (cells)
+                sv_domain_put_cells(p, x);
+        if (cells || (p->guest->cpu && !p->place.bare))
+                sv_xml_printf(x, "  </cpu>\n");
 }
 
 static void put_disks(const struct sv_plan *p, struct sv_buf *x)
@@ -56,11 +63,8 @@ static void put_disks(const struct sv_plan *p, struct sv_buf *x)
                 const struct sv_disk *d = &p->guest->disks[i];
                 bool direct = !p->place.buffered || !p->place.buffered[i];
 
-                sv_xml_printf(x,
-                              "    <disk type='file' device='disk'>\n      <driver name='qemu' "
-                              "type='raw' "
-                              "cache='%s' io='%s' discard='unmap'/>\n",
-                              direct ? "none" : "writeback", direct ? "native" : "threads");
+                sv_xml_printf(x, "    <disk type='file' device='disk'>\n");
+                sv_domain_put_disk_driver(d, direct, x);
                 if (p->place.disks_by_fd)
                         sv_xml_printf(x, "      <source file='%s' fdgroup='disk%u'/>\n", d->path,
                                       (unsigned)i);
@@ -88,8 +92,9 @@ static void put_nics(const struct sv_plan *p, struct sv_buf *x)
                                       strcmp(n->type, "bridge") ? "network" : "bridge", n->source);
                 /* Its option ROM would be a file of the host, measured into PCR 2; and no guest
                  * boots from the network. */
-                sv_xml_printf(x, "      <model type='virtio'/>\n      <rom enabled='no'/>\n    "
-                                 "</interface>\n");
+                sv_xml_printf(x, "      <model type='virtio'/>\n");
+                sv_domain_put_nic_driver(n, x);
+                sv_xml_printf(x, "      <rom enabled='no'/>\n    </interface>\n");
         }
 }
 
@@ -122,7 +127,8 @@ static void free_part(struct sv_domain_part *part)
 /* A setting that has no effect must not look as if it had one; false asks for nothing. */
 static int refuse_setting(void *arg, const char *name, struct sv_json *value, struct sv_err *err)
 {
-        if (sv_json_type(value) == SV_JSON_BOOL && !sv_json_bool(value, true))
+        if ((sv_json_type(value) == SV_JSON_BOOL && !sv_json_bool(value, true)) ||
+            sv_guest_knows_tuning(name))
                 return 0;
         return sv_fail(err, SV_USAGE, "launch.tuning",
                        "\"%.60s\" (tuning): nothing of that name is known here, and the guest "
@@ -150,6 +156,7 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
                               "  <metadata>\n    <" SV_VIRT_KEY ":guest xmlns:" SV_VIRT_KEY
                               "='" SV_VIRT_FACTS "'>%s</" SV_VIRT_KEY ":guest>\n  </metadata>\n",
                               p->place.facts);
+        sv_domain_put_tuning(p, x);
         put_os(p, &part, x);
         sv_xml_printf(x, "  <features>\n    <acpi/>\n    <apic/>\n");
         sv_buf_put(x, sv_buf_bytes(&part.features));

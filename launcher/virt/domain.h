@@ -15,6 +15,8 @@ struct sv_boot_files {
         const char *nvram;          /* this guest's copy */
 };
 
+struct sv_tuned; /* launcher/tune/wish.h */
+
 /* What its keeper decides about a domain. */
 struct sv_plan_place {
         bool kvm; /* else TCG */
@@ -30,6 +32,8 @@ struct sv_plan_place {
         const bool *buffered;
         /* who its QEMU runs as, user and group; 0: libvirt chooses */
         unsigned user;
+        /* what of the host it has for itself; NULL: nothing */
+        const struct sv_tuned *tuned;
 };
 
 struct sv_plan {

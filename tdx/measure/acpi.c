@@ -40,11 +40,14 @@ static int check_shape(const struct sv_tdx_boot *b, struct sv_err *err)
         const struct {
                 const char *member;
                 int64_t is;
+                bool newer; /* not in what older versions wrote, of machines that had none */
         } t[] = {{"memory", (int64_t)g->memory},
                  {"vcpus", g->vcpus},
                  {"disks", (int64_t)g->n_disks},
                  {"nics", (int64_t)g->n_nics},
-                 {"vsock", b->options->quote_port != 0}};
+                 {"vsock", b->options->quote_port != 0},
+                 {"cells", g->tune.numa.cells > 1 ? g->tune.numa.cells : 0, true},
+                 {"threads", g->tune.cpus.threads > 1 ? g->tune.cpus.threads : 0, true}};
         SV_BUF file = SV_BUF_NULL;
         SV_JSON *shape = NULL;
         int found = sv_tdx_fw_cfg(b, "machine.json", &file, err);
@@ -54,7 +57,8 @@ static int check_shape(const struct sv_tdx_boot *b, struct sv_err *err)
         if (sv_json_parse(sv_buf_bytes(&file), "tdx.acpi", &shape, err) < 0)
                 return sv_wrap(err, "machine.json in %s", b->options->acpi);
         for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-                int64_t was = sv_json_int(sv_json_get(shape, t[i].member), t[i].is);
+                int64_t was =
+                        sv_json_int(sv_json_get(shape, t[i].member), t[i].newer ? 0 : t[i].is);
 
                 if (was != t[i].is)
                         return sv_fail(err, SV_USAGE, "tdx.acpi",

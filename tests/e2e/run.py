@@ -9,6 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import disks  # noqa: F401  its cases join the others
+import tuning  # noqa: F401
 import life  # noqa: F401
 import net  # noqa: F401
 import services  # noqa: F401

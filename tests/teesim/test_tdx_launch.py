@@ -183,7 +183,7 @@ def refusals(m):
     m.refused('usage', 2, 'tdx.domain.attributes')
     m.write(tdx={'quote_service': 'vsock:2:4050'})
     m.refused('usage', 2, 'tdx.domain.quote_service')
-    m.write(tuning={'hugepages': True})
+    m.write(tuning={'hugepages': '2MiB'})
     m.refused('usage', 2, 'tdx.domain.cannot')
     must(not os.path.exists(m.state_file), 'a refused guest was launched')
 

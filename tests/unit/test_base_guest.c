@@ -19,7 +19,7 @@ static const char full[] = "{\n \"name\": \"demo\",\n \"tee\": \"vtpm\",\n \"vcp
                            " \"attestation\": {\"url\": \"https://10.0.2.2:8443\", \"pin\": \"" PIN
                            "\", \"ek_roots\": [\"ca.pem\"], \"lease\": 120},\n"
                            " \"security\": {\"model\": \"apparmor\", \"required\": true},\n "
-                           "\"tuning\": {\"hugepages\": true}\n}\n";
+                           "\"tuning\": {\"hugepages\": \"2MiB\"}\n}\n";
 
 static int parse(const char *text, struct sv_guest *g, struct sv_err *err)
 {

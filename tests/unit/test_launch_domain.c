@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "launcher/tune/wish.h"
 #include "launcher/virt/domain.h"
 #include "launcher/host/host.h"
 #include "launcher/virt/xml.h"
@@ -186,13 +187,33 @@ static void no_shim(void **state)
         FAILS(sv_domain_xml(&p, &x, &err), SV_USAGE, "guest.shim");
 }
 
-static void schema(void **state)
+/* By each of libvirt's schemas that is here; how many were. */
+static int validate(const struct sv_buf *xml)
 {
         char file[] = "/tmp/sv-domain-XXXXXX";
         int fd = mkstemp(file), used = 0;
         struct sv_err err = SV_ERR_NULL;
+        bool knows_td;
 
         close(fd);
+        OK(sv_file_write(file, 0600, sv_buf_bytes(xml), &err));
+        for (int i = 0; i < SCHEMAS; i++) {
+                const char *argv[] = {"xmllint", "--noout", "--relaxng", schema_path(i, &knows_td),
+                                      file,      NULL};
+
+                if (!argv[3])
+                        continue;
+                OK(sv_host_run(argv, NULL, "test.schema", &err));
+                used++;
+        }
+        unlink(file);
+        return used;
+}
+
+static void schema(void **state)
+{
+        int used = 0;
+
         for (int k = 0; k < 2; k++) {
                 struct sv_plan p = {.tee = k ? &snp : &tpm,
                                     .place.kvm = k,
@@ -205,22 +226,10 @@ static void schema(void **state)
                                     .place.user = k ? 700001 : 0};
                 SV_GUEST g = {0};
                 SV_BUF x = SV_BUF_NULL;
-                bool knows_td;
 
                 build(&p, &g, &x);
-                OK(sv_file_write(file, 0600, sv_buf_bytes(&x), &err));
-                for (int i = 0; i < SCHEMAS; i++) {
-                        const char *argv[] = {"xmllint",   "--noout",
-                                              "--relaxng", schema_path(i, &knows_td),
-                                              file,        NULL};
-
-                        if (!argv[3])
-                                continue;
-                        OK(sv_host_run(argv, NULL, "test.schema", &err));
-                        used++;
-                }
+                used += validate(&x);
         }
-        unlink(file);
         if (!used) {
                 print_message("SKIP: no libvirt schema on this machine\n");
                 skip();
@@ -309,7 +318,8 @@ static void wishes(void **state)
                 const char *tuning, *says;
         } t[] = {{"{}", NULL},
                  {"{\"hugepages\":false}", NULL},
-                 {"{\"hugepages\":true}", "\"hugepages\""},
+                 {"{\"hugepages\":\"2MiB\"}", NULL},
+                 {"{\"balloon\":true}", "\"balloon\""},
                  {"{\"a\":false,\"hugpages\":{}}", "\"hugpages\""}};
         struct sv_err err = SV_ERR_NULL;
 
@@ -331,16 +341,107 @@ static void wishes(void **state)
         }
 }
 
+static void set_of(struct sv_bitset *s, const char *list)
+{
+        struct sv_err err = SV_ERR_NULL;
+
+        OK(sv_bitset_parse(list, SV_CPUS_MAX, s, "x", "x", &err));
+}
+
+#define TUNED                                                                                   \
+        "{\"name\":\"g\",\"kernel\":\"/"                                                        \
+        "k\",\"vcpus\":4,\"memory\":\"2GiB\",\"disks\":[{\"path\":\"/a\","                      \
+        "\"tuning\":{\"queues\":4,\"iothread\":2,\"io\":\"io_uring\",\"cache\":\"directsync\"," \
+        "\"discard\":"                                                                          \
+        "\"ignore\",\"detect_zeroes\":\"on\",\"sector\":4096}},{\"path\":\"/"                   \
+        "b\"}],\"nics\":[{\"type\":"                                                            \
+        "\"bridge\",\"source\":\"br0\",\"tuning\":{\"queues\":4,\"vhost\":true}},{\"type\":"    \
+        "\"network\","                                                                          \
+        "\"source\":\"n\",\"tuning\":{\"vhost\":false}}],\"tuning\":{\"numa\":{\"cells\":2%s}," \
+        "\"cpus\":"                                                                             \
+        "{\"pin\":\"auto\",\"threads\":2},\"hugepages\":\"1GiB\",\"memory\":{\"shared\":true,"  \
+        "\"locked\":true}}}"
+
+/* Each wish at its place; and the machine of ACPI tables, whose nodes the guest sees, has nothing
+ * of the host. */
+static void tuned(void **state)
+{
+        static const char *const pieces[] = {
+                "  <memoryBacking>\n    <hugepages>\n      <page size='1048576' unit='KiB'/>\n    "
+                "</hugepages>\n    <locked/>\n    <source type='memfd'/>\n    <access "
+                "mode='shared'/>\n  </memoryBacking>\n  <iothreads>2</iothreads>\n  <cputune>\n",
+                "    <vcpupin vcpu='0' cpuset='4'/>\n",
+                "    <vcpupin vcpu='3' cpuset='6-7'/>\n    <emulatorpin cpuset='0-1'/>\n    "
+                "<iothreadpin iothread='1' cpuset='2'/>\n    <iothreadpin iothread='2' "
+                "cpuset='3'/>\n  </cputune>\n  <numatune>\n    <memory mode='strict' "
+                "nodeset='0,2'/>\n    <memnode cellid='0' mode='strict' nodeset='0'/>\n    "
+                "<memnode "
+                "cellid='1' mode='strict' nodeset='2'/>\n  </numatune>\n  <os>",
+                "cache='directsync' io='io_uring' discard='ignore' detect_zeroes='on' queues='4' "
+                "iothread='2'/>\n      <blockio logical_block_size='4096' "
+                "physical_block_size='4096'/>\n      <source file='/a'/>",
+                "cache='none' io='native' discard='unmap'/>\n      <source file='/b'/>",
+                "      <driver name='vhost' queues='4'/>\n      <rom enabled='no'/>",
+                "      <driver name='qemu'/>\n",
+        };
+        static const char seen[] =
+                "    <topology sockets='2' dies='1' cores='1' threads='2'/>\n    "
+                "<numa>\n      <cell id='0' cpus='0-1' memory='1073741824' "
+                "unit='b'";
+        struct sv_bitset vcpus[4] = {0}, iothreads[2] = {0}, nodes[2] = {0};
+        unsigned distances[4] = {10, 21, 21, 10};
+        struct sv_tuned t = {.pinned = true,
+                             .bound = true,
+                             .strict = true,
+                             .distances = distances,
+                             .place = {.n_cells = 2,
+                                       .n_vcpus = 4,
+                                       .n_iothreads = 2,
+                                       .nodes = nodes,
+                                       .vcpus = vcpus,
+                                       .iothreads = iothreads}};
+        struct sv_plan p = {.tee = &tpm, .place.tuned = &t},
+                       bare = {.tee = &tpm, .place.bare = true};
+        struct sv_err err = SV_ERR_NULL;
+        SV_STR text = sv_asprintf(TUNED, "");
+        SV_BUF x = SV_BUF_NULL, y = SV_BUF_NULL, z = SV_BUF_NULL;
+        SV_GUEST g = {0};
+
+        OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/", &g, &err));
+        set_of(&vcpus[0], "4");
+        set_of(&vcpus[1], "5");
+        set_of(&vcpus[2], "6");
+        set_of(&vcpus[3], "6-7");
+        set_of(&t.place.emulator, "0-1");
+        set_of(&iothreads[0], "2");
+        set_of(&iothreads[1], "3");
+        set_of(&nodes[0], "0");
+        set_of(&nodes[1], "2");
+        build(&p, &g, &x);
+        for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++)
+                has(&x, pieces[i]);
+        has(&x, seen);
+        has(&x, "          <sibling id='1' value='21'/>\n        </distances>\n      </cell>\n");
+        validate(&x);
+        t.strict = false;
+        build(&p, &g, &z);
+        validate(&z);
+        has(&z, "  <numatune>\n    <memnode cellid='0' mode='preferred' nodeset='0'/>\n");
+        build(&bare, &g, &y);
+        has(&y, seen);
+        has_not(&y, "<distances>");
+        has_not(&y, "<cputune>");
+        has_not(&y, "<numatune>");
+        has_not(&y, "<memoryBacking>");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(wishes),
-                cmocka_unit_test(vtpm_under_tcg),
-                cmocka_unit_test(confidential_under_kvm),
-                cmocka_unit_test(no_shim),
-                cmocka_unit_test(schema),
-                cmocka_unit_test(escaping),
-                cmocka_unit_test(element_text),
+                cmocka_unit_test(wishes),         cmocka_unit_test(tuned),
+                cmocka_unit_test(vtpm_under_tcg), cmocka_unit_test(confidential_under_kvm),
+                cmocka_unit_test(no_shim),        cmocka_unit_test(schema),
+                cmocka_unit_test(escaping),       cmocka_unit_test(element_text),
                 cmocka_unit_test(probe),
         };
 

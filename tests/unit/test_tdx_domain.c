@@ -152,7 +152,7 @@ static void refused(void **state)
                 {TDX("\"quote_service\":\"relative\""), "guest.tdx.quote_service", "path"},
                 {TDX("\"page_order\":\"two-pass\""), "tdx.domain.page_order", "remove it"},
                 {TDX("\"qgs\":\"/a\""), "guest.tdx.unknown", "qgs"},
-                {GOOD ",\"tuning\":{\"hugepages\":true}", "tdx.domain.cannot", "guest_memfd"},
+                {GOOD ",\"tuning\":{\"hugepages\":\"2MiB\"}", "tdx.domain.cannot", "guest_memfd"},
                 {GOOD ",\"tuning\":{\"memory_hotplug\":\"4GiB\"}", "tdx.domain.cannot",
                  "launch anew"},
                 {GOOD ",\"tuning\":{\"migration\":true}", "tdx.domain.cannot",

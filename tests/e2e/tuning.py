@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a guest file wishes of its host is read back from the kernel, not from the definition: CPUs of each thread, memory, queues."""
+import json
+import os
+
+from cases import case
+from env import run
+
+CPUS = sorted(os.sched_getaffinity(0))
+
+
+def threads_of(pid):
+    found = {}
+    for task in os.listdir(f'/proc/{pid}/task'):
+        with open(f'/proc/{pid}/task/{task}/comm', encoding='utf-8') as f:
+            found.setdefault(f.read().strip(), []).append((int(task), sorted(os.sched_getaffinity(int(task)))))
+    return found
+
+
+def arguments_of(pid):
+    with open(f'/proc/{pid}/cmdline', 'rb') as f:
+        words = f.read().decode().split('\0')
+    return [json.loads(w) for w in words if w.startswith('{')]
+
+
+@case
+def tuned(c):
+    """a guest with its own CPUs, an I/O thread and two queues has them, as /proc says"""
+    first, last = CPUS[0], CPUS[-1]
+    c.guest |= {'vcpus': 2, 'tuning': {'numa': {'cells': 2, 'mode': 'strict', 'nodes': ['0', '0']}, 'memory': {'shared': True},
+                                       'cpus': {'pin': [str(first), str(last)], 'emulator': str(last), 'iothreads': [str(first)]}}}
+    c.guest['disks'][0]['tuning'] = {'queues': 2, 'iothread': 1, 'io': 'threads', 'cache': 'writeback', 'sector': 512, 'physical_sector': 4096}
+    c.prepare()
+    c.launch()
+    c.must_unlock()
+    shown = json.loads(run(*c.vm, 'show', 'g', '--json', env=c.environment).stdout)
+    pid = shown['qemu_pid']
+    found = threads_of(pid)
+    for name, cpus in (('CPU 0/TCG', [first]), ('CPU 1/TCG', [last]), ('IO iothread1', [first])):
+        name = name if name in found else name.replace('TCG', 'KVM')
+        c.must([t[1] for t in found.get(name, [])] == [cpus], f'expected {name} on {cpus}, found {found}')
+    disk = [a for a in arguments_of(pid) if a.get('driver') == 'virtio-blk-pci'][0]
+    c.must(disk['num-queues'] == 2 and disk['iothread'] == 'iothread1', f'expected two queues and an I/O thread, found {disk}')
