@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ EXPECTED = {
     'include/secure-vm/securevm.h', *(f'lib/ARCHITECTURE/{f}' for f in ('libsecurevm.so', 'libsecurevm.so.0', 'libsecurevm.so.0.1.0', 'pkgconfig/securevm.pc')),
     'bin/secure-vm', 'bin/secure-vm-agent', 'sbin/secure-vm-broker', 'lib/systemd/system/secure-vm-broker.service', 'lib/systemd/system/secure-vm@.service',
     'lib/systemd/system/secure-vm.target', 'lib/systemd/system/secure-vm-broker.socket', 'lib/systemd/system/secure-vm-broker.target',
-    'lib/sysusers.d/secure-vm-broker.conf',
+    'lib/sysusers.d/secure-vm-broker.conf', 'lib/tmpfiles.d/secure-vm.conf',
     *(f'lib/systemd/system/secure-vm-agent-{u}' for u in ('report.service', 'report.timer', 'end.service')), 'lib/systemd/system-shutdown/secure-vm-agent',
     'share/secure-vm/guest.schema.json', 'share/secure-vm/broker.schema.json', 'share/secure-vm/stub.efi', 'etc/apparmor.d/secure-vm-broker',
     *(f'libexec/secure-vm/{t}' for t in ('fetch-firmware', 'fetch-kernel', 'rootfs', 'lib.sh', 'private-apt.sh')),
@@ -77,6 +78,17 @@ def check_examples(prefix):
                 assert check.startswith(own) == bool(flaw), f'{text}: {r.stdout}'
 
 
+def make_folders(prefix):
+    """What systemd makes of the tmpfiles: the guests' folder with its rights, and again nothing else."""
+    if os.geteuid() != 0 or not shutil.which('systemd-tmpfiles'):
+        return
+    with tempfile.TemporaryDirectory(prefix='svi', dir='/tmp') as root:
+        for _ in range(2):
+            subprocess.run(['systemd-tmpfiles', f'--root={root}', '--create', os.path.join(prefix, 'lib/tmpfiles.d/secure-vm.conf')], check=True, timeout=patient(60))
+        made = {os.path.join(folder, d): os.stat(os.path.join(folder, d)).st_mode & 0o7777 for folder, folders, _ in os.walk(root) for d in folders}
+        assert made.pop(os.path.join(root, 'var/lib/secure-vm')) == 0o711 and set(made) == {os.path.join(root, d) for d in ('var', 'var/lib')}, made
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='svi', dir='/tmp') as folder:
         subprocess.run(['meson', 'install', '-C', sys.argv[1], '--no-rebuild', '--quiet', '--destdir', folder], check=True, timeout=patient(300),
@@ -88,6 +100,7 @@ def main():
             path = os.path.join(folder, 'usr/local/share/man', m)
             said = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', path], capture_output=True, text=True, timeout=patient(60)).stdout
             assert not [w for w in said.splitlines() if 'missing date' not in w], said
+        make_folders(os.path.join(folder, 'usr/local'))
         check_examples(os.path.join(folder, 'usr/local'))
         find_own_parts(os.path.join(folder, 'usr/local'))
         print(f'{len(found)} files')

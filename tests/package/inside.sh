@@ -32,6 +32,7 @@ for unit in timers.target.wants/secure-vm-agent-report.timer multi-user.target.w
         [ -e /etc/systemd/system/$unit ] || fail "$unit is not enabled"
 done
 [ -x /lib/systemd/system-shutdown/secure-vm-agent ] || fail "nothing reports the end of a guest"
+[ "$(stat -c %a /var/lib/secure-vm)" = 711 ] || ! command -v systemd-tmpfiles >/dev/null || fail "there is no folder for guests"
 getent passwd secure-vm-broker >/dev/null || fail "there is no user secure-vm-broker"
 
 # The host: an initramfs with the agent of the other package, a prediction with the distribution's firmware, a CA for vTPMs.
