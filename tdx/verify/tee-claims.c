@@ -146,6 +146,10 @@ static void add_tdx_limits(struct sv_json *claims)
                         "no rule says what RTMR0 must be, which covers the machine's ACPI tables: "
                         "they hold code of the host's that runs in the guest",
                         "/rtmr0");
+        sv_claims_limit(claims, "executables",
+                        "no rule says what RTMR1 must be, into which the kernel is measured, and "
+                        "whatever the firmware runs of devices that the host puts in (option ROMs)",
+                        "/rtmr1");
         sv_claims_limit(claims, "sourced-data", SV_LIMIT_OUTSIDE, NULL);
 }
 

@@ -121,10 +121,14 @@ def options():
     assert verify(0, *COS, '--report-data', claims['reportdata'])['claims']['report_data_checked']
     with tempfile.NamedTemporaryFile('w', suffix='.json') as f:
         rule = {'check': 'policy.mrtd', 'claim': '/mrtd', 'equals': claims['mrtd'], 'covers': 'executables', 'reason': 'the firmware'}
-        policy = {'version': 1, 'guest': 'g', 'tee': 'tdx', 'resource': 'a/b/c', 'trust': {}, 'rules': [rule]}
-        json.dump(policy, f)
-        f.flush()
-        assert verify(0, *COS, '--policy', f.name)['appraisal']['vector']['executables'] == 3
+        measured = dict(rule, check='policy.rtmr1', claim='/rtmr1', equals=claims['rtmr1'], reason='what the firmware starts')
+        policy = {'version': 1, 'guest': 'g', 'tee': 'tdx', 'resource': 'a/b/c', 'trust': {}, 'rules': [rule, measured]}
+        for rules, slot in (([rule], 0), ([rule, measured], 3)):  # what covers kernel and option ROMs
+            f.seek(0)
+            f.truncate()
+            json.dump(dict(policy, rules=rules), f)
+            f.flush()
+            assert verify(0, *COS, '--policy', f.name)['appraisal']['vector']['executables'] == slot
         rule['equals'] = '00' * 48
         f.seek(0)
         f.truncate()

@@ -200,8 +200,9 @@ static void claims_of_a_real_td(void **state)
         OK(verify(evidence, &c, "2025-07-22T00:00:00Z", SV_BYTES_NULL, &claims));
         limits_are(claims,
                    (const struct expected_limit[]){{"configuration", "/rtmr0"},
+                                                   {"executables", "/rtmr1"},
                                                    {"sourced-data", NULL}},
-                   2);
+                   3);
         assert_true(sv_json_bool(sv_json_pointer(claims, "/event_log/checked"), false));
         assert_true(sv_json_int(sv_json_pointer(claims, "/event_log/events"), 0) > 20);
         assert_false(sv_json_bool(sv_json_get(claims, "report_data_checked"), true));
