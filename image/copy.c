@@ -31,7 +31,8 @@ static ssize_t copy_piece(int from, int to, off_t at, size_t n)
 }
 
 /* From one hole to the next, at the same place in both files. */
-static int copy_range(int from, int to, off_t at, off_t end, struct sv_err *err)
+static int copy_range(int from, int to, off_t at, off_t end, off_t size,
+                      struct sv_progress *progress, struct sv_err *err)
 {
         while (at < end) {
                 size_t n = end - at < PIECE ? (size_t)(end - at) : PIECE;
@@ -44,11 +45,12 @@ static int copy_range(int from, int to, off_t at, off_t end, struct sv_err *err)
                 if (done <= 0)
                         return fail_copying(err);
                 at += done;
+                sv_progress_seen(progress, (uint64_t)at, (uint64_t)size);
         }
         return 0;
 }
 
-int sv_copy_data(int from, int to, off_t size, struct sv_err *err)
+int sv_copy_data(int from, int to, off_t size, struct sv_progress *progress, struct sv_err *err)
 {
         if (ioctl(to, FICLONE, from) == 0)
                 return 0;
@@ -61,7 +63,7 @@ int sv_copy_data(int from, int to, off_t size, struct sv_err *err)
                 end = lseek(from, at, SEEK_HOLE);
                 if (end < 0)
                         return fail_copying(err);
-                if (copy_range(from, to, at, end, err) < 0)
+                if (copy_range(from, to, at, end, size, progress, err) < 0)
                         return -1;
         }
         return 0;

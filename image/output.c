@@ -133,21 +133,28 @@ void sv_output_close(struct sv_output *o)
         *o = (struct sv_output){.fd = -1};
 }
 
-int sv_disk_lock(const char *path, int *fd, struct sv_err *err)
+int sv_disk_lock_open(int fd, const char *path, struct sv_err *err)
 {
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+        if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+                return 0;
+        if (errno != EAGAIN && errno != EACCES)
+                return sv_fail_errno(err, "image.disk", "cannot lock %s", path);
+        return sv_fail(err, SV_USAGE, "image.busy",
+                       "%s is open in a running guest (or another secure-vm works on it): "
+                       "stop that first",
+                       path);
+}
+
+int sv_disk_lock(const char *path, int *fd, struct sv_err *err)
+{
         SV_FD file = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
         if (file < 0)
                 return sv_fail_errno(err, "image.disk", "cannot open %s", path);
-        if (fcntl(file, F_OFD_SETLK, &lock) < 0) {
-                if (errno != EAGAIN && errno != EACCES)
-                        return sv_fail_errno(err, "image.disk", "cannot lock %s", path);
-                return sv_fail(err, SV_USAGE, "image.busy",
-                               "%s is open in a running guest (or another secure-vm works on it): "
-                               "stop that first",
-                               path);
-        }
+        if (sv_disk_lock_open(file, path, err) < 0)
+                return -1;
         *fd = file;
         file = -1;
         return 0;

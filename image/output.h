@@ -34,3 +34,5 @@ void sv_output_close(struct sv_output *o);
  * bytes of the images that it has open. SV_USAGE "image.busy" when one has it open; the caller
  * closes *fd, and the lock goes with it. */
 int sv_disk_lock(const char *path, int *fd, struct sv_err *err);
+/* The same of one that is open to write. */
+int sv_disk_lock_open(int fd, const char *path, struct sv_err *err);

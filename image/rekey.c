@@ -20,7 +20,7 @@ static int fail_copy(struct sv_err *err)
 
 static int copy_disk(int from, int to, const struct stat *st, struct sv_err *err)
 {
-        if (sv_copy_data(from, to, st->st_size, err) < 0)
+        if (sv_copy_data(from, to, st->st_size, NULL, err) < 0)
                 return -1;
         if ((st->st_uid != geteuid() || st->st_gid != getegid()) &&
             fchown(to, st->st_uid, st->st_gid) < 0)

@@ -46,7 +46,7 @@ static int copy_contents(const struct sv_verity_in *in, const struct sv_plain *p
                 return 0;
         if (fstat(plain->fd, &st) < 0)
                 return sv_fail_errno(err, "image.from", "cannot look at %s", in->from);
-        return sv_copy_data(plain->fd, out, st.st_size, err);
+        return sv_copy_data(plain->fd, out, st.st_size, NULL, err);
 }
 
 /* A raw image is looked at before it is copied; the others are made where they go. */

@@ -41,25 +41,43 @@ static int find_groups(uid_t uid, gid_t *gid, gid_t *groups, int room)
         return getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) < 0 ? room : n;
 }
 
-int sv_owner_open(const struct sv_guest *g, const char *path, int flags)
+int sv_owner_call(const struct sv_guest *g, int (*fn)(void *arg), void *arg)
 {
         gid_t own[SV_GROUPS_MAX], theirs[SV_GROUPS_MAX], gid;
-        int n_own, n_theirs, fd, saved;
+        int n_own, n_theirs, r, saved;
 
-        flags |= O_CLOEXEC | O_NOCTTY;
         if (!opens_as_owner(g))
-                return open(path, flags);
+                return fn(arg);
         n_own = getgroups(SV_GROUPS_MAX, own);
         n_theirs = find_groups(g->owner, &gid, theirs, SV_GROUPS_MAX);
         if (n_own < 0)
                 return -1;
         errno = EPERM;
-        fd = set_credentials(g->owner, gid, theirs, (size_t)n_theirs) ? open(path, flags) : -1;
+        r = set_credentials(g->owner, gid, theirs, (size_t)n_theirs) ? fn(arg) : -1;
         saved = errno;
         if (!set_credentials(geteuid(), getegid(), own, (size_t)n_own))
                 _exit(SV_SYSTEM); /* half of another user: nothing right can follow */
         errno = saved;
-        return fd;
+        return r;
+}
+
+struct opening {
+        const char *path;
+        int flags;
+};
+
+static int open_path(void *arg)
+{
+        const struct opening *o = arg;
+
+        return open(o->path, o->flags);
+}
+
+int sv_owner_open(const struct sv_guest *g, const char *path, int flags)
+{
+        struct opening o = {path, flags | O_CLOEXEC | O_NOCTTY};
+
+        return sv_owner_call(g, open_path, &o);
 }
 
 const char *sv_owner_note(const struct sv_guest *g)

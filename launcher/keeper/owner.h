@@ -9,6 +9,9 @@
 /* As open(2), close-on-exec. Root opens as the owner of the guest file (sv_guest.owner), everybody
  * else as himself. -1 with errno. */
 int sv_owner_open(const struct sv_guest *g, const char *path, int flags);
+/* fn(arg) with the rights with which the above opens, on this thread; returns what it does, and
+ * errno is fn's. -1 with EPERM when the rights cannot be had. */
+int sv_owner_call(const struct sv_guest *g, int (*fn)(void *arg), void *arg);
 /* For the end of a message after it: " (opened as NAME, whose the guest file is)", or "". */
 const char *sv_owner_note(const struct sv_guest *g);
 
