@@ -133,7 +133,9 @@
 #define SV_CONTROL_CLIENTS_MAX     16 /* connections to one guest's control socket */
 /* changes of a guest that one command asks for */
 #define SV_RESIZE_STEPS_MAX        32
-#define SV_EVENT_TEXT_MAX          600 /* bytes of one text that the agent reports */
+#define SV_EVENT_TEXT_MAX          600         /* bytes of one text that the agent reports */
+#define SV_SNAPSHOTS_MAX           256         /* snapshots of one guest's disks */
+#define SV_SAVED_SIZE_MAX          (64u << 10) /* bytes of a snapshot's or backup's copies.json */
 /* times that the agent reports in one event, and the bytes of the name of each */
 #define SV_TIMINGS_MAX             32
 #define SV_TIMING_NAME_MAX         24

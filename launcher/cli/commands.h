@@ -6,6 +6,9 @@
 
 extern const struct sv_cmd sv_cmds_unsupported[]; /* ends with name NULL */
 extern const struct sv_cmd sv_cmd_autostart;
+extern const struct sv_cmd sv_cmd_backup_create;
+extern const struct sv_cmd sv_cmd_backup_restore;
+extern const struct sv_cmd sv_cmd_backup_verify;
 extern const struct sv_cmd sv_cmd_broker_add;
 extern const struct sv_cmd sv_cmd_broker_list;
 extern const struct sv_cmd sv_cmd_broker_rm;
@@ -59,6 +62,11 @@ extern const struct sv_cmd sv_cmd_reset;
 extern const struct sv_cmd sv_cmd_resize;
 extern const struct sv_cmd sv_cmd_resume;
 extern const struct sv_cmd sv_cmd_show;
+extern const struct sv_cmd sv_cmd_snapshot_create;
+extern const struct sv_cmd sv_cmd_snapshot_delete;
+extern const struct sv_cmd sv_cmd_snapshot_flatten;
+extern const struct sv_cmd sv_cmd_snapshot_list;
+extern const struct sv_cmd sv_cmd_snapshot_revert;
 extern const struct sv_cmd sv_cmd_ssh;
 extern const struct sv_cmd sv_cmd_start;
 extern const struct sv_cmd sv_cmd_stop;

@@ -28,9 +28,6 @@ const struct sv_cmd sv_cmds_unsupported[] = {
         {"set-vcpus", .absent = "a vCPU is measured at the launch and cannot be added later; "
                                 "\"secure-vm stop\" it, change \"vcpus\" in its guest file, "
                                 "\"secure-vm policy --put\" it, and \"secure-vm launch\" it again"},
-        {"snapshot", .absent = SEALED
-                     "a snapshot of them does not exist; for its disk, \"secure-vm stop\" it "
-                     "and copy the image, which stays encrypted"},
         {"suspend", .absent = SEALED "they cannot be written to a file; \"secure-vm stop\" it, and "
                                      "\"secure-vm launch\" it again"},
         /* what other tools call a thing that is here */

@@ -12,12 +12,13 @@ static const struct {
         {SV_CONTROL_RESET, "reset"},     {SV_CONTROL_EVENTS, "events"},
         {SV_CONTROL_PAUSE, "pause"},     {SV_CONTROL_RESUME, "resume"},
         {SV_CONTROL_LIVE, "live"},       {SV_CONTROL_RESIZE, "resize"},
+        {SV_CONTROL_COPY, "copy"},       {SV_CONTROL_CANCEL, "cancel"},
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 int sv_control_parse(struct sv_bytes line, enum sv_control *out, struct sv_err *err)
 {
-        static const char *const members[] = {"do", "resize", NULL};
+        static const char *const members[] = {"do", "resize", "task", NULL};
         SV_JSON *j = NULL;
         const char *word;
 
@@ -33,9 +34,8 @@ int sv_control_parse(struct sv_bytes line, enum sv_control *out, struct sv_err *
                         return 0;
                 }
         return sv_fail(err, SV_FORMAT, "control.request",
-                       "status, stop, destroy, reboot, reset, events, pause, resume, live or "
-                       "resize was "
-                       "expected, found \"%.32s\"",
+                       "status, stop, destroy, reboot, reset, events, pause, resume, live, resize, "
+                       "copy or cancel was expected, found \"%.32s\"",
                        word);
 }
 

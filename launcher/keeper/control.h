@@ -14,8 +14,10 @@ enum sv_control {
         SV_CONTROL_EVENTS,
         SV_CONTROL_PAUSE,
         SV_CONTROL_RESUME,
-        SV_CONTROL_LIVE,  /* status, and what only libvirt knows: "limits" */
-        SV_CONTROL_RESIZE /* with "resize" (launcher/keeper/resize.h) */
+        SV_CONTROL_LIVE,   /* status, and what only libvirt knows: "limits" */
+        SV_CONTROL_RESIZE, /* with "resize" (launcher/keeper/resize.h) */
+        SV_CONTROL_COPY,   /* with "task" (launcher/keeper/copy-task.h) */
+        SV_CONTROL_CANCEL  /* that */
 };
 
 /* {"do":"status"} … control.request when it is anything else. */

@@ -13,12 +13,15 @@
 #include "launcher/keeper/daemon-ids.h"
 #include "launcher/keeper/events.h"
 #include "launcher/keeper/facts.h"
+#include "launcher/keeper/keeper-disks.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
+#include "launcher/keeper/revert.h"
 #include "launcher/keeper/stage.h"
 #include "launcher/keeper/status.h"
 #include "launcher/keeper/tune-for.h"
 #include "launcher/virt/virt-cpu.h"
+#include "launcher/virt/virt-dac.h"
 #include "launcher/virt/virt.h"
 
 /* A guest of ours; *facts may be NULL. */
@@ -160,6 +163,8 @@ static int launch_and_follow(const char *uri, const struct sv_launch *l, struct 
         if (sv_virt_open(uri, &v, err) < 0)
                 return -1;
         if (check_not_running(v, l->guest->name, err) < 0)
+                return -1;
+        if (sv_uri_is_here(uri) && sv_revert_check(l->guest, err) < 0)
                 return -1;
         if (define_guest(uri, v, l, &s, boot, err) < 0)
                 return -1;
@@ -583,6 +588,8 @@ const struct sv_keeper sv_keeper_daemon = {
         .events = sv_events_under_daemon,
         .destroy = destroy_under_daemon,
         .pause = pause_under_daemon,
+        .copy_disks = sv_disks_copy_under_daemon,
+        .while_off = sv_disks_while_off_under_daemon,
         .resume = resume_under_daemon,
         .resize = resize_under_daemon,
         .console = open_daemon_console,

@@ -15,8 +15,10 @@
 #include "launcher/keeper/autostart.h"
 #include "launcher/keeper/events.h"
 #include "launcher/keeper/folder.h"
+#include "launcher/keeper/keeper-disks.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
+#include "launcher/keeper/revert.h"
 #include "launcher/keeper/status.h"
 #include "launcher/keeper/worker.h"
 
@@ -89,7 +91,8 @@ static int set_apart(struct sv_work *w, struct sv_err *err)
                 return -1;
         if (sv_ids_close_folder(w->state->dir, &w->ids, err) < 0)
                 return -1;
-        if (!sv_folder_enclose(w->state->dir))
+        w->enclosed = sv_folder_enclose(w->state->dir);
+        if (!w->enclosed)
                 sv_info("links in this guest's folder are followed: %s (a mount of its own without "
                         "them wants Linux 5.14 and the right to mount)",
                         strerror(errno));
@@ -121,6 +124,8 @@ static int launch_embedded(const char *uri, const struct sv_launch *l, struct sv
         if (sv_client_check_version(&s, err) < 0)
                 return -1;
         if (lock_for_launch(&s, err) < 0)
+                return -1;
+        if (sv_revert_check(l->guest, err) < 0)
                 return -1;
         if (set_apart(&work, err) < 0)
                 return -1;
@@ -439,6 +444,8 @@ const struct sv_keeper sv_keeper_embed = {
         .resize = resize_embedded,
         .autostart = sv_autostart_embedded,
         .events = sv_events_embedded,
+        .copy_disks = sv_disks_copy_embedded,
+        .while_off = sv_disks_while_off_embedded,
         .console = open_embedded_console,
         .console_log = print_embedded_log,
 };

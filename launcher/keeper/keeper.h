@@ -4,6 +4,7 @@
 #pragma once
 
 #include "guest/guest.h"
+#include "launcher/keeper/copy-task.h"
 #include "launcher/keeper/events.h"
 #include "launcher/keeper/follow.h"
 #include "launcher/keeper/resize.h"
@@ -59,6 +60,14 @@ struct sv_keeper {
         /* Change what it may take while it runs (launcher/keeper/resize.h). state.off. */
         int (*resize)(const char *uri, const char *name, const struct sv_resize *r,
                       struct sv_err *err);
+        /* Copies its disks as they are at one moment, whether it runs or not
+         * (launcher/keeper/copy-task.h); an interrupt (image/run.h) ends that. */
+        int (*copy_disks)(const char *uri, const struct sv_guest *g, const struct sv_copy_task *t,
+                          struct sv_progress *progress, struct sv_err *err);
+        /* fn(arg), which changes its disks, while it does not run: SV_USAGE "snapshot.running",
+         * "snapshot.remote", "snapshot.daemon". */
+        int (*while_off)(const char *uri, const struct sv_guest *g,
+                         int (*fn)(void *arg, struct sv_err *err), void *arg, struct sv_err *err);
         /* put() for each event of this guest's life, or (name NULL) of every one's, from now on:
          * "guest", "at", "event" and what goes with that. Ends when put does not return 0; with 1
          * that is no failure. */

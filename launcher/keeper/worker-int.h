@@ -5,6 +5,7 @@
 #include "base/core/limits.h"
 #include "launcher/keeper/console-log.h"
 #include "launcher/keeper/control.h"
+#include "launcher/keeper/job.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/reader.h"
 #include "launcher/keeper/resize.h"
@@ -29,6 +30,8 @@ struct sv_worker {
         struct sv_client clients[SV_CONTROL_CLIENTS_MAX];
         struct sv_virt *virt;
         struct sv_stage stage;
+        struct sv_job job;
+        char *mounts; /* where a copy of a disk is shown to QEMU */
         struct sv_console_log console;
         enum sv_life life;
         bool refused;           /* the agent's own reason stands in the status */

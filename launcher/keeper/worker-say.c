@@ -16,6 +16,7 @@ void sv_worker_save_status(struct sv_worker *w)
 {
         struct sv_err err = SV_ERR_NULL;
 
+        sv_job_put(&w->job, w->status);
         if (sv_state_write_status(w->work->state, w->status, &err) < 0)
                 sv_log_err(&err);
 }

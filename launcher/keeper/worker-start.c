@@ -255,6 +255,8 @@ int sv_worker_start(struct sv_worker *w, struct sv_err *err)
 
 int sv_worker_restart(struct sv_worker *w, struct sv_err *err)
 {
+        /* it was of the QEMU that has ended */
+        sv_job_end(&w->job);
         /* A new, empty variable store: what the last run put there must not change what this one
          * measures. */
         if (w->stage.nvram && unlink(w->stage.nvram) < 0 && errno != ENOENT)

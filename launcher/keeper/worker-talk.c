@@ -75,6 +75,36 @@ static int resize_guest(struct sv_worker *w, struct sv_bytes line, struct sv_err
         return sv_resize_apply(w->virt, &r, err);
 }
 
+/* QEMU's user reaches no disk of the owner's by its name; where root has users for that, the copies
+ * are shown to it in the guest's folder. */
+static int start_task(struct sv_worker *w, struct sv_bytes line, struct sv_err *err)
+{
+        const struct sv_work *k = w->work;
+        struct sv_copy_running running = {.guest = k->guest, .virt = w->virt};
+        enum sv_virt_state state = SV_VIRT_OFF;
+        struct sv_copy_task task = {0};
+        SV_JSON *j = NULL;
+
+        if (sv_json_parse(line, "control.request", &j, err) < 0 ||
+            sv_copy_task_parse(sv_json_get(j, "task"), &task, err) < 0)
+                return -1;
+        if (sv_virt_get_state(w->virt, &state, err) < 0)
+                return -1;
+        if (state != SV_VIRT_RUNNING && state != SV_VIRT_PAUSED)
+                return sv_fail(err, SV_SYSTEM, "state.off",
+                               "the guest is starting or ending (%s): try again when it runs, or "
+                               "is off",
+                               sv_virt_state_name(state));
+        if (k->ids.qemu && !k->enclosed)
+                return sv_fail(err, SV_SYSTEM, "snapshot.mount",
+                               "this machine gives the guest no mounts of its own, so that QEMU's "
+                               "user would not find the copy; \"secure-vm stop\" the guest, and "
+                               "take it then");
+        if (k->ids.qemu)
+                running.mounts = w->mounts;
+        return sv_job_start(&w->job, &task, &running, err);
+}
+
 /* Does what was asked; the answer is the status, or the error. */
 static int serve_request(struct sv_worker *w, struct sv_client *c, enum sv_control what,
                          struct sv_bytes line, struct sv_err *err)
@@ -103,6 +133,11 @@ static int serve_request(struct sv_worker *w, struct sv_client *c, enum sv_contr
                 return 0;
         case SV_CONTROL_RESIZE:
                 return resize_guest(w, line, err);
+        case SV_CONTROL_COPY:
+                return start_task(w, line, err);
+        case SV_CONTROL_CANCEL:
+                sv_job_cancel(&w->job);
+                return 0;
         }
         return -1;
 }
@@ -128,6 +163,7 @@ void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c)
                     serve_request(w, c, what, sv_buf_bytes(&line), &err) < 0) {
                         answer = sv_err_json(&err);
                 } else {
+                        sv_job_put(&w->job, w->status);
                         answer = sv_json_object();
                         sv_json_set_bool(answer, "ok", true);
                         sv_json_set(answer, "status", sv_json_ref(w->status));

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -152,7 +153,7 @@ static void read_virt(struct sv_worker *w)
 
 /* --- the loop --- */
 
-enum { GUARD, LAUNCH, CONTROL, AGENT, VIRT, CONSOLE, CLIENTS };
+enum { GUARD, LAUNCH, CONTROL, AGENT, VIRT, CONSOLE, JOB, CLIENTS };
 
 static void serve_round(struct sv_worker *w, const struct pollfd *p)
 {
@@ -168,6 +169,8 @@ static void serve_round(struct sv_worker *w, const struct pollfd *p)
         }
         if (p[CONSOLE].revents)
                 sv_console_log_look(&w->console);
+        if (p[JOB].revents)
+                sv_worker_save_status(w);
         if (p[CONTROL].revents)
                 sv_worker_accept_client(w);
         for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++) {
@@ -195,6 +198,7 @@ static void run_worker_loop(struct sv_worker *w)
                         [AGENT] = {.fd = w->reader.fd, .events = POLLIN},
                         [VIRT] = {.fd = sv_virt_event_fd(w->virt), .events = POLLIN},
                         [CONSOLE] = {.fd = w->console.watch, .events = POLLIN},
+                        [JOB] = {.fd = w->job.wake, .events = POLLIN},
                 };
 
                 for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
@@ -224,6 +228,7 @@ static void finish_guest(struct sv_worker *w)
         if (w->virt) {
                 if (sv_virt_destroy(w->virt, &err) < 0)
                         sv_log_err(&err);
+                sv_job_end(&w->job);
                 sv_virt_close(w->virt);
         }
         if (w->err.class && !w->refused) {
@@ -272,6 +277,8 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
         struct sv_watch watch;
         int r;
 
+        sv_job_init(&w.job);
+        w.mounts = sv_state_path(w.work->state, "run");
         w.began = sv_worker_elapsed(&w);
         for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
                 w.clients[i].fd = -1;
@@ -290,6 +297,8 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
                 sv_worker_note_event(&w, SV_LIFE_FAULT);
         finish_guest(&w);
         sv_reader_end(&w.reader);
+        sv_job_free(&w.job);
+        free(w.mounts);
         sv_stage_free(&w.stage);
         sv_console_log_free(&w.console);
         return 0;

@@ -14,6 +14,7 @@ struct sv_work {
         bool kvm;
         struct sv_ids ids;
         unsigned reader; /* user of the process that reads what the agent says; 0: nobody */
+        bool enclosed;   /* this process's mounts are its own and QEMU's */
         bool confined;   /* by SELinux or AppArmor, or there is no start */
 };
 

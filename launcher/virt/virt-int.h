@@ -29,7 +29,7 @@ struct sv_virt {
 /* clang-format off */
 #define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectCompareHypervisorCPU) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) \
         X(ConnectDomainXMLToNative) X(ConnectGetCapabilities) X(ConnectGetDomainCapabilities) X(ConnectGetHostname) X(ConnectGetURI) \
-        X(ConnectIsAlive) X(ConnectListAllDomains) X(ConnectOpen) X(ConnectSetKeepAlive) X(DomainAbortJob) X(DomainBlockResize) X(DomainCreateWithFlags) \
+        X(ConnectIsAlive) X(ConnectListAllDomains) X(ConnectOpen) X(ConnectSetKeepAlive) X(DomainAbortJob) X(DomainBackupBegin) X(DomainBlockResize) X(DomainCreateWithFlags) \
         X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetAutostart) X(DomainGetBlockIoTune) X(DomainGetInterfaceParameters) X(DomainGetJobStats) \
         X(DomainGetMetadata) X(DomainGetName) X(DomainGetSchedulerParametersFlags) X(DomainGetSchedulerType) X(DomainGetState) X(DomainGetUUIDString) X(DomainGetXMLDesc) X(DomainIsActive) X(DomainIsPersistent) \
         X(DomainListGetStats) X(DomainLookupByName) X(DomainLookupByUUIDString) X(DomainMemoryStats) X(DomainMigrate3) X(DomainMigrateGetMaxDowntime) \
@@ -41,7 +41,7 @@ struct sv_virt {
         X(StoragePoolGetInfo) X(StoragePoolLookupByTargetPath) X(StoragePoolRefresh) X(StorageVolCreateXML) X(StorageVolDelete) \
         X(StorageVolDownload) X(StorageVolFree) X(StorageVolGetInfo) X(StorageVolLookupByName) X(StorageVolUpload) X(StreamAbort) \
         X(StreamEventAddCallback) X(StreamEventRemoveCallback) X(StreamFinish) X(StreamFree) X(StreamNew) X(StreamRecv) X(StreamSend) \
-        X(TypedParamsAddLLong) X(TypedParamsAddString) X(TypedParamsAddUInt) X(TypedParamsAddULLong) X(TypedParamsFree) X(TypedParamsGetInt) X(TypedParamsGetLLong) X(TypedParamsGetString) \
+        X(TypedParamsAddLLong) X(TypedParamsAddString) X(TypedParamsAddUInt) X(TypedParamsAddULLong) X(TypedParamsFree) X(TypedParamsGetBoolean) X(TypedParamsGetInt) X(TypedParamsGetLLong) X(TypedParamsGetString) \
         X(TypedParamsGetUInt) X(TypedParamsGetULLong)
 /* clang-format on */
 

@@ -137,6 +137,99 @@ def not_there():
     assert r.returncode == 2 and '"console --log"' in r.stderr and '[keeper.function]' in r.stderr, r
 
 
+def off_guest(name, *disks):
+    base = os.environ['SECURE_VM_DIR']
+    paths, file = [os.path.join(base, disk) for disk in disks], os.path.join(base, name + '.json')
+    for path in paths:
+        with open(path, 'wb') as f:
+            f.write(os.urandom(1 << 16))
+    with open(file, 'w') as f:
+        json.dump({'name': name, 'kernel': '/k', 'disks': [{'path': path, 'encrypted': False} for path in paths]}, f)
+    return file, paths
+
+
+def read(path):
+    with open(path, 'rb') as f:
+        return f.read()
+
+
+def snapshots():
+    fails(2, 'state.absent', 'snapshot', 'list', 'nope')
+    fails(2, 'state.absent', 'snapshot', 'create', 'nope')
+    fails(2, 'snapshot.name', 'snapshot', 'create', 'nope', '--name', 'a/b')
+    fails(2, 'snapshot.name', 'snapshot', 'revert', 'nope', '')
+    file, (disk,) = off_guest('off', 'disk.img')
+    first = read(disk)
+    assert run(0, 'snapshot', 'list', file) == {'ok': True, 'guest': 'off', 'snapshots': []}
+    fails(2, 'snapshot.none', 'snapshot', 'flatten', file)
+    assert run(0, 'snapshot', 'create', file, '--name', 's')['snapshot'] == 's'
+    fails(2, 'snapshot.exists', 'snapshot', 'create', file, '--name', 's')
+    row = run(0, 'snapshot', 'list', file)['snapshots'][0]
+    assert (row['name'], row['guest'], row['bytes'], row['disks']) == ('s', 'off', 1 << 16, ['root']), row
+    with open(disk, 'wb') as f:
+        f.write(b'newer')
+    assert run(0, 'snapshot', 'revert', file, 's') == {'ok': True, 'guest': 'off', 'snapshot': 's', 'rollback': 'unseen'}
+    assert read(disk) == first
+    fails(2, 'snapshot.absent', 'snapshot', 'delete', file, 'other')
+    run(0, 'snapshot', 'delete', file, 's')
+    assert not os.path.exists(disk + '.snapshots')
+    assert len(run(0, 'snapshot', 'create', file)['snapshot']) == 15  # the time
+    assert run(0, 'snapshot', 'flatten', file)['removed'] == 1
+
+
+def snapshots_at_a_daemon():
+    there = domains()
+    fails(2, 'snapshot.remote', 'snapshot', 'list', 'nope', '--connect', 'qemu+ssh://host.example/system')
+    fails(2, 'snapshot.remote', 'backup', 'create', 'nope', '--to', '/b', '--connect', 'qemu+ssh://host.example/system')
+    file, _ = off_guest('web', 'web.img')
+    run(0, 'snapshot', 'create', file, '--name', 's')
+    fails(2, 'snapshot.running', 'snapshot', 'revert', file, 's', *there)
+    fails(3, 'virt.unsupported', 'snapshot', 'create', file, *there)  # that driver cannot
+    assert os.listdir(os.path.join(os.environ['SECURE_VM_DIR'], 'web.img.snapshots')) == ['s']
+    file, _ = off_guest('somebody', 'other.img')
+    fails(2, 'state.other', 'snapshot', 'create', file, *there)
+    file, _ = off_guest('down', 'down.img')
+    run(0, 'snapshot', 'create', file, '--name', 's', *there)
+    run(0, 'snapshot', 'revert', file, 's', *there)
+    file, _ = off_guest('down', 'down.img', 'down2.img')
+    run(0, 'snapshot', 'create', file, '--name', 'two', *there)
+    fails(2, 'snapshot.disks', 'snapshot', 'revert', file, 's')
+    fails(2, 'snapshot.daemon', 'snapshot', 'revert', file, 'two', *there)
+    run(0, 'snapshot', 'revert', file, 'two')
+
+
+def backups():
+    base = os.environ['SECURE_VM_DIR']
+    file, (disk,) = off_guest('backed', 'data.img')
+    to, data = os.path.join(base, 'copy'), read(disk)
+    fails(2, 'backup.folder', 'backup', 'create', file)
+    fails(2, 'backup.folder', 'backup', 'create', file, '--to', '..')
+    fails(3, 'backup.folder', 'backup', 'create', file, '--to', '/nowhere/else')
+    fails(2, 'backup.exists', 'backup', 'create', file, '--to', base)
+    made = run(0, 'backup', 'create', file, '--to', to + '/')['backup']
+    assert [(d['id'], d['sha256']) for d in made['disks']] == [('root', hashlib.sha256(data).hexdigest())], made
+    fails(2, 'backup.exists', 'backup', 'create', file, '--to', to)
+    assert run(0, 'backup', 'verify', to)['backup'] == made
+    fails(2, 'backup.there', 'backup', 'restore', file, '--from', to)
+    with open(disk, 'wb') as f:
+        f.truncate(1 << 20)
+    assert run(0, 'backup', 'restore', file, '--from', to, '--replace')['rollback'] == 'unseen'
+    assert read(disk) == data
+    os.unlink(disk)
+    run(0, 'backup', 'restore', file, '--from', to)
+    assert read(disk) == data
+    with open(file, 'w') as f:
+        json.dump({'name': 'backed', 'kernel': '/k', 'disks': [{'path': disk, 'id': 'other', 'encrypted': False}]}, f)
+    fails(2, 'snapshot.disks', 'backup', 'restore', file, '--from', to, '--replace')
+    with open(os.path.join(to, 'root.raw'), 'r+b') as f:
+        f.seek(70)
+        f.write(b'changed')
+    fails(5, 'copies.changed', 'backup', 'verify', to)
+    os.unlink(os.path.join(to, 'root.raw'))
+    fails(3, 'copies.absent', 'backup', 'verify', to)
+    assert not [name for name in os.listdir(base) if 'unfinished' in name or 'reverting' in name]
+
+
 def guest(name, state, console=None):
     folder = os.path.join(os.environ['SECURE_VM_DIR'], name)
     os.makedirs(folder)
@@ -352,7 +445,7 @@ def reasons():
 def main():
     with tempfile.TemporaryDirectory(prefix='svk', dir='/tmp') as folder:
         os.environ['SECURE_VM_DIR'] = folder
-        for part in (daemon, kept, resized, not_there, ours, names, ssh, newer, older_supervisor, services, reasons):
+        for part in (daemon, kept, resized, not_there, ours, names, ssh, newer, older_supervisor, services, reasons, snapshots, snapshots_at_a_daemon, backups):
             part()
             print(f'ok: {part.__name__}')
 

@@ -136,6 +136,17 @@ def check_end(b, kvm):
     assert owner_of(b.uid) == '', 'the pair of a guest that is gone is still its own'
 
 
+def check_snapshot(a):
+    """A copy of the disk while the daemon's QEMU has it as a user of its own: the copy is not that user's afterwards."""
+    for args in (['snapshot', 'create', a.file, '--name', 's'], ['snapshot', 'list', a.file], ['snapshot', 'delete', a.file, 's']):
+        r = say(a.vm, *args, *DAEMON)
+        assert r.returncode == 0, (args, r.stderr)
+        copy = os.path.join(a.disk + '.snapshots', 's', 'root.raw')
+        if os.path.exists(copy):
+            st = os.stat(copy)
+            assert (st.st_uid, st.st_gid, st.st_mode & 0o777, st.st_size) == (0, 0, 0o600, 1 << 20), st
+
+
 def check_shared(b):
     """A daemon that gives no files away keeps its own user, and that is said."""
     with open('/etc/libvirt/qemu.conf', 'a', encoding='ascii') as f:
@@ -156,6 +167,7 @@ def inside(folder, vm, kernel):
     assert len({a.uid, b.uid, 0, os.stat('/var/lib/libvirt/qemu/save').st_uid}) == 4, (a.uid, b.uid)
     must_work_on_own(a, kvm)
     check_apart(a, b, said)
+    check_snapshot(a)
     check_end(b, kvm)
     check_shared(b)
     say(vm, 'destroy', 'a', *DAEMON)

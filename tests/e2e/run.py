@@ -13,6 +13,7 @@ import tuning  # noqa: F401
 import life  # noqa: F401
 import net  # noqa: F401
 import services  # noqa: F401
+import snapshots  # noqa: F401
 import users  # noqa: F401
 import verity  # noqa: F401
 from cases import CASES

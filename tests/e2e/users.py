@@ -10,6 +10,7 @@ import types
 from cases import case
 from env import MARKER, run
 from patience import wait_until
+from snapshots import kept_by_daemon
 
 NOBODY = 65534
 
@@ -110,6 +111,7 @@ def daemon_life(c):
 
 def attested(c):
     through_daemon(c)
+    kept_by_daemon(c)
     c.environment = dict(c.environment, SECURE_VM_DIR=c.path('home/elsewhere'))
     c.must(len(ask(c, 'show', 'g')['grounds']) > 20, 'expected the grounds to be kept')
     before = outcomes(c)

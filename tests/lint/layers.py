@@ -44,7 +44,7 @@ LAYERS = {
     'launcher/host': ['base', 'tee', 'tee/host'],
     'launcher/tune': ['base', 'guest', 'launcher/host'],
     'launcher/virt': ['base', 'guest', 'tee', 'launcher/host', 'launcher/tune'],
-    'launcher/keeper': ['base', 'guest', 'tee', 'attest', 'launcher/host', 'launcher/tune', 'launcher/virt'],
+    'launcher/keeper': ['base', 'guest', 'tee', 'attest', 'image', 'launcher/host', 'launcher/tune', 'launcher/virt'],
     'launcher/cli': ['base', 'guest', 'tee', 'ovmf', 'policy', 'luks', 'attest', 'attest/kbs', 'attest/fetch', 'image', 'image/import',
                      'launcher', 'launcher/host', 'launcher/tune', 'launcher/virt', 'launcher/keeper'],
 }
@@ -61,7 +61,7 @@ TABLES = {name: TEES for name in ('attest/tees-verify.c', 'launcher/tees-host.c'
 FOREIGN = [
     (r'openssl/.*', r'base/(crypto/(crypto|x509)[-a-z]*|net/tls[-a-z]*)\.[ch]'),
     (r'json-c/.*|json\.h', r'base/json/json[-a-z]*\.[ch]'),
-    (r'libvirt/.*', r'launcher/virt/virt(-int|-load|-stream|-forward|-facts|-watch)?\.[ch]'),
+    (r'libvirt/.*', r'launcher/virt/virt(-int|-load|-stream|-forward|-facts|-watch|-backup)?\.[ch]'),
     (r'tss2/.*', r'vtpm/guest/tpm[-a-z]*\.[ch]'),
     (r'libcryptsetup\.h', r'luks/(crypt|open|rekey|dm-verity)\.[ch]'),
     (r'curl/curl\.h', r'attest/fetch/curl\.[ch]'),

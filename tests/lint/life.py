@@ -7,6 +7,7 @@ from threats import NAMED, exists, programs, rows
 DOC = 'docs/LIFE.md'
 TABLE = 'launcher/cli/main.c'
 GROUPS = ('Guests:', 'Guests that have a name here:', 'Guests between hosts:')
+DISKS = "States of a guest's disks:"  # commands of two words
 
 
 def commands(tree):
@@ -14,6 +15,8 @@ def commands(tree):
     for heading, body in re.findall(r'\{"(?:\\n)?([^"]*)",\s*\{([^}]*)\}\}', tree.text(TABLE)):
         if heading in GROUPS:
             yield from (c.replace('_', '-') for c in re.findall(r'&sv_cmd_(\w+)', body))
+        if heading == DISKS:
+            yield from (c.replace('_', ' ') for c in re.findall(r'&sv_cmd_(\w+)', body))
 
 
 def life(tree):
@@ -24,7 +27,7 @@ def life(tree):
         if len(cells) != 6:
             yield DOC, line, f'expected verb, keeper, TEE, interface, fails, proved by, found {len(cells)} cells'
             continue
-        for verb in re.findall(r'`([a-z-]+)', cells[0]):
+        for verb in re.findall(r'`([a-z-]+(?: [a-z]+(?=`))?)', cells[0]):
             said[verb] = line
         named = NAMED.findall(cells[-1])
         if not named:

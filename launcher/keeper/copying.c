@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/keeper/copying.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/core/encoding.h"
+#include "base/core/file.h"
+#include "base/core/text.h"
+#include "base/crypto/crypto.h"
+#include "image/copy.h"
+#include "image/run.h"
+#include "launcher/keeper/owner.h"
+#include "launcher/keeper/snapshot.h"
+
+/* fn(c) with the rights with which the folder is made. */
+static int call_as(struct sv_copying *c, int (*fn)(void *arg), void *arg)
+{
+        return c->own ? fn(arg) : sv_owner_call(c->place->guest, fn, arg);
+}
+
+char *sv_copying_file(const struct sv_copying *c, size_t disk)
+{
+        return sv_asprintf("%s/%s.raw", c->temp, c->set.disks[disk].id);
+}
+
+/* --- the folder --- */
+
+static int make_new_folder(void *arg)
+{
+        struct sv_copying *c = arg;
+
+        /* what a killed command has left */
+        if (sv_remove_tree(c->temp, NULL) < 0)
+                return -1;
+        return mkdir(c->temp, 0711); /* for a daemon's QEMU, which opens a file by its name */
+}
+
+static int begin_copying(struct sv_copying *c, struct sv_err *err)
+{
+        const struct sv_guest *g = c->place->guest;
+
+        for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++)
+                c->fds[i] = -1;
+        c->set.n = c->place->n;
+        c->set.made = time(NULL);
+        snprintf(c->set.guest, sizeof(c->set.guest), "%s", g->name);
+        for (size_t i = 0; i < c->set.n; i++)
+                snprintf(c->set.disks[i].id, sizeof(c->set.disks[i].id), "%s",
+                         g->disks[c->place->disks[i].index].id);
+        if (call_as(c, make_new_folder, c) < 0)
+                return sv_fail_errno(err, "snapshot.folder", "%s%s", c->temp,
+                                     c->own ? "" : sv_owner_note(g));
+        return 0;
+}
+
+int sv_copying_snapshot(const struct sv_site *p, const char *name, struct sv_copying *out,
+                        struct sv_err *err)
+{
+        SV_COPYING c = {.place = p};
+
+        if (sv_snapshot_check_new(p, name, err) < 0)
+                return -1;
+        c.temp = sv_site_path(p, SV_SITE_NEW);
+        c.path = sv_site_path(p, name);
+        if (begin_copying(&c, err) < 0)
+                return -1;
+        *out = c;
+        c = (struct sv_copying){0};
+        return 0;
+}
+
+int sv_copying_backup(const struct sv_site *p, const char *path, struct sv_copying *out,
+                      struct sv_err *err)
+{
+        SV_COPYING c = {.place = p, .own = true, .digest = true};
+        SV_STR folder = sv_path_folder(path);
+        const char *slash = strrchr(path, '/');
+
+        if (rmdir(path) < 0 && errno != ENOENT)
+                return sv_fail(err, SV_USAGE, "backup.exists",
+                               "%s is there already, and is no empty folder: give another name",
+                               path);
+        c.temp = sv_asprintf("%s/.%s.unfinished-backup", folder, slash ? slash + 1 : path);
+        c.path = sv_asprintf("%s", path);
+        if (begin_copying(&c, err) < 0)
+                return -1;
+        *out = c;
+        c = (struct sv_copying){0};
+        return 0;
+}
+
+/* --- the files --- */
+
+struct making {
+        char *path;
+        int fd;
+};
+
+static int make_file(void *arg)
+{
+        struct making *m = arg;
+
+        m->fd = open(m->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        return m->fd;
+}
+
+static int make_copy_file(struct sv_copying *c, size_t i, int64_t size, struct sv_err *err)
+{
+        SV_STR path = sv_copying_file(c, i);
+        struct making m = {path, -1};
+
+        if (size < 1)
+                return sv_fail(err, SV_USAGE, "snapshot.disk", "%s is empty",
+                               c->place->disks[i].path);
+        if (call_as(c, make_file, &m) < 0 || fstat(m.fd, &c->made[i]) < 0) {
+                sv_closep(&m.fd);
+                return sv_fail_errno(err, "snapshot.folder", "%s", path);
+        }
+        c->fds[i] = m.fd;
+        c->set.disks[i].bytes = size;
+        return 0;
+}
+
+static int find_size(const struct sv_site *p, size_t i, int64_t *size, struct sv_err *err)
+{
+        SV_FD fd = sv_owner_open(p->guest, p->disks[i].path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return sv_fail_errno(err, "snapshot.disk", "%s%s", p->disks[i].path,
+                                     sv_owner_note(p->guest));
+        *size = st.st_size;
+        return 0;
+}
+
+int sv_copying_reserve(struct sv_copying *c, struct sv_err *err)
+{
+        for (size_t i = 0; i < c->set.n; i++) {
+                int64_t size;
+
+                if (find_size(c->place, i, &size, err) < 0 || make_copy_file(c, i, size, err) < 0)
+                        return -1;
+                errno = posix_fallocate(c->fds[i], 0, size);
+                if (errno)
+                        return sv_fail_errno(err, "snapshot.room",
+                                             "no room for a copy of %s, which has %lld MiB, in %s",
+                                             c->place->disks[i].path, (long long)size >> 20,
+                                             c->temp);
+        }
+        return 0;
+}
+
+static void note_part(struct sv_progress *p, uint64_t done, uint64_t total)
+{
+        const struct sv_part *part = (struct sv_part *)p;
+
+        sv_progress_seen(part->whole, part->before + done, part->total);
+}
+
+void sv_part_begin(struct sv_part *p, struct sv_progress *whole, uint64_t before, uint64_t total)
+{
+        *p = (struct sv_part){{note_part}, whole, before, total};
+}
+
+int sv_copying_fill(struct sv_copying *c, const int fds[SV_GUEST_DISKS_MAX],
+                    struct sv_progress *progress, struct sv_err *err)
+{
+        uint64_t total = 0, before = 0;
+
+        for (size_t i = 0; i < c->set.n; i++) {
+                struct stat st;
+
+                if (fstat(fds[i], &st) < 0)
+                        return sv_fail_errno(err, "snapshot.disk", "%s", c->place->disks[i].path);
+                if (make_copy_file(c, i, st.st_size, err) < 0)
+                        return -1;
+                total += (uint64_t)st.st_size;
+        }
+        for (size_t i = 0; i < c->set.n; i++) {
+                struct sv_part part;
+
+                sv_part_begin(&part, progress, before, total);
+                if (sv_copy_data(fds[i], c->fds[i], c->set.disks[i].bytes, &part.progress, err) < 0)
+                        return sv_wrap(err, "copying %s", c->place->disks[i].path);
+                before += (uint64_t)c->set.disks[i].bytes;
+        }
+        return 0;
+}
+
+/* --- the end --- */
+
+int sv_copy_digest(int fd, const char *path, const volatile bool *cancel, char out[65],
+                   struct sv_err *err)
+{
+        struct sv_hash *h = sv_hash_new(SV_SHA256, err);
+        uint8_t piece[64 << 10], digest[SV_DIGEST_MAX];
+        ssize_t n = -1;
+        int r = h ? 0 : -1;
+
+        for (off_t at = 0; r == 0 && (n = pread(fd, piece, sizeof(piece), at)) > 0; at += n) {
+                r = sv_hash_put(h, sv_bytes(piece, (size_t)n), err);
+                if (r == 0 && ((cancel && *cancel) || sv_run_interrupted()))
+                        r = sv_fail(err, SV_SYSTEM, "snapshot.cancelled",
+                                    "cancelled: nothing has changed");
+        }
+        if (r == 0 && n < 0)
+                r = sv_fail_errno(err, "copies.read", "%s", path);
+        if (r == 0)
+                r = sv_hash_end(h, digest, err);
+        if (r == 0)
+                sv_hex(sv_bytes(digest, 32), out);
+        sv_hash_free(h);
+        return r;
+}
+
+/* What was reserved and never written reads as zeros, and need take no room. */
+static void release_room(int fd, off_t size)
+{
+        for (off_t at = 0, end; at < size; at = end) {
+                off_t hole = lseek(fd, at, SEEK_HOLE);
+
+                if (hole < 0 || hole >= size)
+                        return;
+                end = lseek(fd, hole, SEEK_DATA);
+                if (end < 0)
+                        end = size;
+                if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, hole, end - hole) < 0)
+                        return;
+        }
+}
+
+static int finish_file(struct sv_copying *c, size_t i, const volatile bool *cancel,
+                       struct sv_err *err)
+{
+        SV_STR path = sv_copying_file(c, i);
+        struct sv_saved_disk *copy = &c->set.disks[i];
+        struct stat st;
+        int fd = c->fds[i];
+
+        release_room(fd, copy->bytes);
+        if (fsync(fd) < 0 || fstat(fd, &st) < 0)
+                return sv_fail_errno(err, "snapshot.folder", "%s", path);
+        if (st.st_size != copy->bytes)
+                return sv_fail(err, SV_SYSTEM, "snapshot.disk",
+                               "the disk changed its size while it was copied: try again");
+        /* libvirt had given it to QEMU's user */
+        if (st.st_uid != c->made[i].st_uid || st.st_gid != c->made[i].st_gid)
+                if (fchown(fd, c->made[i].st_uid, c->made[i].st_gid) < 0)
+                        return sv_fail_errno(err, "snapshot.owner",
+                                             "%s belongs to user %u after libvirt had it, and "
+                                             "cannot be given back",
+                                             path, st.st_uid);
+        if (fchmod(fd, 0600) < 0)
+                return sv_fail_errno(err, "snapshot.folder", "%s", path);
+        if (c->digest)
+                return sv_copy_digest(fd, path, cancel, copy->sha256, err);
+        copy->mtime = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec;
+        return 0;
+}
+
+struct naming {
+        struct sv_copying *c;
+        struct sv_bytes text;
+        struct sv_err *err;
+};
+
+static int name_folder(void *arg)
+{
+        struct naming *n = arg;
+        SV_STR list = sv_asprintf("%s/%s", n->c->temp, SV_SAVED_FILE);
+
+        if (sv_file_write(list, 0600, n->text, n->err) < 0)
+                return -1;
+        if (sv_folder_sync(list) < 0 || rename(n->c->temp, n->c->path) < 0 ||
+            sv_folder_sync(n->c->path) < 0)
+                return sv_fail_errno(n->err, "snapshot.folder", "%s", n->c->path);
+        return 0;
+}
+
+int sv_copying_finish(struct sv_copying *c, const volatile bool *cancel, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+        struct naming n = {.c = c, .err = err};
+        SV_JSON *j = NULL;
+
+        for (size_t i = 0; i < c->set.n; i++)
+                if (finish_file(c, i, cancel, err) < 0)
+                        return -1;
+        j = sv_saved_print(&c->set);
+        sv_json_print(j, &text);
+        sv_buf_puts(&text, "\n");
+        if (sv_buf_ok(&text, "copies.json", err) < 0)
+                return -1;
+        n.text = sv_buf_bytes(&text);
+        if (call_as(c, name_folder, &n) < 0)
+                return -1;
+        free(c->temp);
+        c->temp = NULL;
+        return 0;
+}
+
+static int drop_folder(void *arg)
+{
+        return sv_remove_tree(arg, NULL);
+}
+
+void sv_copying_free(struct sv_copying *c)
+{
+        if (!c->path)
+                return;
+        for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++)
+                sv_closep(&c->fds[i]);
+        if (c->temp)
+                call_as(c, drop_folder, c->temp);
+        free(c->temp);
+        free(c->path);
+        *c = (struct sv_copying){0};
+}

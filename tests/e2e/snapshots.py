@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""States of a disk that were kept: the guest counts on its disk, and says at each boot how far it had come."""
+import json
+import os
+import re
+import shutil
+
+from cases import case
+from env import TOP, run, wait_until
+
+COUNTED = re.compile(r'e2e-root: count (\d+) is on the disk')
+BOOTED = re.compile(r'e2e-root: (\d+) boots before, count (\d+)')
+
+
+def make_counting_disk(c):
+    tree = c.path('tree')
+    shutil.copytree(c.env.root, tree)
+    run('cc', '-static', '-O2', '-Wall', '-Werror', '-o', os.path.join(tree, 'sbin', 'init'), os.path.join(TOP, 'tests/e2e/snapshot-init.c'))
+    for name in ('boots', 'count'):
+        with open(os.path.join(tree, name), 'w', encoding='ascii') as f:
+            f.write('0\n')
+    run(*c.vm, 'image', 'encrypt', '--from', tree, '--out', c.path('root.img'), '--size', '48MiB', '--resource', 'default/g/root', *c.broker.admin(),
+        env=c.environment)
+
+
+def counted(c):
+    """How far the guest has come by its own word, in this boot."""
+    found = COUNTED.findall(c.console())
+    return int(found[-1]) if found else -1
+
+
+def wait_counted(c, more):
+    wait_until(lambda: f'the guest does not count on: {c.console()[-400:]}', lambda: counted(c) >= more, 60)
+
+
+def booted(c):
+    """(boots before, count then) of the boot that runs."""
+    c.wait_console('e2e-root: counting', 60)
+    return tuple(map(int, BOOTED.findall(c.console())[-1]))
+
+
+def snapshot(c, *args, check=True, command='snapshot'):
+    who = c.file if c.more else 'g'  # a daemon does not say which file it was
+    r = run(*c.vm, command, args[0], who, *args[1:], *c.more, '--json', check=False, env=c.environment)
+    answer = json.loads(r.stdout)
+    c.must(answer.get('ok') or not check, f'{command} {" ".join(args)}: {answer}')
+    return answer if answer.get('ok') else answer['error']['check']
+
+
+def start(c):
+    c.launch()
+    c.must(c.status == 0, 'expected the guest to start')
+
+
+@case
+def snapshots(c):
+    """snapshots: taken and backed up while the guest writes, the first state is back after a revert, and flattening keeps the newest"""
+    c.make_broker()
+    make_counting_disk(c)
+    c.file = c.write_guest()
+    c.put_policy(c.file)
+    start(c)
+    c.must(booted(c) == (0, 0), 'expected a new disk')
+    wait_counted(c, 20)
+    low = counted(c)
+    snapshot(c, 'create', '--name', 'one')
+    high = counted(c)
+    c.must(snapshot(c, 'create', '--name', 'one', check=False) == 'snapshot.exists', 'a name twice')
+    c.must(snapshot(c, 'revert', 'one', check=False) == 'snapshot.running', 'a revert under the guest')
+    c.must(snapshot(c, 'delete', 'other', check=False) == 'snapshot.absent', 'a snapshot that is not there')
+    made = snapshot(c, 'create', '--to', c.path('copy'), command='backup')['backup']
+    c.must([d['id'] for d in made['disks']] == ['root'], f'expected a backup of the disk: {made}')
+    run(*c.vm, 'backup', 'verify', c.path('copy'), env=c.environment)
+    wait_counted(c, high + 40)
+    c.must([row['name'] for row in snapshot(c, 'list')['snapshots']] == ['one'], 'expected one snapshot')
+    run(*c.vm, 'destroy', 'g', env=c.environment)
+
+    c.result = snapshot(c, 'revert', 'one')
+    c.must(c.result['rollback'] == 'unseen', f'expected to be told that nobody sees it: {c.result}')
+    start(c)
+    before, count = booted(c)
+    # what was not synced yet may be there; what was written after it is not
+    c.must(before == 1 and low <= count <= high + 40, f'expected the state of the snapshot: {before} boots, {count}, taken between {low} and {high}')
+    wait_counted(c, high + 60)
+    snapshot(c, 'create', '--name', 'two')
+    c.must(snapshot(c, 'flatten')['removed'] == 2, 'expected both to be removed')
+    c.must(not os.path.exists(c.path('root.img.snapshots')), 'expected nothing beside the disk')
+    last = counted(c)
+    wait_counted(c, last + 20)
+    run(*c.vm, 'destroy', 'g', env=c.environment)
+    c.must(snapshot(c, 'restore', '--from', c.path('copy'), check=False, command='backup') == 'backup.there', 'a disk that is there')
+    snapshot(c, 'restore', '--from', c.path('copy'), '--replace', command='backup')
+    with open(c.path('copy/root.raw'), 'rb') as copy, open(c.path('root.img'), 'rb') as disk:
+        c.must(copy.read() == disk.read(), 'expected the disk of the backup')
+
+
+def kept_by_daemon(c):
+    """The same through a daemon, whose guest has no mounts of ours; one of another host is refused."""
+    c.must(snapshot(c, 'create', '--name', 'one')['snapshot'] == 'one', 'expected a snapshot')
+    c.must([row['name'] for row in snapshot(c, 'list')['snapshots']] == ['one'], 'expected one snapshot')
+    copy = os.stat(c.path('root.img.snapshots/one/root.raw'))
+    disk = os.stat(c.path('root.img'))
+    c.must((copy.st_size, copy.st_uid) == (disk.st_size, disk.st_uid), f'expected a copy of the disk: {copy}')
+    c.must(snapshot(c, 'revert', 'one', check=False) == 'snapshot.running', 'a revert under the guest')
+    snapshot(c, 'delete', 'one')
+    here, c.more = c.more, ['--connect', 'qemu+ssh://host.example/system']
+    for args in (('create',), ('list',), ('revert', 'one'), ('delete', 'one'), ('flatten',)):
+        c.must(snapshot(c, *args, check=False) == 'snapshot.remote', f'{args}: expected to be sent to the other host')
+    c.more = here
