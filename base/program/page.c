@@ -40,6 +40,10 @@ const char sv_page_style[] =
         "svg.bar{display:block;height:.8rem;margin-top:.35rem;min-width:9rem;width:100%}"
         "svg.bar .rail{fill:var(--line)}svg.bar .plain{fill:var(--bar)}svg.bar .good{fill:"
         "var(--good)}svg.bar .bad{fill:var(--bad)}svg.bar .warn{fill:var(--warn)}"
+        "svg.figure{display:block;margin:.3rem 0 .9rem;max-width:100%}svg.figure rect{fill:"
+        "var(--line);stroke:var(--dim);stroke-width:.5}svg.figure .good{fill:var(--good)}"
+        "svg.figure .bad{fill:var(--bad)}svg.figure .warn{fill:var(--warn)}svg.figure .frame{fill:"
+        "none}svg.figure text{fill:var(--ink);font:11px system-ui,sans-serif}"
         "details{border-bottom:1px solid var(--line);padding:.55rem 0}"
         "details:last-child{border-bottom:0}details details{border:0;padding:.2rem 0}"
         "summary{cursor:pointer}summary b{font-weight:600;margin-right:.9rem}"
@@ -53,7 +57,7 @@ const char sv_page_style[] =
         "--line:#bbb;--good:#0b5c36;--bad:#991b15;--warn:#6d4700;--bar:#3c5fc0}"
         "body{font-size:9.5pt}main{max-width:none;padding:0}section{border:0;border-top:1px solid "
         "var(--line);border-radius:0;padding:.8rem 0}tr,dt,dd,p.note{break-inside:avoid}"
-        "h2{break-after:avoid}svg.bar{print-color-adjust:exact}"
+        "h2{break-after:avoid}svg.bar,svg.figure{print-color-adjust:exact}"
         "details::details-content{block-size:auto;content-visibility:visible}}";
 
 static const char *const moods[] = {"plain", "good", "bad", "warn"};
@@ -235,6 +239,33 @@ void sv_page_cell_bar(struct sv_buf *p, enum sv_mood mood, uint64_t at, uint64_t
                       "role=\"img\"><rect class=\"rail\" y=\"4.5\" width=\"1000\" height=\"1\"/>"
                       "<rect class=\"%s\" x=\"%llu\" width=\"%llu\" height=\"10\"/></svg></td>",
                       moods[mood], (unsigned long long)x, (unsigned long long)n);
+}
+
+void sv_page_figure_begin(struct sv_buf *p, unsigned width, unsigned height)
+{
+        sv_buf_printf(p,
+                      "<svg class=\"figure\" width=\"%u\" height=\"%u\" viewBox=\"0 0 %u %u\" "
+                      "role=\"img\">\n",
+                      width, height, width, height);
+}
+
+void sv_page_figure_box(struct sv_buf *p, const enum sv_mood *mood, const struct sv_page_box *box,
+                        const char *text)
+{
+        sv_buf_printf(p, "<rect class=\"%s\" x=\"%u\" y=\"%u\" width=\"%u\" height=\"%u\">",
+                      mood ? moods[*mood] : "frame", box->x, box->y, box->width, box->height);
+        put_between(p, "<title>", text, "</title></rect>\n");
+}
+
+void sv_page_figure_text(struct sv_buf *p, unsigned x, unsigned y, const char *text)
+{
+        sv_buf_printf(p, "<text x=\"%u\" y=\"%u\">", x, y);
+        put_between(p, "", text, "</text>\n");
+}
+
+void sv_page_figure_end(struct sv_buf *p)
+{
+        sv_buf_puts(p, "</svg>\n");
 }
 
 void sv_page_row_end(struct sv_buf *p)

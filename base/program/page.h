@@ -39,6 +39,17 @@ void sv_page_cell_bar(struct sv_buf *p, enum sv_mood mood, uint64_t at, uint64_t
 void sv_page_row_end(struct sv_buf *p);
 void sv_page_table_end(struct sv_buf *p);
 
+/* A drawing, its parts in their own units, which are pixels where there is room. A box without a
+ * mood is a frame; its text is shown when it is pointed at. */
+struct sv_page_box {
+        unsigned x, y, width, height;
+};
+void sv_page_figure_begin(struct sv_buf *p, unsigned width, unsigned height);
+void sv_page_figure_box(struct sv_buf *p, const enum sv_mood *mood, const struct sv_page_box *box,
+                        const char *text);
+void sv_page_figure_text(struct sv_buf *p, unsigned x, unsigned y, const char *text);
+void sv_page_figure_end(struct sv_buf *p);
+
 /* What is shown when its line is opened; the line is a text and, in small, a code (NULL: none). */
 void sv_page_fold_begin(struct sv_buf *p, const char *text, const char *code, bool open);
 void sv_page_fold_end(struct sv_buf *p);
@@ -48,4 +59,4 @@ int sv_page_write(const char *path, unsigned mode, struct sv_buf *p, struct sv_e
 
 /* The style of each page, which the policy names by its digest. */
 extern const char sv_page_style[];
-#define SV_PAGE_STYLE_SHA256 "iIMB/U9+40CbZIhfwOLxYAYCiRXN1mLf504xlNLIVCA="
+#define SV_PAGE_STYLE_SHA256 "OKCTNr4kkLv+9z+BxeeJmEAwg59oa+9+G2rxmGLzQ+k="

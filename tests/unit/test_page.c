@@ -91,6 +91,28 @@ static void bars_stay_within(void **state)
         }
 }
 
+static void figures_escape_texts(void **state)
+{
+        static const struct sv_page_box box = {1, 2, 3, 4};
+        const enum sv_mood mood = SV_MOOD_WARN;
+        SV_BUF p = SV_BUF_NULL;
+
+        sv_page_figure_begin(&p, 10, 20);
+        sv_page_figure_box(&p, &mood, &box, "<a>");
+        sv_page_figure_box(&p, NULL, &box, "frame");
+        sv_page_figure_text(&p, 5, 6, "\"b\"");
+        sv_page_figure_end(&p);
+        assert_string_equal(
+                sv_buf_str(&p),
+                "<svg class=\"figure\" width=\"10\" height=\"20\" viewBox=\"0 0 10 20\" "
+                "role=\"img\">\n"
+                "<rect class=\"warn\" x=\"1\" y=\"2\" width=\"3\" height=\"4\">"
+                "<title>&lt;a&gt;</title></rect>\n"
+                "<rect class=\"frame\" x=\"1\" y=\"2\" width=\"3\" height=\"4\">"
+                "<title>frame</title></rect>\n"
+                "<text x=\"5\" y=\"6\">&quot;b&quot;</text>\n</svg>\n");
+}
+
 static void written_whole(void **state)
 {
         SV_BUF p = SV_BUF_NULL;
@@ -105,6 +127,7 @@ int main(void)
                 cmocka_unit_test(every_text_is_escaped),
                 cmocka_unit_test(the_policy_names_the_style),
                 cmocka_unit_test(bars_stay_within),
+                cmocka_unit_test(figures_escape_texts),
                 cmocka_unit_test(written_whole),
         };
 
