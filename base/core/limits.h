@@ -163,6 +163,11 @@
 #define SV_TOPO_DEVICES_MAX        8192 /* cards, virtual functions and NVMe controllers of a host */
 /* steps of the search for a guest's nodes: a tenth of a second */
 #define SV_PLACE_STEPS             200000
+/* bytes of one setting of the kernel's: a mask of all CPUs has 2304 */
+#define SV_TUNE_VALUE_MAX          4096
+/* settings of one host that are looked at, or changed: 512 CPUs have 2000; as many as one JSON text
+ * holds, of eight members each */
+#define SV_TUNE_SETTINGS_MAX       8000
 /* bytes of one file of sysfs: a list of all CPUs, each for itself */
 #define SV_SYSFS_SIZE_MAX          (64u << 10)
 #define SV_GROUPS_MAX              1024 /* groups of one user that count */

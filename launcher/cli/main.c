@@ -43,6 +43,9 @@ static const struct {
         {"\nThis host:",
          {&sv_cmd_host, &sv_cmd_trial, &sv_cmd_host_check, &sv_cmd_host_commit, &sv_cmd_host_config,
           &sv_cmd_host_vlek_load, &sv_cmd_host_vtpm_ca}},
+        {"\nWhat this host does for its guests' speed:",
+         {&sv_cmd_tune_plan, &sv_cmd_tune_apply, &sv_cmd_tune_check, &sv_cmd_tune_undo,
+          &sv_cmd_tune_profile}},
 };
 
 #define N_GROUPS      (sizeof(groups) / sizeof(groups[0]))

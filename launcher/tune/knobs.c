@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/tune/knob.h"
+
+static const struct sv_knob *const families[] = {sv_knobs_cpu, sv_knobs_memory, sv_knobs_block,
+                                                 sv_knobs_net};
+
+const struct sv_knob *sv_knob_at(size_t i)
+{
+        for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++)
+                for (const struct sv_knob *k = families[f]; k->name; k++)
+                        if (i-- == 0)
+                                return k;
+        return NULL;
+}
+
+const struct sv_knob *sv_knob_named(const char *name)
+{
+        const struct sv_knob *k;
+
+        for (size_t i = 0; (k = sv_knob_at(i)) && strcmp(k->name, name); i++)
+                ;
+        return k;
+}
