@@ -47,7 +47,7 @@ def kind(schema, part):
     if part.get('type') == 'object':
         return 'an object'
     if isinstance(part.get('type'), list):
-        return ' or '.join(kind(schema, {'type': t}) for t in part['type'])
+        return ' or '.join(kind(schema, dict(part, type=t)) for t in part['type'])
     return f'{ONE[part["type"]]} {numbers(part)}'.rstrip() if part['type'] == 'integer' else ONE[part['type']]
 
 
