@@ -203,6 +203,21 @@ static void looked_at_here(void **state)
         OK(sv_copies_check(&c, NULL, &err));
 }
 
+/* A path that this process cannot follow, as a folder of root's for others. */
+static void looked_at_by_the_daemon(void **state)
+{
+        struct sv_copies c = ours();
+        SV_STR boot = sv_asprintf("%s/boot", guest.dir);
+        struct sv_err err;
+
+        assert_int_equal(symlink(boot, boot), 0);
+        FAILS(sv_copies_check(&c, facts, &err), SV_SYSTEM, "reboot.copies");
+        kernel_there = "changed";
+        FAILS(sv_copies_check(&c, facts, &err), SV_SYSTEM, "reboot.copies");
+        kernel_there = "measured";
+        OK(sv_copies_check(&c, facts, &err));
+}
+
 static void looked_at_there(void **state)
 {
         struct sv_copies c = others();
@@ -273,13 +288,10 @@ static int teardown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                CASE(without_a_mark),
-                CASE(by_the_mark),
-                CASE(marks_of_a_length),
-                CASE(not_replaced),
-                CASE(looked_at_here),
-                CASE(looked_at_there),
-                CASE(removed_at_the_daemons_host),
+                CASE(without_a_mark),          CASE(by_the_mark),
+                CASE(marks_of_a_length),       CASE(not_replaced),
+                CASE(looked_at_here),          CASE(looked_at_there),
+                CASE(looked_at_by_the_daemon), CASE(removed_at_the_daemons_host),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
