@@ -29,8 +29,9 @@ def version_of_tree():
 
 def depends(debs):
     """What the packages need of others."""
+    ours = {run('dpkg-deb', '-f', d, 'Package').strip() for d in debs}
     text = ', '.join(run('dpkg-deb', '-f', d, 'Depends').strip() for d in debs)
-    return ', '.join(sorted({d for d in text.split(', ') if not d.startswith('secure-vm')}))
+    return ', '.join(sorted({d for d in text.split(', ') if d.split(' ')[0] not in ours}))
 
 
 def archives():
