@@ -25,6 +25,7 @@ static const struct sv_opt create_backup_opts[] = {
 static const struct sv_opt restore_opts[] = {
         {.name = "from", .arg = "FOLDER", .help = "the backup"},
         {.name = "replace", .help = "in place of disks that are there, which are lost"},
+        {.name = "other-key", .help = "also when they got another key since"},
         {.name = "connect", .arg = "URI", .help = "a guest of this libvirt", .letter = 'c'},
         {0},
 };
@@ -118,11 +119,11 @@ static int run_backup_verify(const struct sv_args *args, struct sv_json **result
         return 0;
 }
 
-static int restore_place(void *arg, struct sv_err *err)
+static int restore_site(void *arg, struct sv_err *err)
 {
         struct sv_revert *r = arg;
 
-        return sv_revert_enter((struct sv_site *)r->place, err) < 0 ? -1 : sv_revert_disks(r, err);
+        return sv_revert_enter((struct sv_site *)r->site, err) < 0 ? -1 : sv_revert_disks(r, err);
 }
 
 static int run_backup_restore(const struct sv_args *args, struct sv_json **result,
@@ -131,10 +132,11 @@ static int run_backup_restore(const struct sv_args *args, struct sv_json **resul
         const char *uri = sv_opt(args, "connect");
         struct sv_progress_line line;
         SV_SITE p = {.lock = -1};
-        struct sv_revert r = {.place = &p,
+        struct sv_revert r = {.site = &p,
                               .own = true,
                               .may_miss = true,
                               .replace = sv_has(args, "replace"),
+                              .other_key = sv_has(args, "other-key"),
                               .progress = &line.progress};
         SV_GUEST g = {0};
         int done;
@@ -144,7 +146,7 @@ static int run_backup_restore(const struct sv_args *args, struct sv_json **resul
                 return -1;
         sv_run_catch_signals();
         sv_progress_begin(&line, "restoring");
-        done = sv_keeper_choose(uri)->while_off(uri, &g, restore_place, &r, err);
+        done = sv_keeper_choose(uri)->while_off(uri, &g, restore_site, &r, err);
         sv_progress_end(&line);
         if (done < 0)
                 return -1;

@@ -26,10 +26,15 @@ static const struct sv_opt create_opts[] = {
         CONNECT,
         {0},
 };
+static const struct sv_opt revert_opts[] = {
+        {.name = "other-key", .help = "also to a state of before the disk got another key"},
+        CONNECT,
+        {0},
+};
 static const struct sv_opt plain_opts[] = {CONNECT, {0}};
 
-static int open_place(const struct sv_args *args, struct sv_guest *g, struct sv_site *p,
-                      struct sv_err *err)
+static int open_site(const struct sv_args *args, struct sv_guest *g, struct sv_site *p,
+                     struct sv_err *err)
 {
         const char *uri = sv_opt(args, "connect");
 
@@ -73,7 +78,7 @@ static int run_create(const struct sv_args *args, struct sv_json **result, struc
         if (name && !sv_name_ok(name))
                 return sv_snapshot_check_name(name, err);
         make_name(name, t.name);
-        if (open_place(args, &g, &p, err) < 0)
+        if (open_site(args, &g, &p, err) < 0)
                 return -1;
         sv_run_catch_signals();
         sv_progress_begin(&line, "copying the disks");
@@ -92,18 +97,22 @@ static int run_create(const struct sv_args *args, struct sv_json **result, struc
 /* --- revert --- */
 
 struct reverting {
-        struct sv_site *place;
+        struct sv_site *site;
         const char *name;
         struct sv_progress *progress;
+        bool other_key;
 };
 
-static int revert_place(void *arg, struct sv_err *err)
+static int revert_site(void *arg, struct sv_err *err)
 {
         const struct reverting *v = arg;
-        SV_STR folder = sv_site_path(v->place, v->name);
-        const struct sv_revert r = {.place = v->place, .folder = folder, .progress = v->progress};
+        SV_STR folder = sv_site_path(v->site, v->name);
+        const struct sv_revert r = {.site = v->site,
+                                    .folder = folder,
+                                    .progress = v->progress,
+                                    .other_key = v->other_key};
 
-        if (sv_revert_enter(v->place, err) < 0 || sv_snapshot_find(v->place, v->name, err) < 0)
+        if (sv_revert_enter(v->site, err) < 0 || sv_snapshot_find(v->site, v->name, err) < 0)
                 return -1;
         return sv_revert_disks(&r, err);
 }
@@ -113,15 +122,15 @@ static int run_revert(const struct sv_args *args, struct sv_json **result, struc
         const char *uri = sv_opt(args, "connect"), *name = args->pos[1];
         struct sv_progress_line line;
         SV_SITE p = {.lock = -1};
-        struct reverting v = {&p, name, &line.progress};
+        struct reverting v = {&p, name, &line.progress, sv_has(args, "other-key")};
         SV_GUEST g = {0};
         int r;
 
-        if (sv_snapshot_check_name(name, err) < 0 || open_place(args, &g, &p, err) < 0)
+        if (sv_snapshot_check_name(name, err) < 0 || open_site(args, &g, &p, err) < 0)
                 return -1;
         sv_run_catch_signals();
         sv_progress_begin(&line, "going back");
-        r = sv_keeper_choose(uri)->while_off(uri, &g, revert_place, &v, err);
+        r = sv_keeper_choose(uri)->while_off(uri, &g, revert_site, &v, err);
         sv_progress_end(&line);
         if (r < 0)
                 return -1;
@@ -138,7 +147,7 @@ static int run_delete(const struct sv_args *args, struct sv_json **result, struc
         SV_SITE p = {.lock = -1};
         SV_GUEST g = {0};
 
-        if (sv_snapshot_check_name(name, err) < 0 || open_place(args, &g, &p, err) < 0)
+        if (sv_snapshot_check_name(name, err) < 0 || open_site(args, &g, &p, err) < 0)
                 return -1;
         if (sv_snapshot_find(&p, name, err) < 0)
                 return -1;
@@ -154,7 +163,7 @@ static int run_flatten(const struct sv_args *args, struct sv_json **result, stru
         SV_GUEST g = {0};
         size_t removed;
 
-        if (open_place(args, &g, &p, err) < 0)
+        if (open_site(args, &g, &p, err) < 0)
                 return -1;
         if (sv_revert_enter(&p, err) < 0 || sv_snapshot_flatten(&p, &removed, err) < 0)
                 return -1;
@@ -192,7 +201,7 @@ static int run_list_snapshots(const struct sv_args *args, struct sv_json **resul
         struct sv_json *rows;
         SV_GUEST g = {0};
 
-        if (open_place(args, &g, &p, err) < 0)
+        if (open_site(args, &g, &p, err) < 0)
                 return -1;
         put_result(&g, NULL, result);
         rows = sv_json_set(*result, "snapshots", sv_json_array());
@@ -221,7 +230,7 @@ const struct sv_cmd sv_cmd_snapshot_revert = {
         .name = "snapshot revert",
         .args = "GUEST SNAPSHOT",
         .help = "bring the disks of a stopped guest back; what was written since is lost",
-        .opts = plain_opts,
+        .opts = revert_opts,
         .run = run_revert,
 };
 const struct sv_cmd sv_cmd_snapshot_delete = {

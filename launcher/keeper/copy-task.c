@@ -139,7 +139,7 @@ static void hide_files(const struct sv_copy_running *r, const struct sv_copying 
 static int fill_by_qemu(const struct sv_copy_running *r, const struct sv_copying *c,
                         struct sv_err *err)
 {
-        const struct sv_site *p = c->place;
+        const struct sv_site *p = c->site;
         char *paths[SV_GUEST_DISKS_MAX] = {NULL};
         int done = 0;
 

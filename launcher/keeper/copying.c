@@ -21,7 +21,7 @@
 /* fn(c) with the rights with which the folder is made. */
 static int call_as(struct sv_copying *c, int (*fn)(void *arg), void *arg)
 {
-        return c->own ? fn(arg) : sv_owner_call(c->place->guest, fn, arg);
+        return c->own ? fn(arg) : sv_owner_call(c->site->guest, fn, arg);
 }
 
 char *sv_copying_file(const struct sv_copying *c, size_t disk)
@@ -43,16 +43,16 @@ static int make_new_folder(void *arg)
 
 static int begin_copying(struct sv_copying *c, struct sv_err *err)
 {
-        const struct sv_guest *g = c->place->guest;
+        const struct sv_guest *g = c->site->guest;
 
         for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++)
                 c->fds[i] = -1;
-        c->set.n = c->place->n;
+        c->set.n = c->site->n;
         c->set.made = time(NULL);
         snprintf(c->set.guest, sizeof(c->set.guest), "%s", g->name);
         for (size_t i = 0; i < c->set.n; i++)
                 snprintf(c->set.disks[i].id, sizeof(c->set.disks[i].id), "%s",
-                         g->disks[c->place->disks[i].index].id);
+                         g->disks[c->site->disks[i].index].id);
         if (call_as(c, make_new_folder, c) < 0)
                 return sv_fail_errno(err, "snapshot.folder", "%s%s", c->temp,
                                      c->own ? "" : sv_owner_note(g));
@@ -62,7 +62,7 @@ static int begin_copying(struct sv_copying *c, struct sv_err *err)
 int sv_copying_snapshot(const struct sv_site *p, const char *name, struct sv_copying *out,
                         struct sv_err *err)
 {
-        SV_COPYING c = {.place = p};
+        SV_COPYING c = {.site = p};
 
         if (sv_snapshot_check_new(p, name, err) < 0)
                 return -1;
@@ -78,7 +78,7 @@ int sv_copying_snapshot(const struct sv_site *p, const char *name, struct sv_cop
 int sv_copying_backup(const struct sv_site *p, const char *path, struct sv_copying *out,
                       struct sv_err *err)
 {
-        SV_COPYING c = {.place = p, .own = true, .digest = true};
+        SV_COPYING c = {.site = p, .own = true, .digest = true};
         SV_STR folder = sv_path_folder(path);
         const char *slash = strrchr(path, '/');
 
@@ -117,7 +117,7 @@ static int make_copy_file(struct sv_copying *c, size_t i, int64_t size, struct s
 
         if (size < 1)
                 return sv_fail(err, SV_USAGE, "snapshot.disk", "%s is empty",
-                               c->place->disks[i].path);
+                               c->site->disks[i].path);
         if (call_as(c, make_file, &m) < 0 || fstat(m.fd, &c->made[i]) < 0) {
                 sv_closep(&m.fd);
                 return sv_fail_errno(err, "snapshot.folder", "%s", path);
@@ -144,13 +144,13 @@ int sv_copying_reserve(struct sv_copying *c, struct sv_err *err)
         for (size_t i = 0; i < c->set.n; i++) {
                 int64_t size;
 
-                if (find_size(c->place, i, &size, err) < 0 || make_copy_file(c, i, size, err) < 0)
+                if (find_size(c->site, i, &size, err) < 0 || make_copy_file(c, i, size, err) < 0)
                         return -1;
                 errno = posix_fallocate(c->fds[i], 0, size);
                 if (errno)
                         return sv_fail_errno(err, "snapshot.room",
                                              "no room for a copy of %s, which has %lld MiB, in %s",
-                                             c->place->disks[i].path, (long long)size >> 20,
+                                             c->site->disks[i].path, (long long)size >> 20,
                                              c->temp);
         }
         return 0;
@@ -177,7 +177,7 @@ int sv_copying_fill(struct sv_copying *c, const int fds[SV_GUEST_DISKS_MAX],
                 struct stat st;
 
                 if (fstat(fds[i], &st) < 0)
-                        return sv_fail_errno(err, "snapshot.disk", "%s", c->place->disks[i].path);
+                        return sv_fail_errno(err, "snapshot.disk", "%s", c->site->disks[i].path);
                 if (make_copy_file(c, i, st.st_size, err) < 0)
                         return -1;
                 total += (uint64_t)st.st_size;
@@ -187,7 +187,7 @@ int sv_copying_fill(struct sv_copying *c, const int fds[SV_GUEST_DISKS_MAX],
 
                 sv_part_begin(&part, progress, before, total);
                 if (sv_copy_data(fds[i], c->fds[i], c->set.disks[i].bytes, &part.progress, err) < 0)
-                        return sv_wrap(err, "copying %s", c->place->disks[i].path);
+                        return sv_wrap(err, "copying %s", c->site->disks[i].path);
                 before += (uint64_t)c->set.disks[i].bytes;
         }
         return 0;

@@ -11,7 +11,7 @@
 #include "launcher/keeper/site.h"
 
 struct sv_copying {
-        const struct sv_site *place;
+        const struct sv_site *site;
         bool own;    /* with the rights of this process, not of the guest file's owner */
         bool digest; /* of each file into copies.json */
         char *temp;  /* the folder's name until it is whole */
@@ -39,7 +39,7 @@ int sv_copying_fill(struct sv_copying *c, const int fds[SV_GUEST_DISKS_MAX],
 int sv_copying_finish(struct sv_copying *c, const volatile bool *cancel, struct sv_err *err);
 /* Without sv_copying_finish nothing is left. */
 void sv_copying_free(struct sv_copying *c);
-/* TEMP/ID.raw of the place's disk, to be freed. */
+/* TEMP/ID.raw of the site's disk, to be freed. */
 char *sv_copying_file(const struct sv_copying *c, size_t disk);
 
 /* One file of several: its progress is that of the whole. */

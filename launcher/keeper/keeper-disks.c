@@ -9,6 +9,7 @@
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/facts.h"
 #include "launcher/keeper/site.h"
+#include "launcher/virt/domain-read.h"
 #include "launcher/virt/virt-dac.h"
 #include "launcher/virt/virt.h"
 
@@ -149,6 +150,44 @@ static void note_watched(struct sv_progress *p, uint64_t done, uint64_t total)
         sv_progress_seen(w->shown, done, total);
 }
 
+/* The guest file may be another than the one of the launch, and a copy of one disk under the name
+ * of another would be lost to both. */
+static int check_disk_in_domain(const struct sv_domain_facts *f, const struct sv_guest *g, size_t i,
+                                struct sv_err *err)
+{
+        const char target[] = {'v', 'd', (char)('a' + i), 0};
+        const char *found = "none";
+
+        for (size_t k = 0; k < f->n_disks; k++) {
+                const struct sv_domain_disk *d = &f->disks[k];
+
+                if (!d->target || strcmp(d->target, target))
+                        continue;
+                if (d->path && !strcmp(d->path, g->disks[i].path))
+                        return 0;
+                found = d->path ? d->path : "one without a path";
+        }
+        return sv_fail(err, SV_USAGE, "snapshot.disks",
+                       "guest %s runs with other disks than its guest file says: for \"%s\" "
+                       "expected %s, found %s; give the guest file that it was launched from",
+                       g->name, g->disks[i].id, g->disks[i].path, found);
+}
+
+static int check_domain_disks(struct sv_virt *v, const struct sv_guest *g, struct sv_err *err)
+{
+        struct sv_domain_facts f = {0};
+        SV_BUF xml = SV_BUF_NULL;
+        int r = 0;
+
+        if (sv_virt_get_xml(v, &xml, err) < 0 ||
+            sv_domain_read_disks(sv_buf_str(&xml), &f, err) < 0)
+                return -1;
+        for (size_t i = 0; r == 0 && i < g->n_disks; i++)
+                r = check_disk_in_domain(&f, g, i, err);
+        sv_domain_facts_free(&f);
+        return r;
+}
+
 static int copy_in_daemon(struct sv_virt *v, const struct sv_guest *g, const struct sv_copy_task *t,
                           struct sv_progress *progress, struct sv_err *err)
 {
@@ -159,7 +198,7 @@ static int copy_in_daemon(struct sv_virt *v, const struct sv_guest *g, const str
 
         if (sv_virt_lookup(v, g->name, err) < 0 || sv_facts_read_ours(v, g->name, &facts, err) < 0)
                 return -1;
-        return sv_copy_while_running(&r, t, err);
+        return check_domain_disks(v, g, err) < 0 ? -1 : sv_copy_while_running(&r, t, err);
 }
 
 int sv_disks_copy_under_daemon(const char *uri, const struct sv_guest *g,

@@ -246,7 +246,7 @@ static int settle_disk(const struct sv_site *p, const char *path, int64_t mtime,
         return give_name(p, path, err);
 }
 
-static int settle_place(const struct sv_site *p, struct sv_err *err)
+static int settle_site(const struct sv_site *p, struct sv_err *err)
 {
         struct journal j;
         int r = read_journal(p, &j, err);
@@ -285,7 +285,7 @@ int sv_revert_enter(struct sv_site *p, struct sv_err *err)
 {
         if (sv_site_lock(p, err) < 0)
                 return -1;
-        return settle_place(p, err) < 0 ? -1 : sweep_folder(p, err);
+        return settle_site(p, err) < 0 ? -1 : sweep_folder(p, err);
 }
 
 int sv_revert_check(const struct sv_guest *g, struct sv_err *err)
@@ -312,7 +312,7 @@ static int open_copy(const struct sv_revert *r, const char *path)
 {
         int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
-        return r->own ? open(path, flags) : sv_owner_open(r->place->guest, path, flags);
+        return r->own ? open(path, flags) : sv_owner_open(r->site->guest, path, flags);
 }
 
 static int read_saved(const struct sv_revert *r, struct sv_saved *out, struct sv_err *err)
@@ -339,7 +339,7 @@ static const struct sv_saved_disk *find_copy(const struct sv_saved *c, const cha
 /* All or nothing: disks of two times do not belong together. */
 static int match_disks(struct work *w, struct sv_err *err)
 {
-        const struct sv_site *p = w->r->place;
+        const struct sv_site *p = w->r->site;
 
         for (size_t i = 0; i < p->n; i++) {
                 const char *id = p->guest->disks[p->disks[i].index].id;
@@ -378,10 +378,33 @@ static int check_copy(struct work *w, size_t i, struct sv_err *err)
         return 0;
 }
 
+#define LUKS_MAGIC  "LUKS\xba\xbe"
+#define LUKS_HEADER (16u << 10) /* with all that is said of keys; nobody writes to it in use */
+
+/* A new key at the broker opens the new header only. */
+static int check_key(const struct work *w, size_t i, struct sv_err *err)
+{
+        uint8_t old[LUKS_HEADER] = {0}, new[LUKS_HEADER] = {0};
+        const size_t n = strlen(LUKS_MAGIC);
+
+        if (w->r->other_key || w->old[i] < 0)
+                return 0;
+        if (pread(w->old[i], old, sizeof(old), 0) < 0 || pread(w->from[i], new, sizeof(new), 0) < 0)
+                return sv_fail_errno(err, "snapshot.disk", "%s", w->r->site->disks[i].path);
+        if (memcmp(old, LUKS_MAGIC, n) || memcmp(new, LUKS_MAGIC, n) ||
+            !memcmp(old, new, sizeof(old)))
+                return 0;
+        return sv_fail(err, SV_USAGE, "snapshot.key",
+                       "%s got another key since (image rekey, image encrypt), and the broker's "
+                       "opens the one that is there, not the copy; with --other-key it goes back "
+                       "all the same",
+                       w->r->site->disks[i].path);
+}
+
 /* Who is on the disk now, and what the new file is to be like. */
 static int check_old(struct work *w, size_t i, struct sv_err *err)
 {
-        const char *path = w->r->place->disks[i].path;
+        const char *path = w->r->site->disks[i].path;
         struct stat st;
 
         if (w->old[i] < 0)
@@ -397,7 +420,7 @@ static int check_old(struct work *w, size_t i, struct sv_err *err)
                                "them only",
                                path, (unsigned long)st.st_nlink);
         w->mtimes[i] = find_mtime(&st);
-        return 0;
+        return check_key(w, i, err);
 }
 
 struct making {
@@ -457,7 +480,7 @@ static int check_written(const struct sv_saved_disk *c, int fd, const char *path
 
 static int copy_back(struct work *w, size_t i, struct sv_err *err)
 {
-        const struct sv_site *p = w->r->place;
+        const struct sv_site *p = w->r->site;
         SV_STR path = new_path(p->disks[i].path);
         struct sv_part part;
         struct making m = {path, -1};
@@ -479,7 +502,7 @@ static int copy_back(struct work *w, size_t i, struct sv_err *err)
 
 static int copy_all(struct work *w, struct sv_err *err)
 {
-        const struct sv_site *p = w->r->place;
+        const struct sv_site *p = w->r->site;
 
         if (note_revert(p, w->mtimes, false, err) < 0)
                 return -1;
@@ -502,13 +525,13 @@ static int rename_all(const struct sv_site *p, struct sv_err *err)
 /* A journal that may say "renaming" although its writing failed is believed. */
 static int give_up(const struct sv_site *p)
 {
-        settle_place(p, NULL);
+        settle_site(p, NULL);
         return -1;
 }
 
 static int do_revert(struct work *w, struct sv_err *err)
 {
-        const struct sv_site *p = w->r->place;
+        const struct sv_site *p = w->r->site;
 
         if (read_saved(w->r, &w->set, err) < 0 || match_disks(w, err) < 0)
                 return -1;

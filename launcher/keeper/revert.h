@@ -16,19 +16,20 @@
 #include "base/core/source.h"
 #include "launcher/keeper/site.h"
 
-/* The place is locked. The copies in `folder` are read with the owner's rights, with `own` with
+/* The site is locked. The copies in `folder` are read with the owner's rights, with `own` with
  * this process's. Before anything changes: "copies.format", SV_SYSTEM "copies.absent" and
  * "copies.read", SV_PROOF "copies.changed" (other bytes than were copied), SV_USAGE
  * "snapshot.disks" (of other disks than the guest has), "image.busy", "snapshot.links"; with
  * `may_miss` a disk may be missing, and with it SV_USAGE "backup.there" unless `replace`. */
 struct sv_revert {
-        const struct sv_site *place;
+        const struct sv_site *site;
         const char *folder;
         bool own, may_miss, replace;
+        bool other_key; /* also when the disk got another key since: SV_USAGE "snapshot.key" */
         struct sv_progress *progress; /* or NULL */
 };
 int sv_revert_disks(const struct sv_revert *r, struct sv_err *err);
-/* Locks the place; what a killed command has left is brought to its end or taken away. SV_SYSTEM
+/* Locks the site; what a killed command has left is brought to its end or taken away. SV_SYSTEM
  * "snapshot.unfinished" when that is not to be told, or a disk was written to meanwhile. */
 int sv_revert_enter(struct sv_site *p, struct sv_err *err);
 /* For a launch, whose guest is locked: are the disks whole? As sv_revert_enter when a killed revert

@@ -71,8 +71,7 @@ static int add_disk(struct sv_site *p, size_t index, bool strict, struct sv_err 
         return 0;
 }
 
-static int find_place(const struct sv_guest *g, bool strict, struct sv_site *out,
-                      struct sv_err *err)
+static int find_site(const struct sv_guest *g, bool strict, struct sv_site *out, struct sv_err *err)
 {
         SV_SITE p = {.guest = g, .lock = -1};
 
@@ -89,12 +88,12 @@ static int find_place(const struct sv_guest *g, bool strict, struct sv_site *out
 
 int sv_site_find_any(const struct sv_guest *g, struct sv_site *out, struct sv_err *err)
 {
-        return find_place(g, false, out, err);
+        return find_site(g, false, out, err);
 }
 
 int sv_site_find(const struct sv_guest *g, struct sv_site *out, struct sv_err *err)
 {
-        if (find_place(g, true, out, err) < 0)
+        if (find_site(g, true, out, err) < 0)
                 return -1;
         if (out->n)
                 return 0;
@@ -142,18 +141,30 @@ void sv_site_unlink(const struct sv_site *p, const char *path)
 
 struct locking {
         const char *folder, *path;
+        uid_t owner;
         int fd;
 };
 
+/* In a folder where others write, too (/tmp), somebody else's would be taken for this guest's. */
+static int check_folder_owner(const struct locking *l)
+{
+        struct stat st;
+
+        if (lstat(l->folder, &st) < 0)
+                return -1;
+        errno = EPERM;
+        return S_ISDIR(st.st_mode) && (st.st_uid == l->owner || st.st_uid == 0) ? 0 : -1;
+}
+
 /* The name is removed by who has the lock, so a lock counts only while its file has a name. */
-static int take_place_lock(void *arg)
+static int take_site_lock(void *arg)
 {
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
         struct locking *l = arg;
         struct stat st;
 
         for (int i = 0; i < LOCK_TRIES; i++) {
-                if (mkdir(l->folder, 0711) < 0 && errno != EEXIST)
+                if (mkdir(l->folder, 0711) < 0 && (errno != EEXIST || check_folder_owner(l) < 0))
                         return -1;
                 l->fd = open(l->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
                 if (l->fd < 0 && errno == ENOENT)
@@ -178,9 +189,14 @@ static int take_place_lock(void *arg)
 int sv_site_lock(struct sv_site *p, struct sv_err *err)
 {
         SV_STR path = sv_site_path(p, ".lock");
-        struct locking l = {.folder = p->folder, .path = path, .fd = -1};
+        struct locking l = {
+                .folder = p->folder,
+                .path = path,
+                .owner = geteuid() ? geteuid() : p->guest->owner,
+                .fd = -1,
+        };
 
-        if (sv_owner_call(p->guest, take_place_lock, &l) < 0) {
+        if (sv_owner_call(p->guest, take_site_lock, &l) < 0) {
                 if (errno == EAGAIN)
                         return sv_fail(err, SV_SYSTEM, "snapshot.busy",
                                        "another command works on the disks of guest %s (%s is "

@@ -21,7 +21,7 @@ struct found {
 };
 
 struct listing {
-        const struct sv_site *place;
+        const struct sv_site *site;
         struct found *rows;
         size_t n;
 };
@@ -45,7 +45,7 @@ static int read_found(struct found *f, const char *folder)
 static int read_folder(void *arg)
 {
         struct listing *l = arg;
-        DIR *dir = opendir(l->place->folder);
+        DIR *dir = opendir(l->site->folder);
         struct dirent *e;
 
         if (!dir)
@@ -57,7 +57,7 @@ static int read_folder(void *arg)
                         continue;
                 *f = (struct found){.set.n = 0};
                 snprintf(f->name, sizeof(f->name), "%.*s", SV_NAME_MAX, e->d_name);
-                read_found(f, l->place->folder); /* with the reason in the row */
+                read_found(f, l->site->folder); /* with the reason in the row */
                 l->n++;
         }
         closedir(dir);
@@ -73,9 +73,9 @@ static int compare_found(const void *a, const void *b)
         return strcmp(x->name, y->name);
 }
 
-static int list_place(const struct sv_site *p, struct listing *l, struct sv_err *err)
+static int list_site(const struct sv_site *p, struct listing *l, struct sv_err *err)
 {
-        l->place = p;
+        l->site = p;
         l->rows = calloc(SV_SNAPSHOTS_MAX, sizeof(*l->rows));
         if (!l->rows)
                 return sv_fail_errno(err, "base.memory", "no memory for the list of snapshots");
@@ -108,7 +108,7 @@ int sv_snapshot_check_new(const struct sv_site *p, const char *name, struct sv_e
 {
         LISTING l = {.n = 0};
 
-        if (sv_snapshot_check_name(name, err) < 0 || list_place(p, &l, err) < 0)
+        if (sv_snapshot_check_name(name, err) < 0 || list_site(p, &l, err) < 0)
                 return -1;
         if (find_row(&l, name))
                 return sv_fail(err, SV_USAGE, "snapshot.exists",
@@ -129,7 +129,7 @@ static int fail_no_snapshot(const struct listing *l, const char *name, struct sv
         for (size_t i = 0; i < l->n; i++)
                 sv_buf_printf(&names, "%s%s", i ? ", " : "", l->rows[i].name);
         return sv_fail(err, SV_USAGE, "snapshot.absent",
-                       "guest %s has no snapshot \"%s\"; there %s%.300s", l->place->guest->name,
+                       "guest %s has no snapshot \"%s\"; there %s%.300s", l->site->guest->name,
                        name, l->n ? "are " : "is none", l->n ? sv_buf_str(&names) : "");
 }
 
@@ -137,7 +137,7 @@ int sv_snapshot_find(const struct sv_site *p, const char *name, struct sv_err *e
 {
         LISTING l = {.n = 0};
 
-        if (sv_snapshot_check_name(name, err) < 0 || list_place(p, &l, err) < 0)
+        if (sv_snapshot_check_name(name, err) < 0 || list_site(p, &l, err) < 0)
                 return -1;
         return find_row(&l, name) ? 0 : fail_no_snapshot(&l, name, err);
 }
@@ -146,7 +146,7 @@ int sv_snapshot_list(const struct sv_site *p, struct sv_json *rows, struct sv_er
 {
         LISTING l = {.n = 0};
 
-        if (list_place(p, &l, err) < 0)
+        if (list_site(p, &l, err) < 0)
                 return -1;
         for (size_t i = 0; i < l.n; i++) {
                 const struct found *f = &l.rows[i];
@@ -200,7 +200,7 @@ int sv_snapshot_flatten(const struct sv_site *p, size_t *removed, struct sv_err 
 {
         LISTING l = {.n = 0};
 
-        if (list_place(p, &l, err) < 0)
+        if (list_site(p, &l, err) < 0)
                 return -1;
         if (!l.n)
                 return sv_fail(err, SV_USAGE, "snapshot.none",

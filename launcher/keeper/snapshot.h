@@ -15,7 +15,7 @@ int sv_snapshot_find(const struct sv_site *p, const char *name, struct sv_err *e
 /* {"name","made","guest","bytes","disks":["root"]} each, the oldest first; one that cannot be read
  * has "error" instead. Takes no lock. */
 int sv_snapshot_list(const struct sv_site *p, struct sv_json *rows, struct sv_err *err);
-/* The place is locked. Its name goes first, then what it has. */
+/* The site is locked. Its name goes first, then what it has. */
 int sv_snapshot_delete(const struct sv_site *p, const char *name, struct sv_err *err);
 /* All of them; *removed: how many. SV_USAGE "snapshot.none". */
 int sv_snapshot_flatten(const struct sv_site *p, size_t *removed, struct sv_err *err);

@@ -148,6 +148,20 @@ int sv_domain_read(const char *xml, struct sv_domain_facts *out, struct sv_err *
         return 0;
 }
 
+int sv_domain_read_disks(const char *xml, struct sv_domain_facts *out, struct sv_err *err)
+{
+        struct sv_xml devices = {.inner = SV_BYTES_NULL};
+        struct sv_domain_facts f = {0};
+
+        sv_xml_find(sv_bytes_str(xml), "domain/devices", &devices);
+        if (read_disks(devices.inner, &f, err) < 0) {
+                sv_domain_facts_free(&f);
+                return -1;
+        }
+        *out = f;
+        return 0;
+}
+
 void sv_domain_read_files(const char *xml, struct sv_domain_facts *out)
 {
         struct sv_xml domain = {.inner = SV_BYTES_NULL};

@@ -55,6 +55,8 @@ struct sv_host_facts {
 /* SV_SYSTEM "migrate.domain": it has not what every domain has, or more disks or cards than a guest
  * of ours can have. */
 int sv_domain_read(const char *xml, struct sv_domain_facts *out, struct sv_err *err);
+/* Its disks alone: SV_SYSTEM "migrate.domain" when it has more than a guest of ours. */
+int sv_domain_read_disks(const char *xml, struct sv_domain_facts *out, struct sv_err *err);
 /* The files that it boots from and its variable store alone. */
 void sv_domain_read_files(const char *xml, struct sv_domain_facts *out);
 void sv_domain_facts_free(struct sv_domain_facts *f);

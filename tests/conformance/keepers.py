@@ -37,7 +37,7 @@ HAS = {'disks': [{'id': 'root', 'path': os.path.join(tempfile.gettempdir(), f'sv
 PORT = '<channel type="unix"><target type="virtio" name="org.secure-vm.agent"/></channel>'
 
 
-def domains():
+def domains(web=''):
     """--connect to a libvirt with guests of somebody else, of ours (running, paused, off), of an older and of a newer version, and a broken one."""
     def domain(name, n, state, facts=None, devices='', kernel=False):
         kept = '' if facts is None else ('<metadata><securevm:guest xmlns:securevm="urn:secure-vm:guest">'
@@ -48,7 +48,7 @@ def domains():
     path = os.path.join(os.environ['SECURE_VM_DIR'], 'node.xml')
     with open(path, 'w') as f:
         f.write('<node xmlns:t="http://libvirt.org/schemas/domain/test/1.0">' + ''.join((
-            domain('web', 0, 1, FACTS, kernel=True), domain('stands', 1, 3, dict(FACTS, more='of a later version')), domain('down', 2, 5, FACTS),
+            domain('web', 0, 1, FACTS, web, kernel=True), domain('stands', 1, 3, dict(FACTS, more='of a later version')), domain('down', 2, 5, FACTS),
             domain('somebody', 3, 1), domain('older', 4, 1, devices=PORT), domain('newer', 5, 1, dict(FACTS, format=2, version='9.9')),
             domain('broken', 6, 1, '{"format'), domain('sized', 7, 1, dict(FACTS, **HAS), DEVICES))) + '</node>')
     return '--connect', f'test://{path}'
@@ -181,10 +181,12 @@ def snapshots_at_a_daemon():
     there = domains()
     fails(2, 'snapshot.remote', 'snapshot', 'list', 'nope', '--connect', 'qemu+ssh://host.example/system')
     fails(2, 'snapshot.remote', 'backup', 'create', 'nope', '--to', '/b', '--connect', 'qemu+ssh://host.example/system')
-    file, _ = off_guest('web', 'web.img')
+    file, paths = off_guest('web', 'web.img')
     run(0, 'snapshot', 'create', file, '--name', 's')
     fails(2, 'snapshot.running', 'snapshot', 'revert', file, 's', *there)
-    fails(3, 'virt.unsupported', 'snapshot', 'create', file, *there)  # that driver cannot
+    disk = f'<disk type="file" device="disk"><source file="{paths[0]}"/><target dev="vda"/></disk>'
+    fails(3, 'virt.unsupported', 'snapshot', 'create', file, *domains(disk))  # that driver cannot
+    fails(2, 'snapshot.disks', 'snapshot', 'create', file, *domains(disk.replace('web.img', 'else.img')))
     assert os.listdir(os.path.join(os.environ['SECURE_VM_DIR'], 'web.img.snapshots')) == ['s']
     file, _ = off_guest('somebody', 'other.img')
     fails(2, 'state.other', 'snapshot', 'create', file, *there)

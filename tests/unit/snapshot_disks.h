@@ -107,7 +107,7 @@ static inline int go_back(const char *name)
 {
         SV_SITE p = {.lock = -1};
         SV_STR folder = NULL;
-        struct sv_revert r = {.place = &p};
+        struct sv_revert r = {.site = &p};
 
         if (sv_site_find(&guest, &p, &err) < 0 || sv_revert_enter(&p, &err) < 0 ||
             sv_snapshot_find(&p, name, &err) < 0)
@@ -120,7 +120,7 @@ static inline int go_back(const char *name)
 static inline int restore(const char *name, bool replace)
 {
         SV_SITE p = {.lock = -1};
-        struct sv_revert r = {.place = &p, .own = true, .may_miss = true, .replace = replace};
+        struct sv_revert r = {.site = &p, .own = true, .may_miss = true, .replace = replace};
 
         r.folder = find(name);
         if (sv_site_find(&guest, &p, &err) < 0 || sv_revert_enter(&p, &err) < 0)

@@ -267,6 +267,43 @@ static void tells_snapshots_from_backups(void **state)
               "backup.digest");
 }
 
+/* A header that is not the disk's: another key opens it. */
+static void asks_before_another_key(void **state)
+{
+        static const char magic[] = "LUKS\xba\xbe";
+        SV_SITE p = {.lock = -1};
+        SV_STR folder = NULL;
+        struct sv_revert r = {.site = &p, .other_key = true};
+
+        OK(sv_file_write(find("b"), 0600, sv_bytes(magic, sizeof(magic)), &err));
+        assert_int_equal(truncate(find("b"), 40000), 0);
+        OK(take("one"));
+        OK(go_back("one")); /* the same */
+        OK(sv_file_write(find("b"), 0600, sv_bytes("LUKS\xba\xbe\2", 8), &err));
+        FAILS(go_back("one"), SV_USAGE, "snapshot.key");
+        fill("b", 'n'); /* a header that is gone is no other key */
+        OK(go_back("one"));
+        OK(sv_file_write(find("b"), 0600, sv_bytes("LUKS\xba\xbe\2", 8), &err));
+        OK(sv_site_find(&guest, &p, &err));
+        OK(sv_revert_enter(&p, &err));
+        folder = sv_site_path(&p, "one");
+        r.folder = folder;
+        OK(sv_revert_disks(&r, &err));
+}
+
+/* Who may write beside the disk may not lay a folder of snapshots there. */
+static void refuses_a_folder_of_others(void **state)
+{
+        assert_int_equal(symlink("/tmp", find("a.snapshots")), 0);
+        FAILS(take("one"), SV_SYSTEM, "snapshot.folder");
+        unlink(find("a.snapshots"));
+        if (geteuid())
+                return;
+        assert_int_equal(mkdir(find("a.snapshots"), 0777), 0);
+        assert_int_equal(chown(find("a.snapshots"), 65534, 65534), 0);
+        FAILS(take("one"), SV_SYSTEM, "snapshot.folder");
+}
+
 static void can_be_cancelled(void **state)
 {
         volatile bool cancel = true;
@@ -352,6 +389,8 @@ int main(void)
                 cmocka_unit_test_setup(refuses_disks_of_two_names, begin),
                 cmocka_unit_test_setup(has_a_limit, begin),
                 cmocka_unit_test_setup(backs_up, begin),
+                cmocka_unit_test_setup(asks_before_another_key, begin),
+                cmocka_unit_test_setup(refuses_a_folder_of_others, begin),
                 cmocka_unit_test_setup(can_be_cancelled, begin),
                 cmocka_unit_test_setup(needs_a_folder, begin),
                 cmocka_unit_test_setup(reserves_beforehand, begin),
