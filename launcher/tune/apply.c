@@ -244,7 +244,8 @@ static int apply_locked(const struct sv_tune_plan *plan, const char *dir, struct
 
         if (had < 0)
                 return -1;
-        if (unfinished)
+        /* that of another boot has nothing left to restore, or what is still in force is kept */
+        if (unfinished && !strcmp(earlier.boot, j.boot))
                 return refuse_unfinished(err);
         if ((had && (check_record(root, &earlier, err) < 0 ||
                      check_applied_profile(&earlier, &j, err) < 0)) ||

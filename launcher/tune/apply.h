@@ -8,10 +8,10 @@
 /* Changes what the plan would set, all or nothing, each read back. Before the first change each
  * file is tried, and what will be changed is on the disk. `result` gets "changed", and "left" for
  * interrupts that the kernel does not let go. SV_SYSTEM "tune.unfinished" when an apply was cut
- * short before, "tune.write" when a file cannot be written (nothing was changed), "tune.refused"
- * when the kernel refused or kept another value (all was taken back), "tune.back" when that failed
- * as well; SV_USAGE "tune.applied" when another profile is in force, "tune.root" for another root's
- * record. */
+ * short before in this boot, "tune.write" when a file cannot be written (nothing was changed),
+ * "tune.refused" when the kernel refused or kept another value (all was taken back), "tune.back"
+ * when that failed as well; SV_USAGE "tune.applied" when another profile is in force, "tune.root"
+ * for another root's record. */
 int sv_tune_apply(const struct sv_tune_plan *plan, const char *dir, struct sv_json *result,
                   struct sv_err *err);
 /* Restores what was there before the first apply, also after a kill or a reboot. What has neither

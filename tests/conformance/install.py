@@ -14,10 +14,11 @@ from patience import patient  # noqa: E402
 
 MAN = ['man3/libsecurevm.3'] + [f'man1/secure-vm{p}.1' for p in ('', '-collateral', '-host', '-id-block', '-launch', '-measure', '-verify')] + \
         ['man5/secure-vm-guest.5', 'man5/secure-vm-broker.json.5', 'man8/secure-vm-agent.8', 'man8/secure-vm-broker.8']
-DOCS = ['README.md', 'CHANGELOG.md'] + [f'{d}.md' for d in ('CHECKS', 'DESIGN', 'DISKS', 'FORMATS', 'LIFE', 'THREATS')]
+DOCS = ['README.md', 'CHANGELOG.md'] + [f'{d}.md' for d in ('CHECKS', 'DESIGN', 'DISKS', 'FORMATS', 'LIFE', 'THREATS', 'TUNING')]
 EXPECTED = {
     'include/secure-vm/securevm.h', *(f'lib/ARCHITECTURE/{f}' for f in ('libsecurevm.so', 'libsecurevm.so.0', 'libsecurevm.so.0.1.0', 'pkgconfig/securevm.pc')),
     'bin/secure-vm', 'bin/secure-vm-agent', 'sbin/secure-vm-broker', 'lib/systemd/system/secure-vm-broker.service', 'lib/systemd/system/secure-vm@.service',
+    'lib/systemd/system/secure-vm-tune@.service',
     'lib/systemd/system/secure-vm.target', 'lib/systemd/system/secure-vm-broker.socket', 'lib/systemd/system/secure-vm-broker.target',
     'lib/sysusers.d/secure-vm-broker.conf', 'lib/tmpfiles.d/secure-vm.conf',
     *(f'lib/systemd/system/secure-vm-agent-{u}' for u in ('report.service', 'report.timer', 'end.service')), 'lib/systemd/system-shutdown/secure-vm-agent',

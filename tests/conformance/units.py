@@ -3,7 +3,7 @@
 """What systemd itself says of the installed units: it takes them without a warning, they leave their processes little (systemd-analyze's
 exposure), and each protection counts in that.
 
-    units.py BROKER-UNIT GUEST-UNIT OTHERS...
+    units.py BROKER-UNIT GUEST-UNIT TUNE-UNIT OTHERS...
 """
 import os
 import re
@@ -16,6 +16,8 @@ SKIP = 77
 # What runs, the most exposure, and lines without which it is more. A launcher works as root: QEMU and swtpm have ids of their own.
 BROKER = (r'^ExecStart=/.*/secure-vm-broker serve --config /', 2.0, ('User=', 'ProtectSystem=', 'CapabilityBoundingSet=', 'SystemCallFilter='))
 GUEST = (r'^ExecStart=/.*/secure-vm start %i --foreground$', 6.5, ('ProtectSystem=', 'CapabilityBoundingSet=', 'SystemCallFilter=', 'RestrictAddressFamilies='))
+# It writes to /sys and /proc as root, and reaches nothing else.
+TUNE = (r'^ExecStart=/.*/secure-vm tune apply --profile %i$', 3.5, ('ProtectSystem=', 'CapabilityBoundingSet=', 'SystemCallFilter=', 'RestrictAddressFamilies='))
 
 
 def without_programs(text):
@@ -69,10 +71,11 @@ def main():
     if not shutil.which('systemd-analyze'):
         print('SKIP: no systemd-analyze on this machine')
         return SKIP
-    broker, guest, *others = sys.argv[1:]
+    broker, guest, tune, *others = sys.argv[1:]
     check(broker, *BROKER)
     check(guest, *GUEST)
-    found = complaints([broker, guest, *others])
+    check(tune, *TUNE)
+    found = complaints([broker, guest, tune, *others])
     assert not found, found
     both = next(p for p in others if p.endswith('secure-vm-broker.target'))
     with open(both) as f:

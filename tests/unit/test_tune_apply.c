@@ -241,6 +241,12 @@ static void no_way_back(void **state)
         forgive();
         FAILS(apply_host(), SV_SYSTEM, "tune.unfinished");
         FAILS(check_host_now(), SV_SYSTEM, "tune.unfinished");
+        put_host_file(root, "another\n", "proc/sys/kernel/random/boot_id");
+        OK(apply_host()); /* a boot has taken back what was cut short */
+        OK(undo_host());
+        assert_as_before(&plan);
+        refuse_from(3, 1000, EIO);
+        FAILS(apply_host(), SV_SYSTEM, "tune.back");
         refuse_from(0, 1000, EIO);
         FAILS(undo_host(), SV_SYSTEM, "tune.undo");
         assert_true(has_record("applying.json"));
