@@ -10,6 +10,7 @@
 #include "base/core/file.h"
 #include "base/core/text.h"
 #include "launcher/tune/kernel-file.h"
+#include "launcher/tune/threads.h"
 
 static const struct {
         const char *comm; /* the kernel keeps 15 bytes of a process's name */
@@ -78,28 +79,6 @@ static void find_guest_name(const char *root, const char *folder, struct sv_tune
         }
 }
 
-static int read_allowed(const char *root, const char *folder, const char *task,
-                        struct sv_bitset *out)
-{
-        static const char word[] = "\nCpus_allowed_list:";
-        SV_STR path = sv_asprintf("%s%s/task/%s/status", root, folder, task);
-        SV_BUF text = SV_BUF_NULL;
-        const char *at;
-
-        if (sv_file_read(path, SV_PROC_SIZE_MAX, &text, "tune.value", NULL) < 0)
-                return -1;
-        at = strstr(sv_buf_str(&text), word);
-        if (!at)
-                return -1;
-        at += sizeof(word) - 1;
-        at += strspn(at, " \t");
-        {
-                SV_STR list = sv_asprintf("%.*s", (int)strcspn(at, "\n"), at);
-
-                return sv_bitset_parse(list, SV_CPUS_MAX, out, path, "tune.value", NULL);
-        }
-}
-
 static int add_vcpu(struct sv_tune_guest *g, unsigned number, const struct sv_bitset *cpus,
                     const struct sv_bitset *online, struct sv_err *err)
 {
@@ -117,25 +96,20 @@ static int add_vcpu(struct sv_tune_guest *g, unsigned number, const struct sv_bi
 static int read_running_guest(const char *root, const char *folder, const struct sv_bitset *online,
                               struct sv_tune_guest *g, struct sv_err *err)
 {
-        SV_STR tasks = sv_asprintf("%s/task", folder);
-        SV_NAMES names = sv_kernel_folder_names(root, tasks);
-        SV_BUF comm = SV_BUF_NULL;
+        struct sv_thread *threads = NULL;
+        size_t n = 0;
+        int r = 0;
 
         find_guest_name(root, folder, g);
-        for (size_t i = 0; names && names[i]; i++) {
-                SV_STR path = sv_asprintf("%s/%s/comm", tasks, names[i]);
-                struct sv_bitset cpus;
-                int number;
+        sv_threads_read(root, g->pid, &threads, &n, NULL);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                int number = parse_vcpu_name(threads[i].name);
 
-                if (sv_kernel_file_read(root, path, SV_KERNEL_TEXT, &comm, NULL) <= 0)
-                        continue;
-                number = parse_vcpu_name(sv_buf_str(&comm));
-                if (number < 0 || read_allowed(root, folder, names[i], &cpus) < 0)
-                        continue;
-                if (add_vcpu(g, (unsigned)number, &cpus, online, err) < 0)
-                        return -1;
+                if (number >= 0)
+                        r = add_vcpu(g, (unsigned)number, &threads[i].cpus, online, err);
         }
-        return 0;
+        free(threads);
+        return r;
 }
 
 static int add_running_guest(const char *root, const char *folder, unsigned pid,
