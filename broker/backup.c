@@ -252,7 +252,8 @@ static int copy_backup(const struct sv_broker *b, const char *from, const char *
 
 int sv_backup_restore(struct sv_broker *b, struct sv_restore *r, struct sv_err *err)
 {
-        SV_STR temp = make_temp(b->config.database, err);
+        const char *database = b->config.database;
+        SV_STR temp = make_temp(sv_store_is_file(database) ? database : b->config.serial, err);
         int rc;
 
         if (!temp)

@@ -264,7 +264,8 @@ static int open_store(struct sv_broker *b, struct sv_err *err)
 {
         const struct sv_store_place place = sv_broker_place(b);
 
-        if (check_owner(b, place.path, err) < 0 || check_owner(b, place.serial, err) < 0)
+        if ((sv_store_is_file(place.path) && check_owner(b, place.path, err) < 0) ||
+            check_owner(b, place.serial, err) < 0)
                 return -1;
         return sv_store_open(&place, &b->store, err);
 }
@@ -280,6 +281,8 @@ int sv_broker_follow_store(struct sv_broker *b, struct sv_err *err)
 {
         struct stat st;
 
+        if (!sv_store_is_file(b->config.database))
+                return b->store ? 0 : open_store(b, err);
         if (stat(b->config.database, &st) < 0)
                 return sv_fail_errno(err, "broker.store", "the database %s is gone",
                                      b->config.database);

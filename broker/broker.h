@@ -102,10 +102,10 @@ struct sv_secret *sv_broker_unseal(const struct sv_broker *b, const char *aad,
 
 /* Serves until SIGTERM or SIGINT, then lets running requests end. */
 int sv_broker_serve(struct sv_broker *b, struct sv_err *err);
-/* Makes `dir` with keys, certificate, configuration and database. Fills the server key's pin.
- * SV_USAGE "broker.init.exists". */
-int sv_broker_init(const char *dir, const char *listen, const char *const *names, uint8_t pin[32],
-                   struct sv_err *err);
+/* Makes `dir` with keys, certificate, configuration and database (NULL: a file in it). Fills the
+ * server key's pin. SV_USAGE "broker.init.exists", "broker.config.database". */
+int sv_broker_init(const char *dir, const char *listen, const char *database,
+                   const char *const *names, uint8_t pin[32], struct sv_err *err);
 
 /* Makes the cache and the slot. */
 int sv_broker_open_share(struct sv_broker *b, struct sv_err *err);

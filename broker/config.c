@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/core/file.h"
+#include "broker/store/store.h"
 
 #define CONFIG_MAX (64u << 10)
 
@@ -152,8 +153,9 @@ static int take_member(const struct row *r, const struct sv_json *value, struct 
         if (!value)
                 s = r->text;
         if (s)
-                *find_text_field(c, r) = r->kind == PATH && *s != '/' ? sv_asprintf("%s/%s", dir, s)
-                                                                      : sv_asprintf("%s", s);
+                *find_text_field(c, r) = r->kind == PATH && *s != '/' && sv_store_is_file(s)
+                                                 ? sv_asprintf("%s/%s", dir, s)
+                                                 : sv_asprintf("%s", s);
         return 0;
 }
 
@@ -213,7 +215,8 @@ int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_brok
         choose_shares(&c);
         if (!sv_kbs_find_protocol(c.oldest_protocol, &c.oldest))
                 return fail_member(&rows[PROTOCOL], text, "\"0.4.0\", \"0.2.0\" or \"0.1.1\"", err);
-        if (split_listen(&rows[LISTEN], c.address, &c.port, text, err) < 0 ||
+        if (sv_store_check_address(c.database, err) < 0 ||
+            split_listen(&rows[LISTEN], c.address, &c.port, text, err) < 0 ||
             (c.metrics &&
              split_listen(&rows[METRICS], c.metrics, &c.metrics_port, text, err) < 0) ||
             sv_broker_collateral_parse(sv_json_get(j, "collateral"), text, dir, &c.collateral,

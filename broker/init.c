@@ -79,10 +79,11 @@ static int make_keys(const char *dir, struct sv_secret **made, struct sv_err *er
 }
 
 /* One that is there already is of another kek, and refused. */
-static int make_database(const char *dir, struct sv_secret *kek, struct sv_err *err)
+static int make_database(const char *dir, const char *address, struct sv_secret *kek,
+                         struct sv_err *err)
 {
         SV_SECRET *key = sv_broker_store_key(kek, err);
-        SV_STR path = sv_asprintf("%s/broker.db", dir);
+        SV_STR path = address ? sv_asprintf("%s", address) : sv_asprintf("%s/broker.db", dir);
         SV_STR serial = sv_asprintf("%s/serial", dir);
         SV_STR lock = sv_asprintf("%s/kek", dir);
         const struct sv_store_place place = {path, serial, lock, key};
@@ -93,7 +94,8 @@ static int make_database(const char *dir, struct sv_secret *kek, struct sv_err *
         return store->ops->verify(store, err);
 }
 
-static int make_config(const char *dir, const char *address, struct sv_err *err)
+static int make_config(const char *dir, const char *address, const char *database,
+                       struct sv_err *err)
 {
         static const char *const paths[][2] = {{"tls_key", "tls.key"},
                                                {"tls_cert", "tls.crt"},
@@ -111,6 +113,8 @@ static int make_config(const char *dir, const char *address, struct sv_err *err)
         sv_json_set_str(j, "listen", address);
         for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
                 sv_json_set_str(j, paths[i][0], paths[i][1]);
+        if (database)
+                sv_json_set_str(j, "database", database);
         sv_json_pretty(j, &text);
         if (sv_buf_ok(&text, "the configuration", err) < 0 ||
             sv_broker_config_parse(sv_buf_bytes(&text), dir, &check, err) < 0)
@@ -119,8 +123,8 @@ static int make_config(const char *dir, const char *address, struct sv_err *err)
         return write_in_dir(dir, "config.json", 0644, sv_buf_bytes(&text), err);
 }
 
-int sv_broker_init(const char *dir, const char *address, const char *const *names, uint8_t pin[32],
-                   struct sv_err *err)
+int sv_broker_init(const char *dir, const char *address, const char *database,
+                   const char *const *names, uint8_t pin[32], struct sv_err *err)
 {
         /* 10.0.2.2 is the host as guests on QEMU's user network see it. */
         const char *all[NAMES_MAX + 4] = {"localhost", "127.0.0.1", "10.0.2.2"};
@@ -138,13 +142,20 @@ int sv_broker_init(const char *dir, const char *address, const char *const *name
         if (stat(config, &st) == 0)
                 return sv_fail(err, SV_USAGE, "broker.init.exists",
                                "%s exists: this is a broker already", config);
-        if (sv_mkdirs(dir, 0700, err) < 0)
+        if (database && sv_store_is_file(database))
+                return sv_fail(err, SV_USAGE, "broker.config.database",
+                               "expected the address of a PostgreSQL database "
+                               "(postgresql://HOST/NAME), found '%s'; without one the database is "
+                               "a file in the broker's folder",
+                               database);
+        if ((database && sv_store_check_address(database, err) < 0) ||
+            sv_mkdirs(dir, 0700, err) < 0)
                 return -1;
         if (make_tls(dir, all, pin, err) < 0)
                 return -1;
         if (make_keys(dir, &kek, err) < 0)
                 return -1;
-        if (make_database(dir, kek, err) < 0)
+        if (make_database(dir, database, kek, err) < 0)
                 return -1;
-        return make_config(dir, address, err);
+        return make_config(dir, address, database, err);
 }

@@ -77,8 +77,10 @@ static int compare_databases(const char *database, struct sv_store *backup, bool
         const struct sv_store_place place = {.path = database};
         SV_STORE *s = NULL;
 
-        if (access(database, F_OK) < 0 && errno == ENOENT)
-                return count_policies(NULL, backup, policies, err);
+        int there = sv_store_exists(database, err);
+
+        if (there <= 0)
+                return there < 0 ? -1 : count_policies(NULL, backup, policies, err);
         if (sv_store_open(&place, &s, err) < 0 ||
             (!replace && compare_resources(s, backup, err) < 0))
                 return -1;

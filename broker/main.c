@@ -26,6 +26,9 @@ static const struct sv_opt init_opts[] = {
         {"dir", "DIR", "folder to make: keys, certificate, configuration, database", 'd', false},
         {"listen", "ADDR:PORT", "where to listen (default 127.0.0.1:8443; port 0: any free one)", 0,
          false},
+        {"database", "ADDRESS",
+         "a PostgreSQL database (postgresql://HOST/NAME) instead of a file in the folder", 0,
+         false},
         {"name", "NAME", "a host name or address for the certificate", 0, true},
         {NULL, NULL, NULL, 0, false},
 };
@@ -83,7 +86,8 @@ static int run_init(const struct sv_args *args, struct sv_json **result, struct 
         for (int i = 0; i < SV_ARGS_MAX && (names[i] = sv_opt_nth(args, "name", i)); i++)
                 ;
         if (need_option(args, "dir", &dir, err) < 0 ||
-            sv_broker_init(dir, address ? address : "127.0.0.1:8443", names, pin, err) < 0)
+            sv_broker_init(dir, address ? address : "127.0.0.1:8443", sv_opt(args, "database"),
+                           names, pin, err) < 0)
                 return -1;
         *result = sv_json_object();
         SV_STR config = sv_asprintf("%s/config.json", dir);

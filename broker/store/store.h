@@ -56,7 +56,7 @@ struct sv_accepted {
         int64_t time;
 };
 
-/* A record of the audit; links are a chain, broker/store/sqlite-audit.c. */
+/* A record of the audit; links are a chain, broker/store/sql-audit.c. */
 struct sv_audit_link {
         int64_t id;
         bool linked; /* a stranger's record is not */
@@ -234,6 +234,13 @@ struct sv_store_place {
         const char *lock;      /* sv_serial_lock; NULL: nobody else has this database */
         struct sv_secret *key; /* for MACs; NULL: nothing is checked, for reading only */
 };
+
+/* Is the database a file? Otherwise the path is the address of a server, "postgresql://…". */
+bool sv_store_is_file(const char *path);
+/* Is there one with something in it? For a server: 0, 1, or -1 when it cannot be asked. */
+int sv_store_exists(const char *path, struct sv_err *err);
+/* What is wrong with an address. SV_USAGE "broker.config.database". */
+int sv_store_check_address(const char *path, struct sv_err *err);
 
 /* Creates what is not there, and brings an older database to this program's version in one
  * transaction. SV_SYSTEM "broker.store"; "broker.store.version" when the database is newer (nothing

@@ -112,7 +112,7 @@ static int group_setup(void **state)
         assert_non_null(mkdtemp(dir));
         platform_make(dir);
         snprintf(b, sizeof(b), "%s/b", dir);
-        OK(sv_broker_init(b, "127.0.0.1:0", NULL, pin, &err));
+        OK(sv_broker_init(b, "127.0.0.1:0", NULL, NULL, pin, &err));
         in_dir(from, "config.json");
         in_dir(to, "config.json.init");
         assert_int_equal(rename(from, to), 0);

@@ -121,7 +121,7 @@ inline refuse(state, boot)
         row_leased = row_leased && !(PLANTED(SUPERSEDED_ENDS_LEASE) && says == SUPERSEDED && (state == ENDS || state == CLOSED_DISK))
 }
 
-/* claim_disk (broker/handlers): sv_sqlite_take_lease, sv_sqlite_raise_disk. Two transactions, but no lease is so short that it ends between. */
+/* claim_disk (broker/handlers): sv_sql_take_lease, sv_sql_raise_disk. Two transactions, but no lease is so short that it ends between. */
 inline decide(state, boot, instance, at)
 {
         if
@@ -258,7 +258,7 @@ proctype time()
 
 end:    do
         :: atomic { leased != 0 -> row_leased = row_leased && PLANTED(LEASE_NEVER_OVER); expire() }
-        :: atomic { administrator && row_leased -> administrator = 0; row_leased = 0; expire() } /* sv_sqlite_end_lease */
+        :: atomic { administrator && row_leased -> administrator = 0; row_leased = 0; expire() } /* sv_sql_end_lease */
 #if FAULT == RESTART_FORGETS_LEASE
         :: atomic { row_instance != 0 -> row_instance = 0; row_leased = 0 } /* else the row stays, and nothing happens */
 #endif

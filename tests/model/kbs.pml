@@ -137,7 +137,7 @@ inline decide(i, t_guest, t_key, t_age)
 /* sv_challenge_open: sealed by this broker. */
 #define OPENS (cookie[c] <= sessions && cookie[c] > 0 && (sealed_in[cookie[c]] == age || PLANTED(CHALLENGE_KEY_KEPT)))
 
-/* sv_sqlite_check_nonce: a look, which decides nothing. */
+/* sv_sql_check_nonce: a look, which decides nothing. */
 inline look_at_nonce()
 {
         if
@@ -160,7 +160,7 @@ inline verify()
         fi
 }
 
-/* accept_evidence, sv_sqlite_put_session: looks again and writes row and token, in one transaction. */
+/* accept_evidence, sv_sql_put_session: looks again and writes row and token, in one transaction. */
 inline accept()
 {
         HOLDS(ONCE, !accepted[cookie[c]]);
@@ -229,7 +229,7 @@ end:    do
                         :: else -> answer[c] = BEGIN_AGAIN
                         fi
                    }
-                :: atomic { ASKED(OUTCOME) -> /* sv_handle_outcome, sv_sqlite_end_session: the token goes, the row stays */
+                :: atomic { ASKED(OUTCOME) -> /* sv_handle_outcome, sv_sql_end_session: the token goes, the row stays */
                         if
                         :: OPENS && db[ROW].there && !db[ROW].ended ->
                                 db[ROW].ended = 1;
@@ -421,7 +421,7 @@ proctype operator()
                         forget_rows();
                         if
                         :: PLANTED(RESTORE_FORGETS_USED)
-                        :: else -> floor = sessions /* sv_sqlite_forget_once */
+                        :: else -> floor = sessions /* sv_sql_forget_once */
                         fi
                 }
         :: break

@@ -1,16 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A folder with a database in it, its serial, and a key; in memory, where a sync costs nothing. */
+/* A folder with a database in it, its serial, and a key; in memory, where a sync costs nothing.
+ * With SV_TEST_DATABASE the database is of that server, emptied each time
+ * (tests/conformance/postgres.py).
+ */
 #pragma once
 
 #include <sqlite3.h>
 #include <sys/stat.h>
 
 #include "base/core/file.h"
-#include "broker/store/store.h"
+#include "broker/store/sql.h"
 
-static char dir[64], path[128], serial_path[128], lock_path[128];
+static char dir[64], path[512], serial_path[128], lock_path[128];
 static struct sv_secret *key, *other_key;
 static struct sv_store_place place;
+
+static inline bool is_on_server(void)
+{
+        return getenv("SV_TEST_DATABASE") != NULL;
+}
+
+static void empty_server(void)
+{
+        struct sv_err err;
+        struct sv_sql *s;
+
+        snprintf(path, sizeof(path), "%s", getenv("SV_TEST_DATABASE"));
+        s = sv_postgres_connect(path, &err);
+        assert_non_null(s);
+        OK(sv_sql_exec(&s->store, "DROP SCHEMA public CASCADE; CREATE SCHEMA public", &err));
+        sv_sql_close(&s->store);
+}
 
 static int setup_place(void **state)
 {
@@ -27,6 +47,8 @@ static int setup_place(void **state)
         key = sv_secret_copy(sv_bytes(none, sizeof(none)), &err);
         other_key = sv_secret_copy(sv_bytes(other, sizeof(other)), &err);
         assert_true(key && other_key);
+        if (is_on_server())
+                empty_server();
         place = (struct sv_store_place){path, serial_path, lock_path, key};
         return 0;
 }

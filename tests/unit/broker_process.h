@@ -79,7 +79,7 @@ static inline void start_new_broker(uint8_t pin[32], struct sv_tls_ctx **tls)
         snprintf(dir, sizeof(dir), "/tmp/sv-broker-XXXXXX");
         assert_non_null(mkdtemp(dir));
         snprintf(home, sizeof(home), "%s/b", dir);
-        OK(sv_broker_init(home, "127.0.0.1:0", NULL, pin, &err));
+        OK(sv_broker_init(home, "127.0.0.1:0", NULL, NULL, pin, &err));
         *tls = sv_tls_client(sv_bytes(pin, 32), NULL, &err);
         assert_non_null(*tls);
         start_broker();

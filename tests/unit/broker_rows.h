@@ -6,7 +6,7 @@
 
 #include "tests/unit/broker_place.h"
 
-#include "broker/store/sqlite.h"
+#include "broker/store/sql.h"
 
 #define PATH   "a/b/c"
 #define OTHER  "a/b/d"

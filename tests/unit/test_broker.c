@@ -73,8 +73,9 @@ static int group_setup(void **state)
         assert_non_null(mkdtemp(ca_dir));
         have_swtpm = swtpm_start(&tpm, ca_dir, VMID);
         snprintf(b, sizeof(b), "%s/b", dir);
-        OK(sv_broker_init(b, "127.0.0.1:0", NULL, pin, &err));
-        FAILS(sv_broker_init(b, "127.0.0.1:0", NULL, pin, &err), SV_USAGE, "broker.init.exists");
+        OK(sv_broker_init(b, "127.0.0.1:0", NULL, NULL, pin, &err));
+        FAILS(sv_broker_init(b, "127.0.0.1:0", NULL, NULL, pin, &err), SV_USAGE,
+              "broker.init.exists");
         snprintf(pin_text, sizeof(pin_text), "sha256:%s", sv_hex(sv_bytes(pin, 32), hex));
         tls = sv_tls_client(sv_bytes(pin, 32), NULL, &err);
         assert_non_null(tls);

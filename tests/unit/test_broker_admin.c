@@ -319,10 +319,10 @@ static void too_many_names(void **state)
         for (int i = 0; i < 33; i++)
                 names[i] = "broker.example";
         names[33] = NULL;
-        FAILS(sv_broker_init(other, "127.0.0.1:0", names, pin, &err), SV_USAGE,
+        FAILS(sv_broker_init(other, "127.0.0.1:0", NULL, names, pin, &err), SV_USAGE,
               "broker.init.names");
         assert_int_not_equal(access(other, F_OK), 0);
-        OK(sv_broker_init(other, "127.0.0.1:0", names + 1, pin, &err));
+        OK(sv_broker_init(other, "127.0.0.1:0", NULL, names + 1, pin, &err));
 }
 
 int main(void)

@@ -273,7 +273,7 @@ static int group_setup(void **state)
         makers_tree = tree;
         mirror = makers_start(dir, NULL, 0);
         b = sv_asprintf("%s/b", dir);
-        OK(sv_broker_init(b, "127.0.0.1:0", NULL, pin, &err));
+        OK(sv_broker_init(b, "127.0.0.1:0", NULL, NULL, pin, &err));
         platform_read("b/config.json", &config);
         platform_write("b/config.first", sv_buf_bytes(&config));
         tls = sv_tls_client(sv_bytes(pin, 32), NULL, &err);

@@ -5,7 +5,7 @@
 
 #include "broker/backup.h"
 #include "broker/limits.h"
-#include "broker/store/sqlite.h"
+#include "broker/store/sql.h"
 #include "broker/process/fetcher.h"
 
 /* The linker sends the calls of sv_policy_parse here. */
@@ -29,7 +29,7 @@ static void (*meanwhile)(struct sv_store *s);
 int __wrap_sv_jwe_seal(const struct sv_key *to, struct sv_secret *plain, struct sv_buf *out,
                        struct sv_err *err)
 {
-        const struct sv_store_place *place = &((struct sv_sqlite *)b.store)->place;
+        const struct sv_store_place *place = &((struct sv_sql *)b.store)->place;
         SV_STORE *other = NULL;
 
         if (meanwhile && sv_store_open(place, &other, err) < 0)
@@ -448,10 +448,10 @@ static void policy_of_somebody_else(void **state)
         put_policy(PATH);
         put_secret(PATH);
         assert_int_equal(attest(&g), 200);
-        OK(sv_sqlite_exec(b.store,
-                          "UPDATE policies SET text = CAST(replace(CAST(text AS TEXT), 'false', "
-                          "'true') AS BLOB) WHERE path = '" PATH "'",
-                          &err));
+        OK(sv_sql_exec(b.store,
+                       "UPDATE policies SET text = CAST(replace(CAST(text AS TEXT), 'false', "
+                       "'true') AS BLOB) WHERE path = '" PATH "'",
+                       &err));
         get_refused(&g, PATH, 503, "broker.store.mac");
         put_policy(PATH);
         is_released(&g);

@@ -86,7 +86,7 @@ static void held_step_fails(void **state)
 static void held_is_taken_back(void **state)
 {
         SV_JSON *record = sv_json_object();
-        sqlite3 *db = ((struct sv_sqlite *)store)->db;
+        sqlite3 *db = ((struct sv_sql *)store)->db;
         struct sv_audit_link made;
         struct sv_err err;
 

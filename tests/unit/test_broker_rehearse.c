@@ -3,7 +3,9 @@
  * is appraised once more, and only what the broker has signed is believed of it. */
 #include "tests/unit/broker_inside.h"
 
-#include "broker/store/sqlite.h"
+#include <sqlite3.h>
+
+#include "broker/store/sql.h"
 
 #define TEST "/secure-vm/v0/policy-test/" PATH
 
@@ -160,7 +162,7 @@ static void refusals(void **state)
 /* Rows have no MAC: what somebody put there has no signature of the broker's. */
 static void forged(void **state)
 {
-        sqlite3 *db = ((struct sv_sqlite *)b.store)->db;
+        sqlite3 *db = ((struct sv_sql *)b.store)->db;
         SV_JSON *answer = NULL;
 
         assert_int_equal(sqlite3_exec(db,

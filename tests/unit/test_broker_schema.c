@@ -9,9 +9,11 @@
 #include "tests/unit/kill_each.h"
 
 #include "broker/broker.h"
-#include "broker/store/sqlite.h"
+#include <sqlite3.h>
 
-#define VERSION 9 /* of this program */
+#include "broker/store/sql.h"
+
+#define VERSION 10 /* of this program */
 
 /* --- databases by hand --- */
 
@@ -308,12 +310,12 @@ static void newer_is_refused(void **state)
         struct sv_err err;
 
         make_old();
-        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 10;");
+        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 11;");
         OK(sv_file_read(path, 1 << 20, &before, "test", &err));
         FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store.version");
         assert_null(s);
         assert_non_null(strstr(err.msg, path));
-        assert_non_null(strstr(err.msg, "version 10"));
+        assert_non_null(strstr(err.msg, "version 11"));
         OK(sv_file_read(path, 1 << 20, &after, "test", &err));
         assert_int_equal(before.n, after.n);
         assert_memory_equal(before.p, after.p, before.n);
@@ -427,29 +429,29 @@ static int fail_fill(struct sv_store *s, struct sv_err *err)
 
 static int copy_fill(struct sv_store *s, struct sv_err *err)
 {
-        return sv_sqlite_exec(s, "INSERT INTO two SELECT n + 1 FROM one", err);
+        return sv_sql_exec(s, "INSERT INTO two SELECT n + 1 FROM one", err);
 }
 
-static int migrate(const struct sv_sqlite_step *list, int n, struct sv_err *err)
+static int migrate(const struct sv_sql_step *list, int n, struct sv_err *err)
 {
-        struct sv_sqlite *s = sv_sqlite_connect(path, err);
-        int rc = sv_sqlite_migrate(&s->store, list, n, err);
+        struct sv_sql *s = sv_sqlite_connect(path, err);
+        int rc = sv_sql_migrate(&s->store, list, n, err);
 
-        sv_sqlite_close(&s->store);
+        sv_sql_close(&s->store);
         return rc;
 }
 
 /* From 1 over 2 to 3, whole or not at all. */
 static void several_steps(void **state)
 {
-        static const struct sv_sqlite_step list[] = {
+        static const struct sv_sql_step list[] = {
                 {"CREATE TABLE one (n INTEGER); INSERT INTO one VALUES (41);", NULL},
                 {"CREATE TABLE two (n INTEGER);", copy_fill},
                 {"ALTER TABLE two ADD COLUMN m INTEGER;", NULL},
                 {"CREATE TABLE four (n INTEGER);", fail_fill},
                 {"this is no SQL", NULL},
         };
-        const struct sv_sqlite_step bad[] = {list[0], list[1], list[2], list[4]};
+        const struct sv_sql_step bad[] = {list[0], list[1], list[2], list[4]};
         struct sv_err err;
 
         OK(migrate(list, 1, &err));

@@ -276,6 +276,8 @@ static void configuration(void **state)
         static const struct {
                 const char *text, *check;
         } bad[] = {
+                {"{\"database\":\"postgresql://a:secret@h/n\"}", "broker.config.database"},
+                {"{\"database\":\"postgresql://h/n?nothing=1\"}", "broker.config.database"},
                 {"", "broker.config.json"},
                 {"{", "broker.config.json"},
                 {"{\"listen\":\"127.0.0.1:1\",\"listen\":\"127.0.0.1:2\"}", "broker.config.json"},

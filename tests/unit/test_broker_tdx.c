@@ -457,7 +457,7 @@ static int group_setup(void **state)
         platform("old", &old);
         platform("revoked", &revoked);
         b = sv_asprintf("%s/b", dir);
-        OK(sv_broker_init(b, "127.0.0.1:0", NULL, pin, &err));
+        OK(sv_broker_init(b, "127.0.0.1:0", NULL, NULL, pin, &err));
         tls = sv_tls_client(sv_bytes(pin, 32), NULL, &err);
         return tls ? 0 : -1;
 }

@@ -4,7 +4,9 @@
 #include "tests/unit/broker_inside.h"
 #include "tests/unit/put_policy.h"
 
-#include "broker/store/sqlite-mac.h"
+#include <sqlite3.h>
+
+#include "broker/store/sql-mac.h"
 
 #define B_PATH "default/b/root"
 
@@ -329,11 +331,11 @@ static void put_many(int n)
         OK(sv_macs_begin_change(b.store, &m, &err));
         for (int i = 0; i < n; i++) {
                 SV_STR path = sv_asprintf("default/many/r%d", i);
-                SV_STMT *q = sv_sqlite_prepare(b.store, "INSERT INTO policies VALUES (?, ?, 1)",
-                                               &err, "sb", path, sv_bytes_str("{}"));
+                SV_STMT *q = sv_sql_prepare(b.store, "INSERT INTO policies VALUES (?, ?, 1)", &err,
+                                            "sb", path, sv_bytes_str("{}"));
 
-                OK(sv_sqlite_step(b.store, q, &err));
-                OK(sv_macs_take_row(b.store, &m, SV_ROW_POLICY, path, "", &err));
+                OK(sv_sql_step(b.store, q, &err));
+                OK(sv_macs_adopt_row(b.store, &m, SV_ROW_POLICY, path, "", &err));
         }
         OK(sv_macs_end_change(b.store, &m, 0, &err));
         OK(b.store->ops->check(b.store, &err));
@@ -341,7 +343,7 @@ static void put_many(int n)
 
 static void ten_thousand(void **state)
 {
-        sqlite3 *db = ((struct sv_sqlite *)b.store)->db;
+        sqlite3 *db = ((struct sv_sql *)b.store)->db;
         int64_t before, after;
 
         put_policy(PATH);

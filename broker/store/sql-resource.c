@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Resources and their versions. */
 #include "base/core/text.h"
-#include "broker/store/sqlite-mac.h"
+#include "broker/store/sql-mac.h"
 
 static int fail_none(struct sv_err *err)
 {
@@ -13,25 +13,30 @@ static int fail_none(struct sv_err *err)
 static int insert_version(struct sv_store *s, struct sv_macs *m, const char *path, int64_t version,
                           struct sv_bytes sealed, int64_t size, int64_t now, struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(
-                s,
-                "INSERT INTO resources (path, version, sealed, size, created) "
-                "SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?2 = 1 + "
-                "(SELECT coalesce(max(version), 0) FROM resources WHERE path = ?1)",
-                err, "sibii", path, version, sealed, size, now);
+        SV_STMT *newest =
+                sv_sql_prepare(s, "SELECT coalesce(max(version), 0) FROM resources WHERE path = ?",
+                               err, "s", path);
+        SV_STMT *q = NULL;
         char name[SV_VERSION_NAME];
 
-        if (sv_sqlite_step(s, q, err) < 0)
+        if (sv_sql_step(s, newest, err) != 1)
                 return -1;
-        if (!sqlite3_changes(((struct sv_sqlite *)s)->db))
+        if (version != 1 + sv_sql_number(newest, 0))
                 return sv_fail(err, SV_USAGE, "broker.resource.changed",
                                "somebody else changed the resource at the same moment; look at it "
                                "and try again");
-        return sv_macs_take_row(s, m, SV_ROW_VERSION, path, sv_version_name(version, name), err);
+        q = sv_sql_prepare(s,
+                           "INSERT INTO resources (path, version, sealed, size, created) VALUES "
+                           "(?, ?, ?, ?, ?)",
+                           err, "sibii", path, version, sealed, size, now);
+        if (sv_sql_step(s, q, err) < 0)
+                return -1;
+        return sv_macs_put_row(s, m, SV_ROW_VERSION, path, sv_version_name(version, name), err,
+                               "bii", sealed, size, now);
 }
 
-int sv_sqlite_put_resource(struct sv_store *s, const char *path, int64_t version,
-                           struct sv_bytes sealed, int64_t size, int64_t now, struct sv_err *err)
+int sv_sql_put_resource(struct sv_store *s, const char *path, int64_t version,
+                        struct sv_bytes sealed, int64_t size, int64_t now, struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};
 
@@ -53,12 +58,12 @@ static int read_version_row(struct sv_store *s, struct sv_macs *m, const char *p
                 return fail_none(err);
         if (rc < 0)
                 return -1;
-        sv_buf_put(sealed, sv_sqlite_bytes(q, 0));
+        sv_buf_put(sealed, sv_sql_bytes(q, 0));
         return sv_buf_ok(sealed, "a resource of the store", err);
 }
 
-int sv_sqlite_get_resource(struct sv_store *s, const char *path, int64_t version,
-                           struct sv_buf *sealed, struct sv_err *err)
+int sv_sql_get_resource(struct sv_store *s, const char *path, int64_t version,
+                        struct sv_buf *sealed, struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};
 
@@ -71,34 +76,34 @@ int sv_sqlite_get_resource(struct sv_store *s, const char *path, int64_t version
 static int remove_version(struct sv_store *s, struct sv_macs *m, const char *path, int64_t version,
                           struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(s, "DELETE FROM resources WHERE path = ? AND version = ?",
-                                       err, "si", path, version);
+        SV_STMT *q = sv_sql_prepare(s, "DELETE FROM resources WHERE path = ? AND version = ?", err,
+                                    "si", path, version);
         SV_STMT *disks = NULL;
         SV_STMT *leases = NULL;
         SV_STMT *accepted = NULL;
         char name[SV_VERSION_NAME];
         int64_t left;
 
-        if (sv_sqlite_step(s, q, err) < 0)
+        if (sv_sql_step(s, q, err) < 0)
                 return -1;
-        if (!sqlite3_changes(((struct sv_sqlite *)s)->db))
+        if (!sv_sql_changes(s))
                 return fail_none(err);
-        if (sv_macs_take_row(s, m, SV_ROW_VERSION, path, sv_version_name(version, name), err) < 0)
+        if (sv_macs_drop_row(s, m, SV_ROW_VERSION, path, sv_version_name(version, name), err) < 0)
                 return -1;
         left = sv_macs_count(s, m, SV_ROW_VERSION, path, false, err);
         if (left)
                 return left < 0 ? -1 : 0;
-        disks = sv_sqlite_prepare(s, "DELETE FROM disks WHERE path = ?", err, "s", path);
-        leases = sv_sqlite_prepare(s, "DELETE FROM leases WHERE path = ?", err, "s", path);
-        accepted = sv_sqlite_prepare(s, "DELETE FROM accepted WHERE path = ?", err, "s", path);
-        if (sv_sqlite_step(s, disks, err) < 0 || sv_sqlite_step(s, leases, err) < 0 ||
-            sv_sqlite_step(s, accepted, err) < 0)
+        disks = sv_sql_prepare(s, "DELETE FROM disks WHERE path = ?", err, "s", path);
+        leases = sv_sql_prepare(s, "DELETE FROM leases WHERE path = ?", err, "s", path);
+        accepted = sv_sql_prepare(s, "DELETE FROM accepted WHERE path = ?", err, "s", path);
+        if (sv_sql_step(s, disks, err) < 0 || sv_sql_step(s, leases, err) < 0 ||
+            sv_sql_step(s, accepted, err) < 0)
                 return -1;
         return sv_macs_count(s, m, SV_ROW_DISK, path, true, err) < 0 ? -1 : 0;
 }
 
-int sv_sqlite_delete_resource(struct sv_store *s, const char *path, int64_t version,
-                              struct sv_err *err)
+int sv_sql_delete_resource(struct sv_store *s, const char *path, int64_t version,
+                           struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};
 
@@ -111,27 +116,26 @@ int sv_sqlite_delete_resource(struct sv_store *s, const char *path, int64_t vers
 static int read_version_rows(struct sv_store *s, struct sv_macs *m, const char *path,
                              struct sv_json *list, struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(s,
-                                       "SELECT version, size, created FROM resources WHERE "
-                                       "path = ? ORDER BY version DESC",
-                                       err, "s", path);
+        SV_STMT *q = sv_sql_prepare(s,
+                                    "SELECT version, size, created FROM resources WHERE "
+                                    "path = ? ORDER BY version DESC",
+                                    err, "s", path);
         int64_t n = 0;
         int rc;
 
-        for (; (rc = sv_sqlite_step(s, q, err)) == 1; n++) {
+        for (; (rc = sv_sql_step(s, q, err)) == 1; n++) {
                 struct sv_json *row = sv_json_add(list, sv_json_object());
                 char when[32];
 
-                sv_json_set_int(row, "version", sqlite3_column_int64(q->stmt, 0));
-                sv_json_set_int(row, "size", sqlite3_column_int64(q->stmt, 1));
-                sv_json_set_str(row, "created",
-                                sv_format_time(sqlite3_column_int64(q->stmt, 2), when));
+                sv_json_set_int(row, "version", sv_sql_number(q, 0));
+                sv_json_set_int(row, "size", sv_sql_number(q, 1));
+                sv_json_set_str(row, "created", sv_format_time(sv_sql_number(q, 2), when));
         }
         return rc < 0 ? rc : sv_macs_check_count(s, m, SV_ROW_VERSION, "", path, n, err);
 }
 
-int sv_sqlite_list_versions(struct sv_store *s, const char *path, struct sv_json *list,
-                            struct sv_err *err)
+int sv_sql_list_versions(struct sv_store *s, const char *path, struct sv_json *list,
+                         struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};
 
@@ -140,27 +144,27 @@ int sv_sqlite_list_versions(struct sv_store *s, const char *path, struct sv_json
         return sv_macs_end_read(s, &m, read_version_rows(s, &m, path, list, err));
 }
 
-/* SQLite takes the other columns of a group from the row that has the maximum. */
-int sv_sqlite_list_resources(struct sv_store *s, struct sv_json *list, struct sv_err *err)
+int sv_sql_list_resources(struct sv_store *s, struct sv_json *list, struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(
+        SV_STMT *q = sv_sql_prepare(
                 s,
-                "SELECT path, max(version), count(*), size, created, EXISTS (SELECT 1 FROM "
-                "policies p WHERE p.path = r.path) FROM resources r GROUP BY path ORDER BY path",
+                "SELECT path, version, (SELECT count(*) FROM resources c WHERE c.path = r.path), "
+                "size, created, (SELECT count(*) FROM policies p WHERE p.path = r.path) FROM "
+                "resources r WHERE version = (SELECT max(version) FROM resources m WHERE m.path = "
+                "r.path) ORDER BY path",
                 err, "");
         int rc;
 
-        while ((rc = sv_sqlite_step(s, q, err)) == 1) {
+        while ((rc = sv_sql_step(s, q, err)) == 1) {
                 struct sv_json *row = sv_json_add(list, sv_json_object());
                 char when[32];
 
-                sv_json_set_str(row, "path", (const char *)sqlite3_column_text(q->stmt, 0));
-                sv_json_set_int(row, "version", sqlite3_column_int64(q->stmt, 1));
-                sv_json_set_int(row, "versions", sqlite3_column_int64(q->stmt, 2));
-                sv_json_set_int(row, "size", sqlite3_column_int64(q->stmt, 3));
-                sv_json_set_str(row, "created",
-                                sv_format_time(sqlite3_column_int64(q->stmt, 4), when));
-                sv_json_set_bool(row, "policy", sqlite3_column_int(q->stmt, 5) != 0);
+                sv_json_set_str(row, "path", sv_sql_text(q, 0));
+                sv_json_set_int(row, "version", sv_sql_number(q, 1));
+                sv_json_set_int(row, "versions", sv_sql_number(q, 2));
+                sv_json_set_int(row, "size", sv_sql_number(q, 3));
+                sv_json_set_str(row, "created", sv_format_time(sv_sql_number(q, 4), when));
+                sv_json_set_bool(row, "policy", sv_sql_number(q, 5) != 0);
         }
         return rc;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policies. One that somebody else has changed may be replaced and removed, and not be read. */
-#include "broker/store/sqlite-history.h"
+#include "broker/store/sql-history.h"
 
 #include <string.h>
 
@@ -22,7 +22,7 @@ static int read_policy_row(struct sv_store *s, struct sv_macs *m, const char *pa
                 return fail_absent(err);
         if (rc < 0)
                 return -1;
-        sv_buf_put(text, sv_sqlite_bytes(q, 0));
+        sv_buf_put(text, sv_sql_bytes(q, 0));
         return sv_buf_ok(text, "a policy of the store", err);
 }
 
@@ -47,18 +47,21 @@ static int replace_policy(struct sv_store *s, struct sv_macs *m, const char *pat
                           const struct sv_policy_put *put, struct sv_err *err)
 {
         SV_STMT *q =
-                sv_sqlite_prepare(s, "REPLACE INTO policies (path, text, created) VALUES (?, ?, ?)",
-                                  err, "sbi", path, put->text, put->now);
+                sv_sql_prepare(s,
+                               "INSERT INTO policies (path, text, created) VALUES (?, ?, ?) ON "
+                               "CONFLICT (path) DO UPDATE SET text = excluded.text, created = "
+                               "excluded.created",
+                               err, "sbi", path, put->text, put->now);
 
         if ((put->before && check_policy_before(s, m, path, put->before, err) < 0) ||
-            sv_history_begin(s, m, path, err) < 0 || sv_sqlite_step(s, q, err) < 0 ||
-            sv_macs_take_row(s, m, SV_ROW_POLICY, path, "", err) < 0)
+            sv_history_begin(s, m, path, err) < 0 || sv_sql_step(s, q, err) < 0 ||
+            sv_macs_put_row(s, m, SV_ROW_POLICY, path, "", err, "bi", put->text, put->now) < 0)
                 return -1;
         return sv_history_add(s, m, path, put, err);
 }
 
-int sv_sqlite_put_policy(struct sv_store *s, const char *path, const struct sv_policy_put *put,
-                         struct sv_err *err)
+int sv_sql_put_policy(struct sv_store *s, const char *path, const struct sv_policy_put *put,
+                      struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};
 
@@ -67,8 +70,7 @@ int sv_sqlite_put_policy(struct sv_store *s, const char *path, const struct sv_p
         return sv_macs_end_change(s, &m, replace_policy(s, &m, path, put, err), err);
 }
 
-int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,
-                         struct sv_err *err)
+int sv_sql_get_policy(struct sv_store *s, const char *path, struct sv_buf *text, struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};
 
@@ -80,19 +82,19 @@ int sv_sqlite_get_policy(struct sv_store *s, const char *path, struct sv_buf *te
 static int remove_policy(struct sv_store *s, struct sv_macs *m, const char *path,
                          const struct sv_policy_put *nothing, struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(s, "DELETE FROM policies WHERE path = ?", err, "s", path);
+        SV_STMT *q = sv_sql_prepare(s, "DELETE FROM policies WHERE path = ?", err, "s", path);
 
-        if (sv_history_begin(s, m, path, err) < 0 || sv_sqlite_step(s, q, err) < 0)
+        if (sv_history_begin(s, m, path, err) < 0 || sv_sql_step(s, q, err) < 0)
                 return -1;
-        if (!sqlite3_changes(((struct sv_sqlite *)s)->db))
+        if (!sv_sql_changes(s))
                 return fail_absent(err);
-        if (sv_macs_take_row(s, m, SV_ROW_POLICY, path, "", err) < 0)
+        if (sv_macs_drop_row(s, m, SV_ROW_POLICY, path, "", err) < 0)
                 return -1;
         return sv_history_add(s, m, path, nothing, err);
 }
 
-int sv_sqlite_delete_policy(struct sv_store *s, const char *path, const char *author, int64_t now,
-                            struct sv_err *err)
+int sv_sql_delete_policy(struct sv_store *s, const char *path, const char *author, int64_t now,
+                         struct sv_err *err)
 {
         const struct sv_policy_put nothing = {
                 .text = sv_bytes("", 0), .author = author, .now = now};
@@ -103,13 +105,13 @@ int sv_sqlite_delete_policy(struct sv_store *s, const char *path, const char *au
         return sv_macs_end_change(s, &m, remove_policy(s, &m, path, &nothing, err), err);
 }
 
-int sv_sqlite_list_policies(struct sv_store *s, struct sv_json *list, struct sv_err *err)
+int sv_sql_list_policies(struct sv_store *s, struct sv_json *list, struct sv_err *err)
 {
         SV_STMT *q = sv_macs_list_rows(s, SV_ROW_POLICY, err);
         int rc;
 
-        while ((rc = sv_sqlite_step(s, q, err)) == 1) {
-                const char *path = (const char *)sqlite3_column_text(q->stmt, 0);
+        while ((rc = sv_sql_step(s, q, err)) == 1) {
+                const char *path = sv_sql_text(q, 0);
 
                 if (path)
                         sv_json_add(list, sv_json_new_str(path));

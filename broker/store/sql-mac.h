@@ -15,7 +15,7 @@
 #pragma once
 
 #include "broker/store/serial.h"
-#include "broker/store/sqlite.h"
+#include "broker/store/sql.h"
 
 #define SV_MAC_LISTS 256
 #define SV_MAC_ENTRY 64
@@ -57,10 +57,16 @@ int sv_macs_end_change(struct sv_store *s, struct sv_macs *m, int rc, struct sv_
  * -1 and SV_SYSTEM "broker.store.mac" when it is not what was stored there. */
 int sv_macs_get_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind, const char *path,
                     const char *name, struct sv_stmt **q, struct sv_err *err);
-/* Takes the row as it stands in the database now; one that is not there loses its entry. Only for a
- * row that this transaction has written or removed. */
-int sv_macs_take_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind, const char *path,
+/* For a row that this transaction has written, or removed: the database is asked for it, and must
+ * answer what was written (as sv_sql_prepare has it), or that there is none. SV_SYSTEM
+ * "broker.store.mac": what somebody else makes of it is never authenticated. */
+int sv_macs_put_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind, const char *path,
+                    const char *name, struct sv_err *err, const char *types, ...);
+int sv_macs_drop_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind, const char *path,
                      const char *name, struct sv_err *err);
+/* Whatever stands there: only for a database from before there were MACs. */
+int sv_macs_adopt_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind,
+                      const char *path, const char *name, struct sv_err *err);
 /* How many rows of a kind the path has; with `drop` their entries go. -1 on failure. */
 int64_t sv_macs_count(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind,
                       const char *path, bool drop, struct sv_err *err);

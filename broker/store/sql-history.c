@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "broker/store/sqlite-history.h"
+#include "broker/store/sql-history.h"
 
 #include "base/core/limits.h"
 #include "base/core/text.h"
@@ -7,9 +7,9 @@
 
 static int64_t ask_number(struct sv_store *s, const char *sql, const char *path, struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(s, sql, err, "s", path);
+        SV_STMT *q = sv_sql_prepare(s, sql, err, "s", path);
 
-        return sv_sqlite_step(s, q, err) == 1 ? sqlite3_column_int64(q->stmt, 0) : -1;
+        return sv_sql_step(s, q, err) == 1 ? sv_sql_number(q, 0) : -1;
 }
 
 static int64_t find_newest(struct sv_store *s, const char *path, struct sv_err *err)
@@ -21,16 +21,16 @@ static int64_t find_newest(struct sv_store *s, const char *path, struct sv_err *
 static int insert_history(struct sv_store *s, struct sv_macs *m, const char *path, int64_t version,
                           const struct sv_policy_put *put, struct sv_err *err)
 {
-        SV_STMT *q =
-                sv_sqlite_prepare(s,
-                                  "INSERT INTO policy_versions (path, version, text, created, "
-                                  "author) VALUES (?, ?, ?, ?, ?)",
-                                  err, "sibis", path, version, put->text, put->now, put->author);
+        SV_STMT *q = sv_sql_prepare(s,
+                                    "INSERT INTO policy_versions (path, version, text, created, "
+                                    "author) VALUES (?, ?, ?, ?, ?)",
+                                    err, "sibis", path, version, put->text, put->now, put->author);
         char name[SV_VERSION_NAME];
 
-        if (sv_sqlite_step(s, q, err) < 0)
+        if (sv_sql_step(s, q, err) < 0)
                 return -1;
-        return sv_macs_take_row(s, m, SV_ROW_HISTORY, path, sv_version_name(version, name), err);
+        return sv_macs_put_row(s, m, SV_ROW_HISTORY, path, sv_version_name(version, name), err,
+                               "bis", put->text, put->now, put->author);
 }
 
 /* 1 and its columns in *q: a policy, and not a version of it. */
@@ -52,8 +52,8 @@ int sv_history_begin(struct sv_store *s, struct sv_macs *m, const char *path, st
 
         if (get_unversioned(s, m, path, &q, NULL) != 1)
                 return 0;
-        first.text = sv_sqlite_bytes(q, 0);
-        first.now = sqlite3_column_int64(q->stmt, 1);
+        first.text = sv_sql_bytes(q, 0);
+        first.now = sv_sql_number(q, 1);
         return insert_history(s, m, path, 1, &first, err);
 }
 
@@ -61,14 +61,13 @@ static int drop_oldest(struct sv_store *s, struct sv_macs *m, const char *path, 
 {
         int64_t oldest =
                 ask_number(s, "SELECT min(version) FROM policy_versions WHERE path = ?", path, err);
-        SV_STMT *q =
-                sv_sqlite_prepare(s, "DELETE FROM policy_versions WHERE path = ? AND version = ?",
-                                  err, "si", path, oldest);
+        SV_STMT *q = sv_sql_prepare(s, "DELETE FROM policy_versions WHERE path = ? AND version = ?",
+                                    err, "si", path, oldest);
         char name[SV_VERSION_NAME];
 
-        if (oldest < 0 || sv_sqlite_step(s, q, err) < 0)
+        if (oldest < 0 || sv_sql_step(s, q, err) < 0)
                 return -1;
-        return sv_macs_take_row(s, m, SV_ROW_HISTORY, path, sv_version_name(oldest, name), err);
+        return sv_macs_drop_row(s, m, SV_ROW_HISTORY, path, sv_version_name(oldest, name), err);
 }
 
 int sv_history_add(struct sv_store *s, struct sv_macs *m, const char *path,
@@ -88,17 +87,14 @@ static int add_history_row(struct sv_json *list, int64_t version, bool newest, s
                            struct sv_err *err)
 {
         struct sv_json *row = sv_json_add(list, sv_json_object());
-        struct sv_bytes text = sv_sqlite_bytes(q, 0);
+        struct sv_bytes text = sv_sql_bytes(q, 0);
         char hex[65], when[32];
 
         if (sv_sha256_hex(text, hex, err) < 0)
                 return -1;
         sv_json_set_int(row, "version", version);
-        sv_json_set_str(row, "created", sv_format_time(sqlite3_column_int64(q->stmt, 1), when));
-        sv_json_set_str(row, "author",
-                        sqlite3_column_count(q->stmt) > 2
-                                ? (const char *)sqlite3_column_text(q->stmt, 2)
-                                : "");
+        sv_json_set_str(row, "created", sv_format_time(sv_sql_number(q, 1), when));
+        sv_json_set_str(row, "author", sv_sql_count(q) > 2 ? sv_sql_text(q, 2) : "");
         sv_json_set_int(row, "size", (int64_t)text.n);
         if (text.n)
                 sv_json_set_str(row, "sha256", hex);
@@ -110,15 +106,15 @@ static int add_history_row(struct sv_json *list, int64_t version, bool newest, s
 static int read_history(struct sv_store *s, struct sv_macs *m, const char *path,
                         struct sv_json *list, struct sv_err *err)
 {
-        SV_STMT *versions = sv_sqlite_prepare(
+        SV_STMT *versions = sv_sql_prepare(
                 s, "SELECT version FROM policy_versions WHERE path = ? ORDER BY version DESC", err,
                 "s", path);
         SV_STMT *first = NULL;
         int64_t n = 0;
         int rc;
 
-        for (; (rc = sv_sqlite_step(s, versions, err)) == 1; n++) {
-                int64_t version = sqlite3_column_int64(versions->stmt, 0);
+        for (; (rc = sv_sql_step(s, versions, err)) == 1; n++) {
+                int64_t version = sv_sql_number(versions, 0);
                 SV_STMT *q = NULL;
                 char name[SV_VERSION_NAME];
 
@@ -133,8 +129,8 @@ static int read_history(struct sv_store *s, struct sv_macs *m, const char *path,
         return rc == 1 ? add_history_row(list, 1, true, first, err) : rc;
 }
 
-int sv_sqlite_list_policy_versions(struct sv_store *s, const char *path, struct sv_json *list,
-                                   struct sv_err *err)
+int sv_sql_list_policy_versions(struct sv_store *s, const char *path, struct sv_json *list,
+                                struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};
 
@@ -155,18 +151,18 @@ static int read_policy_version(struct sv_store *s, struct sv_macs *m, const char
                 rc = get_unversioned(s, m, path, &q, err);
         if (rc < 0)
                 return -1;
-        if (rc == 0 || !sv_sqlite_bytes(q, 0).n)
+        if (rc == 0 || !sv_sql_bytes(q, 0).n)
                 return sv_fail(err, SV_USAGE, "broker.policy.version",
                                "the policy of %s has no version %lld (%s): \"secure-vm policy "
                                "history\" lists those that there are",
                                path, (long long)version,
                                rc ? "it was removed then" : "the newest are kept");
-        sv_buf_put(text, sv_sqlite_bytes(q, 0));
+        sv_buf_put(text, sv_sql_bytes(q, 0));
         return sv_buf_ok(text, "a policy of the store", err);
 }
 
-int sv_sqlite_get_policy_version(struct sv_store *s, const char *path, int64_t version,
-                                 struct sv_buf *text, struct sv_err *err)
+int sv_sql_get_policy_version(struct sv_store *s, const char *path, int64_t version,
+                              struct sv_buf *text, struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};
 

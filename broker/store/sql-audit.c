@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/crypto/crypto.h"
-#include "broker/store/sqlite.h"
+#include "broker/store/sql.h"
 
 /* What is hashed: a label with its zero byte, the link before (zeros: none), id, time, text. */
 static int make_link(const uint8_t before[SV_LINK_SIZE], int64_t id, int64_t time, const char *text,
@@ -31,7 +31,7 @@ static int make_link(const uint8_t before[SV_LINK_SIZE], int64_t id, int64_t tim
 static int take_link(struct sv_stmt *q, int column, int64_t id, uint8_t out[SV_LINK_SIZE],
                      struct sv_err *err)
 {
-        struct sv_bytes link = sv_sqlite_bytes(q, column);
+        struct sv_bytes link = sv_sql_bytes(q, column);
 
         if (link.n != SV_LINK_SIZE)
                 return sv_fail(err, SV_SYSTEM, "broker.audit.chain",
@@ -42,36 +42,37 @@ static int take_link(struct sv_stmt *q, int column, int64_t id, uint8_t out[SV_L
         return 0;
 }
 
-int sv_sqlite_get_newest_audit(struct sv_store *s, struct sv_audit_link *out, int64_t *time,
-                               struct sv_err *err)
+int sv_sql_get_newest_audit(struct sv_store *s, struct sv_audit_link *out, int64_t *time,
+                            struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(s,
-                                       "SELECT id, link, time FROM audit WHERE link IS NOT NULL "
-                                       "ORDER BY id DESC LIMIT 1",
-                                       err, "");
-        int rc = sv_sqlite_step(s, q, err);
+        SV_STMT *q = sv_sql_prepare(s,
+                                    "SELECT id, link, time FROM audit WHERE link IS NOT NULL "
+                                    "ORDER BY id DESC LIMIT 1",
+                                    err, "");
+        int rc = sv_sql_step(s, q, err);
 
         *out = (struct sv_audit_link){0};
         *time = 0;
         if (rc != 1)
                 return rc;
-        out->id = sqlite3_column_int64(q->stmt, 0);
+        out->id = sv_sql_number(q, 0);
         out->linked = true;
-        *time = sqlite3_column_int64(q->stmt, 2);
+        *time = sv_sql_number(q, 2);
         return take_link(q, 1, out->id, out->link, err);
 }
 
 static int insert_record(struct sv_store *s, int64_t now, const char *text, bool stranger,
                          int64_t *id, struct sv_err *err)
 {
-        SV_STMT *q =
-                sv_sqlite_prepare(s, "INSERT INTO audit (time, record, stranger) VALUES (?, ?, ?)",
-                                  err, "isi", now, text, (int64_t)stranger);
+        SV_STMT *q = sv_sql_prepare(s,
+                                    "INSERT INTO audit (time, record, stranger) VALUES (?, ?, ?) "
+                                    "RETURNING id",
+                                    err, "isi", now, text, (int64_t)stranger);
 
-        if (sv_sqlite_step(s, q, err) < 0)
+        if (sv_sql_step(s, q, err) != 1)
                 return -1;
-        *id = sqlite3_last_insert_rowid(((struct sv_sqlite *)s)->db);
-        return 0;
+        *id = sv_sql_number(q, 0);
+        return sv_sql_step(s, q, err);
 }
 
 static int insert_linked(struct sv_store *s, int64_t now, const char *text,
@@ -81,13 +82,13 @@ static int insert_linked(struct sv_store *s, int64_t now, const char *text,
         int64_t time;
         SV_STMT *q = NULL;
 
-        if (sv_sqlite_get_newest_audit(s, &before, &time, err) < 0 ||
+        if (sv_sql_get_newest_audit(s, &before, &time, err) < 0 ||
             insert_record(s, now, text, false, &out->id, err) < 0 ||
             make_link(before.link, out->id, now, text, out->link, err) < 0)
                 return -1;
-        q = sv_sqlite_prepare(s, "UPDATE audit SET link = ? WHERE id = ?", err, "bi",
-                              sv_bytes(out->link, SV_LINK_SIZE), out->id);
-        return sv_sqlite_step(s, q, err);
+        q = sv_sql_prepare(s, "UPDATE audit SET link = ? WHERE id = ?", err, "bi",
+                           sv_bytes(out->link, SV_LINK_SIZE), out->id);
+        return sv_sql_step(s, q, err);
 }
 
 /* One more, and those go that are too many: now and then, since to find them all that are kept are
@@ -101,50 +102,50 @@ static int insert_stranger(struct sv_store *s, int64_t now, const char *text, in
                 return -1;
         if (*id % (max / 64 + 1))
                 return 0;
-        q = sv_sqlite_prepare(s,
-                              "DELETE FROM audit WHERE stranger AND id <= (SELECT id FROM audit "
-                              "WHERE stranger ORDER BY id DESC LIMIT 1 OFFSET ?)",
-                              err, "i", max);
-        return sv_sqlite_step(s, q, err);
+        q = sv_sql_prepare(s,
+                           "DELETE FROM audit WHERE stranger <> 0 AND id <= (SELECT id FROM "
+                           "audit WHERE stranger <> 0 ORDER BY id DESC LIMIT 1 OFFSET ?)",
+                           err, "i", max);
+        return sv_sql_step(s, q, err);
 }
 
-int sv_sqlite_put_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
-                        int64_t strangers, struct sv_audit_link *out, struct sv_err *err)
+int sv_sql_put_audit(struct sv_store *s, int64_t now, const struct sv_json *record,
+                     int64_t strangers, struct sv_audit_link *out, struct sv_err *err)
 {
         struct sv_audit_link done = {0};
         SV_BUF text = SV_BUF_NULL;
         int rc;
 
         sv_json_print(record, &text);
-        if (sv_buf_ok(&text, "the audit record", err) < 0 || sv_sqlite_begin(s, err) < 0)
+        if (sv_buf_ok(&text, "the audit record", err) < 0 || sv_sql_begin(s, err) < 0)
                 return -1;
         rc = strangers ? insert_stranger(s, now, sv_buf_str(&text), strangers, &done.id, err)
                        : insert_linked(s, now, sv_buf_str(&text), &done, err);
         done.linked = !strangers;
-        if (sv_sqlite_end(s, rc, err) < 0)
+        if (sv_sql_end(s, rc, err) < 0)
                 return -1;
         *out = done;
         return 0;
 }
 
-int sv_sqlite_list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
-                         struct sv_err *err)
+int sv_sql_list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
+                      struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(
+        SV_STMT *q = sv_sql_prepare(
                 s, "SELECT id, record, link FROM audit WHERE id > ? ORDER BY id LIMIT ?", err, "ii",
                 after, max);
         int rc;
 
-        while ((rc = sv_sqlite_step(s, q, err)) == 1) {
-                struct sv_audit_link link = {.id = sqlite3_column_int64(q->stmt, 0)};
+        while ((rc = sv_sql_step(s, q, err)) == 1) {
+                struct sv_audit_link link = {.id = sv_sql_number(q, 0)};
                 struct sv_json *record = NULL;
 
-                link.linked = sqlite3_column_type(q->stmt, 2) != SQLITE_NULL;
+                link.linked = !sv_sql_is_null(q, 2);
                 if (link.linked && take_link(q, 2, link.id, link.link, err) < 0)
                         return -1;
 
-                if (sv_json_parse(sv_bytes_str((const char *)sqlite3_column_text(q->stmt, 1)),
-                                  "broker.audit", &record, err) < 0)
+                if (sv_json_parse(sv_bytes_str(sv_sql_text(q, 1)), "broker.audit", &record, err) <
+                    0)
                         return -1;
                 sv_audit_note_link(record, &link);
                 sv_json_add(list, record);
@@ -164,12 +165,12 @@ static int fail_record(int64_t id, struct sv_err *err)
  * link at any place. */
 static int follow_chain(struct sv_stmt *q, struct sv_audit_chain *c, struct sv_err *err)
 {
-        int64_t id = sqlite3_column_int64(q->stmt, 0);
-        const char *text = (const char *)sqlite3_column_text(q->stmt, 2);
+        int64_t id = sv_sql_number(q, 0);
+        const char *text = sv_sql_text(q, 2);
         uint8_t link[SV_LINK_SIZE], expected[SV_LINK_SIZE];
 
-        if (sqlite3_column_type(q->stmt, 4) == SQLITE_NULL) {
-                if (sqlite3_column_int(q->stmt, 3))
+        if (sv_sql_is_null(q, 4)) {
+                if (sv_sql_number(q, 3))
                         c->strangers++;
                 else if (c->linked)
                         return fail_record(id, err);
@@ -178,10 +179,9 @@ static int follow_chain(struct sv_stmt *q, struct sv_audit_chain *c, struct sv_e
                 return 0;
         }
         if (take_link(q, 4, id, link, err) < 0 ||
-            make_link(c->newest.link, id, sqlite3_column_int64(q->stmt, 1), text ? text : "",
-                      expected, err) < 0)
+            make_link(c->newest.link, id, sv_sql_number(q, 1), text ? text : "", expected, err) < 0)
                 return -1;
-        if (sqlite3_column_int(q->stmt, 3) ||
+        if (sv_sql_number(q, 3) ||
             !sv_bytes_eq(sv_bytes(link, SV_LINK_SIZE), sv_bytes(expected, SV_LINK_SIZE)))
                 return fail_record(id, err);
         c->newest = (struct sv_audit_link){.id = id, .linked = true};
@@ -205,15 +205,15 @@ static int check_known(const struct sv_audit_link *known, struct sv_audit_chain 
                                  (long long)known->id);
 }
 
-int sv_sqlite_check_audit(struct sv_store *s, const struct sv_audit_link *known,
-                          struct sv_audit_chain *out, struct sv_err *err)
+int sv_sql_check_audit(struct sv_store *s, const struct sv_audit_link *known,
+                       struct sv_audit_chain *out, struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(
+        SV_STMT *q = sv_sql_prepare(
                 s, "SELECT id, time, record, stranger, link FROM audit ORDER BY id", err, "");
         struct sv_audit_chain c = {0};
         int rc;
 
-        while ((rc = sv_sqlite_step(s, q, err)) == 1)
+        while ((rc = sv_sql_step(s, q, err)) == 1)
                 if (follow_chain(q, &c, err) < 0 || check_known(known, &c, err) < 0)
                         return -1;
         if (rc < 0)

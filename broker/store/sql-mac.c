@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The MACs of rows, and the lists that they stand in. */
-#include "broker/store/sqlite-mac.h"
+#include "broker/store/sql-mac.h"
 
 #include <stdio.h>
 
@@ -20,7 +20,7 @@ static const struct kind {
                            "SELECT path, '' FROM policies"},
         [SV_ROW_VERSION] = {"a version",
                             "SELECT sealed, size, created FROM resources WHERE path = ?1 AND "
-                            "version = ?2",
+                            "version = CAST(?2 AS BIGINT)",
                             "SELECT path, version FROM resources"},
         [SV_ROW_DISK] = {"the generation of a disk",
                          "SELECT generation, restored, time FROM disks WHERE path = ?1 AND "
@@ -28,7 +28,7 @@ static const struct kind {
                          "SELECT path, volume FROM disks"},
         [SV_ROW_HISTORY] = {"a version of the policy",
                             "SELECT text, created, author FROM policy_versions WHERE path = ?1 AND "
-                            "version = ?2",
+                            "version = CAST(?2 AS BIGINT)",
                             "SELECT path, version FROM policy_versions"},
 };
 
@@ -69,12 +69,12 @@ static int make_row_mac(struct sv_store *s, const uint8_t id[ROW_ID], const char
         sv_buf_u8(&in, id[PATH_ID]);
         put_field(&in, sv_bytes_str(path));
         put_field(&in, sv_bytes_str(name));
-        for (int i = 0; i < sqlite3_column_count(q->stmt); i++) {
-                sv_buf_u8(&in, (uint8_t)sqlite3_column_type(q->stmt, i));
-                if (sqlite3_column_type(q->stmt, i) == SQLITE_INTEGER)
-                        sv_buf_u64le(&in, (uint64_t)sqlite3_column_int64(q->stmt, i));
+        for (int i = 0; i < sv_sql_count(q); i++) {
+                sv_buf_u8(&in, (uint8_t)sv_sql_column_type(q, i));
+                if (sv_sql_column_type(q, i) == SV_SQL_INTEGER)
+                        sv_buf_u64le(&in, (uint64_t)sv_sql_number(q, i));
                 else
-                        put_field(&in, sv_sqlite_bytes(q, i));
+                        put_field(&in, sv_sql_bytes(q, i));
         }
         return sv_macs_make(s, &in, mac, err);
 }
@@ -120,12 +120,12 @@ static int insert_entry(struct sv_macs *m, struct sv_list *list, size_t at, stru
 static struct sv_stmt *prepare_row(struct sv_store *s, enum sv_row_kind kind, const char *path,
                                    const char *name, struct sv_err *err)
 {
-        return sv_sqlite_prepare(s, kinds[kind].row, err, "ss", path, name);
+        return sv_sql_prepare(s, kinds[kind].row, err, "ss", path, name);
 }
 
 struct sv_stmt *sv_macs_list_rows(struct sv_store *s, enum sv_row_kind kind, struct sv_err *err)
 {
-        return sv_sqlite_prepare(s, kinds[kind].list, err, "");
+        return sv_sql_prepare(s, kinds[kind].list, err, "");
 }
 
 static int fail_stored(struct sv_err *err, const char *what, const char *path, const char *done)
@@ -166,12 +166,12 @@ int sv_macs_get_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind
                     const char *name, struct sv_stmt **q, struct sv_err *err)
 {
         SV_STMT *row = prepare_row(s, kind, path, name, err);
-        int rc = sv_sqlite_step(s, row, err);
+        int rc = sv_sql_step(s, row, err);
         uint8_t id[ROW_ID];
 
         if (rc < 0)
                 return -1;
-        if (((struct sv_sqlite *)s)->place.key &&
+        if (((struct sv_sql *)s)->place.key &&
             (make_row_id(s, kind, path, name, id, err) < 0 ||
              check_stored(s, m, id, path, name, rc == 1 ? row : NULL, err) < 0))
                 return -1;
@@ -182,22 +182,18 @@ int sv_macs_get_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind
         return 1;
 }
 
-int sv_macs_take_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind, const char *path,
-                     const char *name, struct sv_err *err)
+/* The row as it stands in the database now. */
+static int take_row(struct sv_store *s, struct sv_macs *m, const uint8_t id[ROW_ID],
+                    const char *path, const char *name, struct sv_stmt *row, struct sv_err *err)
 {
-        SV_STMT *row = prepare_row(s, kind, path, name, err);
-        int rc = sv_sqlite_step(s, row, err);
-        uint8_t id[ROW_ID];
-        struct sv_list *list;
+        struct sv_list *list = &m->lists[id[0]];
         bool known;
         size_t at;
 
-        if (rc < 0 || make_row_id(s, kind, path, name, id, err) < 0 ||
-            sv_macs_load_list(s, m, id[0], err) < 0)
+        if (sv_macs_load_list(s, m, id[0], err) < 0)
                 return -1;
-        list = &m->lists[id[0]];
         at = find_entry(list, id, ROW_ID, &known);
-        if (rc == 0) {
+        if (!row) {
                 if (known)
                         remove_entries(m, list, at, 1);
                 return 0;
@@ -207,6 +203,72 @@ int sv_macs_take_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kin
         list->changed = m->changed = true;
         memcpy(list->entries.p + at * ENTRY, id, ROW_ID);
         return make_row_mac(s, id, path, name, row, list->entries.p + at * ENTRY + ROW_ID, err);
+}
+
+int sv_macs_adopt_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind,
+                      const char *path, const char *name, struct sv_err *err)
+{
+        SV_STMT *row = prepare_row(s, kind, path, name, err);
+        int rc = sv_sql_step(s, row, err);
+        uint8_t id[ROW_ID];
+
+        if (rc < 0 || make_row_id(s, kind, path, name, id, err) < 0)
+                return -1;
+        return take_row(s, m, id, path, name, rc == 1 ? row : NULL, err);
+}
+
+static bool has_values(struct sv_stmt *row, const struct sv_sql_value *values, int n)
+{
+        if (sv_sql_count(row) != n)
+                return false;
+        for (int i = 0; i < n; i++) {
+                const struct sv_sql_value *v = &values[i];
+
+                if (sv_sql_column_type(row, i) != v->type)
+                        return false;
+                if (v->type == SV_SQL_INTEGER ? sv_sql_number(row, i) != v->number
+                                              : !sv_bytes_eq(sv_sql_bytes(row, i), v->bytes))
+                        return false;
+        }
+        return true;
+}
+
+static int fail_other(struct sv_err *err, enum sv_row_kind kind, const char *path)
+{
+        return sv_fail(err, SV_SYSTEM, "broker.store.mac",
+                       "%s of %s was written, and the database says that it has another: whoever "
+                       "runs it, or a program in it, changes what is stored; nothing was done",
+                       kinds[kind].word, path);
+}
+
+int sv_macs_put_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind, const char *path,
+                    const char *name, struct sv_err *err, const char *types, ...)
+{
+        SV_STMT *row = prepare_row(s, kind, path, name, err);
+        int rc = sv_sql_step(s, row, err), n;
+        struct sv_sql_value values[SV_SQL_VALUES_MAX];
+        uint8_t id[ROW_ID];
+        va_list ap;
+
+        va_start(ap, types);
+        n = sv_sql_take_values(types, ap, values);
+        va_end(ap);
+        if (rc < 0 || make_row_id(s, kind, path, name, id, err) < 0)
+                return -1;
+        return rc == 1 && has_values(row, values, n) ? take_row(s, m, id, path, name, row, err)
+                                                     : fail_other(err, kind, path);
+}
+
+int sv_macs_drop_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind, const char *path,
+                     const char *name, struct sv_err *err)
+{
+        SV_STMT *row = prepare_row(s, kind, path, name, err);
+        int rc = sv_sql_step(s, row, err);
+        uint8_t id[ROW_ID];
+
+        if (rc < 0 || make_row_id(s, kind, path, name, id, err) < 0)
+                return -1;
+        return rc == 0 ? take_row(s, m, id, path, name, NULL, err) : fail_other(err, kind, path);
 }
 
 int64_t sv_macs_count(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind,
@@ -234,7 +296,7 @@ int sv_macs_check_count(struct sv_store *s, struct sv_macs *m, enum sv_row_kind 
 {
         int64_t stored;
 
-        if (!((struct sv_sqlite *)s)->place.key)
+        if (!((struct sv_sql *)s)->place.key)
                 return 0;
         stored = sv_macs_count(s, m, kind, path, false, err);
         if (stored < 0 || stored == n)
@@ -259,10 +321,10 @@ static int64_t check_rows_of_kind(struct sv_store *s, struct sv_macs *m, enum sv
         int64_t n = 0;
         int rc;
 
-        for (; (rc = sv_sqlite_step(s, rows, err)) == 1; n++) {
+        for (; (rc = sv_sql_step(s, rows, err)) == 1; n++) {
                 SV_STMT *q = NULL;
-                const char *path = (const char *)sqlite3_column_text(rows->stmt, 0);
-                const char *name = (const char *)sqlite3_column_text(rows->stmt, 1);
+                const char *path = sv_sql_text(rows, 0);
+                const char *name = sv_sql_text(rows, 1);
 
                 if (!path || !name)
                         return fail_stored(err, kinds[kind].word, "no path", "put");
@@ -276,7 +338,7 @@ int sv_macs_check_all(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
         int64_t entries = 0, rows = 0;
 
-        if (!((struct sv_sqlite *)s)->place.key)
+        if (!((struct sv_sql *)s)->place.key)
                 return 0;
         for (unsigned i = 0; i < SV_MAC_LISTS; i++) {
                 if (sv_macs_load_list(s, m, i, err) < 0)

@@ -2,25 +2,24 @@
 /* Which instance has a disk. It changes with each report, and counts for minutes. */
 #include <stdio.h>
 
-#include "broker/store/sqlite.h"
+#include "broker/store/sql.h"
 
-int sv_sqlite_get_lease(struct sv_store *s, const char *path, const char *volume,
-                        struct sv_lease *out, struct sv_err *err)
+int sv_sql_get_lease(struct sv_store *s, const char *path, const char *volume, struct sv_lease *out,
+                     struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(
+        SV_STMT *q = sv_sql_prepare(
                 s, "SELECT until, time, instance FROM leases WHERE path = ? AND volume = ?", err,
                 "ss", path, volume);
-        int rc = sv_sqlite_step(s, q, err);
+        int rc = sv_sql_step(s, q, err);
 
         if (rc < 0)
                 return -1;
         *out = (struct sv_lease){.end = 0};
         if (rc == 0)
                 return 0;
-        out->end = sqlite3_column_int64(q->stmt, 0);
-        out->time = sqlite3_column_int64(q->stmt, 1);
-        snprintf(out->instance, sizeof(out->instance), "%s",
-                 (const char *)sqlite3_column_text(q->stmt, 2));
+        out->end = sv_sql_number(q, 0);
+        out->time = sv_sql_number(q, 1);
+        snprintf(out->instance, sizeof(out->instance), "%s", sv_sql_text(q, 2));
         return 0;
 }
 
@@ -50,38 +49,39 @@ static int replace_lease(struct sv_store *s, const char *path, const char *volum
 {
         SV_STMT *put = NULL;
 
-        if (sv_sqlite_get_lease(s, path, volume, before, err) < 0 ||
+        if (sv_sql_get_lease(s, path, volume, before, err) < 0 ||
             check_lease(before, wants, opens, err) < 0)
                 return -1;
-        put = sv_sqlite_prepare(s,
-                                "INSERT OR REPLACE INTO leases (path, volume, instance, until, "
-                                "time) VALUES (?, ?, ?, ?, ?)",
-                                err, "sssii", path, volume, wants->instance, wants->end,
-                                wants->time);
-        return sv_sqlite_step(s, put, err) < 0 ? -1 : 0;
+        put = sv_sql_prepare(s,
+                             "INSERT INTO leases (path, volume, instance, until, time) VALUES "
+                             "(?, ?, ?, ?, ?) ON CONFLICT (path, volume) DO UPDATE SET "
+                             "instance = excluded.instance, until = excluded.until, time = "
+                             "excluded.time",
+                             err, "sssii", path, volume, wants->instance, wants->end, wants->time);
+        return sv_sql_step(s, put, err) < 0 ? -1 : 0;
 }
 
 /* One transaction: of two instances at the same moment the second sees what the first has taken. */
-int sv_sqlite_take_lease(struct sv_store *s, const char *path, const char *volume,
-                         const struct sv_lease *wants, bool opens, struct sv_lease *before,
-                         struct sv_err *err)
+int sv_sql_take_lease(struct sv_store *s, const char *path, const char *volume,
+                      const struct sv_lease *wants, bool opens, struct sv_lease *before,
+                      struct sv_err *err)
 {
-        if (sv_sqlite_begin(s, err) < 0)
+        if (sv_sql_begin(s, err) < 0)
                 return -1;
-        return sv_sqlite_end(s, replace_lease(s, path, volume, wants, opens, before, err), err);
+        return sv_sql_end(s, replace_lease(s, path, volume, wants, opens, before, err), err);
 }
 
 static int end_one_lease(struct sv_store *s, const char *path, const char *volume, int64_t now,
                          struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(s,
-                                       "UPDATE leases SET until = 0 WHERE path = ? AND volume = ? "
-                                       "AND until > ?",
-                                       err, "ssi", path, volume, now);
+        SV_STMT *q = sv_sql_prepare(s,
+                                    "UPDATE leases SET until = 0 WHERE path = ? AND volume = ? "
+                                    "AND until > ?",
+                                    err, "ssi", path, volume, now);
 
-        if (sv_sqlite_step(s, q, err) < 0)
+        if (sv_sql_step(s, q, err) < 0)
                 return -1;
-        if (sqlite3_changes(((struct sv_sqlite *)s)->db))
+        if (sv_sql_changes(s))
                 return 0;
         return sv_fail(err, SV_USAGE, "disk.lease",
                        "no guest has a lease of volume %s: nothing keeps the next one from it "
@@ -89,10 +89,10 @@ static int end_one_lease(struct sv_store *s, const char *path, const char *volum
                        volume);
 }
 
-int sv_sqlite_end_lease(struct sv_store *s, const char *path, const char *volume, int64_t now,
-                        struct sv_err *err)
+int sv_sql_end_lease(struct sv_store *s, const char *path, const char *volume, int64_t now,
+                     struct sv_err *err)
 {
-        if (sv_sqlite_begin(s, err) < 0)
+        if (sv_sql_begin(s, err) < 0)
                 return -1;
-        return sv_sqlite_end(s, end_one_lease(s, path, volume, now, err), err);
+        return sv_sql_end(s, end_one_lease(s, path, volume, now, err), err);
 }

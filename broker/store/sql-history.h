@@ -3,7 +3,7 @@
  * for each path. The policy itself stands in its own table, so that a release reads one row. */
 #pragma once
 
-#include "broker/store/sqlite-mac.h"
+#include "broker/store/sql-mac.h"
 
 /* Before a policy is replaced or removed: one from before versions were kept becomes the first. */
 int sv_history_begin(struct sv_store *s, struct sv_macs *m, const char *path, struct sv_err *err);

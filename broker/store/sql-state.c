@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include "base/crypto/crypto.h"
-#include "broker/store/sqlite-mac.h"
+#include "broker/store/sql-mac.h"
 
 int sv_macs_make(struct sv_store *s, const struct sv_buf *in, uint8_t out[SV_MAC_SIZE],
                  struct sv_err *err)
 {
-        struct sv_secret *key = ((struct sv_sqlite *)s)->place.key;
+        struct sv_secret *key = ((struct sv_sql *)s)->place.key;
         uint8_t mac[SV_DIGEST_MAX];
 
         if (sv_buf_ok(in, "what a MAC is over", err) < 0 ||
@@ -52,12 +52,12 @@ int sv_macs_load_list(struct sv_store *s, struct sv_macs *m, unsigned i, struct 
 
         if (list->loaded)
                 return 0;
-        q = sv_sqlite_prepare(s, "SELECT list FROM macs WHERE id = ?", err, "i", (int64_t)i);
-        rc = sv_sqlite_step(s, q, err);
+        q = sv_sql_prepare(s, "SELECT list FROM macs WHERE id = ?", err, "i", (int64_t)i);
+        rc = sv_sql_step(s, q, err);
         if (rc < 0)
                 return -1;
         if (rc == 1)
-                sv_buf_put(&list->entries, sv_sqlite_bytes(q, 0));
+                sv_buf_put(&list->entries, sv_sql_bytes(q, 0));
         if (sv_buf_ok(&list->entries, "a list of MACs", err) < 0 ||
             make_digest(s, sv_buf_bytes(&list->entries), digest, err) < 0)
                 return -1;
@@ -81,18 +81,18 @@ static int make_state_mac(struct sv_store *s, struct sv_macs *m, uint8_t mac[SV_
 
 static int read_state(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(s, "SELECT serial, digests, mac FROM state WHERE id = 0",
-                                       err, "");
-        int rc = sv_sqlite_step(s, q, err);
+        SV_STMT *q =
+                sv_sql_prepare(s, "SELECT serial, digests, mac FROM state WHERE id = 0", err, "");
+        int rc = sv_sql_step(s, q, err);
         struct sv_bytes digests, mac;
 
         if (rc < 0)
                 return -1;
         if (rc == 0)
                 return fail_state(err, "its state is not there");
-        m->serial = sqlite3_column_int64(q->stmt, 0);
-        digests = sv_sqlite_bytes(q, 1);
-        mac = sv_sqlite_bytes(q, 2);
+        m->serial = sv_sql_number(q, 0);
+        digests = sv_sql_bytes(q, 1);
+        mac = sv_sql_bytes(q, 2);
         if (digests.n != sizeof(m->digests) || m->serial < 1)
                 return fail_state(err, "its state");
         memcpy(m->digests, digests.p, sizeof(m->digests));
@@ -105,7 +105,7 @@ static int read_state(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
  * killed before it wrote the serial, and put back. */
 static int check_serial(struct sv_store *s, const struct sv_macs *m, struct sv_err *err)
 {
-        const struct sv_store_place *place = &((struct sv_sqlite *)s)->place;
+        const struct sv_store_place *place = &((struct sv_sql *)s)->place;
 
         if (!place->serial)
                 return 0;
@@ -137,7 +137,7 @@ void sv_macs_free(struct sv_macs *m)
 
 static int read_serial(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
-        const struct sv_sqlite *self = (struct sv_sqlite *)s;
+        const struct sv_sql *self = (struct sv_sql *)s;
         const struct sv_store_place *place = &self->place;
 
         return place->key && place->serial ? sv_serial_read(place->serial, &m->outside, err) : 0;
@@ -146,15 +146,15 @@ static int read_serial(struct sv_store *s, struct sv_macs *m, struct sv_err *err
 /* For want of memory the last one may not have ended. */
 static void end_leftover(struct sv_store *s)
 {
-        const struct sv_sqlite *self = (struct sv_sqlite *)s;
+        const struct sv_sql *self = (struct sv_sql *)s;
 
-        if (!self->held.open && !sqlite3_get_autocommit(self->db))
-                sv_sqlite_exec(s, "ROLLBACK", NULL);
+        if (!self->held.open && self->driver->is_open(self))
+                sv_sql_exec(s, "ROLLBACK", NULL);
 }
 
 static int check_own_state(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
-        if (!((struct sv_sqlite *)s)->place.key)
+        if (!((struct sv_sql *)s)->place.key)
                 return 0;
         if (read_state(s, m, err) < 0)
                 return -1;
@@ -165,21 +165,25 @@ static int check_own_state(struct sv_store *s, struct sv_macs *m, struct sv_err 
  * database: what is committed in between only makes that newer. */
 int sv_macs_begin_read(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
-        m->inner = ((struct sv_sqlite *)s)->held.open;
+        struct sv_sql *self = (struct sv_sql *)s;
+
+        m->inner = self->held.open;
         end_leftover(s);
-        if (read_serial(s, m, err) < 0 || (!m->inner && sv_sqlite_exec(s, "BEGIN", err) < 0))
+        if (read_serial(s, m, err) < 0)
                 return -1;
+        if (!m->inner && self->driver->begin_read(self) < 0)
+                return sv_sql_fail(s, "cannot begin to read the database", err);
         if (check_own_state(s, m, err) == 0)
                 return 0;
         if (!m->inner)
-                sv_sqlite_exec(s, "ROLLBACK", NULL);
+                sv_sql_exec(s, "ROLLBACK", NULL);
         return -1;
 }
 
 int sv_macs_end_read(struct sv_store *s, struct sv_macs *m, int rc)
 {
         if (!m->inner)
-                sv_sqlite_exec(s, "COMMIT", NULL);
+                sv_sql_exec(s, "COMMIT", NULL);
         sv_macs_free(m);
         return rc;
 }
@@ -188,16 +192,16 @@ int sv_macs_end_read(struct sv_store *s, struct sv_macs *m, int rc)
 static int begin_change(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
         end_leftover(s);
-        if (sv_sqlite_begin(s, err) < 0)
+        if (sv_sql_begin(s, err) < 0)
                 return -1;
         return read_serial(s, m, err) == 0 && check_own_state(s, m, err) == 0
                        ? 0
-                       : sv_sqlite_end(s, -1, err);
+                       : sv_sql_end(s, -1, err);
 }
 
 int sv_macs_begin_change(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
-        const struct sv_sqlite *self = (struct sv_sqlite *)s;
+        const struct sv_sql *self = (struct sv_sql *)s;
 
         if (self->place.lock && !self->held.on &&
             (m->lock = sv_serial_lock(self->place.lock, err)) < 0)
@@ -211,10 +215,12 @@ int sv_macs_begin_change(struct sv_store *s, struct sv_macs *m, struct sv_err *e
 static int write_list(struct sv_store *s, struct sv_macs *m, unsigned i, struct sv_err *err)
 {
         struct sv_bytes entries = sv_buf_bytes(&m->lists[i].entries);
-        SV_STMT *q = sv_sqlite_prepare(s, "REPLACE INTO macs (id, list) VALUES (?, ?)", err, "ib",
-                                       (int64_t)i, entries);
+        SV_STMT *q = sv_sql_prepare(s,
+                                    "INSERT INTO macs (id, list) VALUES (?, ?) ON "
+                                    "CONFLICT (id) DO UPDATE SET list = excluded.list",
+                                    err, "ib", (int64_t)i, entries);
 
-        if (sv_sqlite_step(s, q, err) < 0)
+        if (sv_sql_step(s, q, err) < 0)
                 return -1;
         return make_digest(s, entries, m->digests[i], err);
 }
@@ -229,17 +235,21 @@ int sv_macs_write(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
         m->serial++;
         if (make_state_mac(s, m, m->mac, err) < 0)
                 return -1;
-        q = sv_sqlite_prepare(
-                s, "REPLACE INTO state (id, serial, digests, mac) VALUES (0, ?, ?, ?)", err, "ibb",
-                m->serial, sv_bytes(m->digests, sizeof(m->digests)), sv_bytes(m->mac, SV_MAC_SIZE));
-        return sv_sqlite_step(s, q, err);
+        q = sv_sql_prepare(
+                s,
+                "INSERT INTO state (id, serial, digests, mac) VALUES (0, ?, ?, ?) ON CONFLICT (id) "
+                "DO UPDATE SET serial = excluded.serial, digests = excluded.digests, mac = "
+                "excluded.mac",
+                err, "ibb", m->serial, sv_bytes(m->digests, sizeof(m->digests)),
+                sv_bytes(m->mac, SV_MAC_SIZE));
+        return sv_sql_step(s, q, err);
 }
 
 /* Also what another process has committed before it was killed. What is held has its serial after
  * it. */
 static int write_serial(struct sv_store *s, const struct sv_macs *m, struct sv_err *err)
 {
-        struct sv_sqlite *self = (struct sv_sqlite *)s;
+        struct sv_sql *self = (struct sv_sql *)s;
         struct sv_serial now = {.number = m->serial};
 
         if (!self->place.serial || m->outside.number == m->serial)
@@ -255,7 +265,7 @@ int sv_macs_end_change(struct sv_store *s, struct sv_macs *m, int rc, struct sv_
 {
         if (rc == 0 && m->changed)
                 rc = sv_macs_write(s, m, err);
-        rc = sv_sqlite_end(s, rc, err);
+        rc = sv_sql_end(s, rc, err);
         if (rc == 0)
                 rc = write_serial(s, m, err);
         sv_macs_free(m);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The highest generation that was reported of each disk. */
-#include "broker/store/sqlite-mac.h"
+#include "broker/store/sql-mac.h"
 
 static int read_generation_row(struct sv_store *s, struct sv_macs *m, const char *path,
                                const char *volume, struct sv_disk_floor *out, struct sv_err *err)
@@ -12,13 +12,13 @@ static int read_generation_row(struct sv_store *s, struct sv_macs *m, const char
                 return -1;
         *out = (struct sv_disk_floor){0};
         if (rc == 1)
-                *out = (struct sv_disk_floor){.generation = sqlite3_column_int64(q->stmt, 0),
-                                              .restored = sqlite3_column_int(q->stmt, 1) != 0};
+                *out = (struct sv_disk_floor){.generation = sv_sql_number(q, 0),
+                                              .restored = sv_sql_number(q, 1) != 0};
         return 0;
 }
 
-int sv_sqlite_get_disk(struct sv_store *s, const char *path, const char *volume,
-                       struct sv_disk_floor *out, struct sv_err *err)
+int sv_sql_get_disk(struct sv_store *s, const char *path, const char *volume,
+                    struct sv_disk_floor *out, struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};
 
@@ -31,15 +31,18 @@ static int write_generation(struct sv_store *s, struct sv_macs *m, const char *p
                             const char *volume, const struct sv_disk_floor *floor, int64_t now,
                             struct sv_err *err)
 {
-        SV_STMT *q = sv_sqlite_prepare(s,
-                                       "REPLACE INTO disks (path, volume, generation, restored, "
-                                       "time) VALUES (?, ?, ?, ?, ?)",
-                                       err, "ssiii", path, volume, floor->generation,
-                                       (int64_t)floor->restored, now);
+        SV_STMT *q = sv_sql_prepare(s,
+                                    "INSERT INTO disks (path, volume, generation, restored, time) "
+                                    "VALUES (?, ?, ?, ?, ?) ON CONFLICT (path, volume) DO "
+                                    "UPDATE SET generation = excluded.generation, restored = "
+                                    "excluded.restored, time = excluded.time",
+                                    err, "ssiii", path, volume, floor->generation,
+                                    (int64_t)floor->restored, now);
 
-        if (sv_sqlite_step(s, q, err) < 0)
+        if (sv_sql_step(s, q, err) < 0)
                 return -1;
-        return sv_macs_take_row(s, m, SV_ROW_DISK, path, volume, err);
+        return sv_macs_put_row(s, m, SV_ROW_DISK, path, volume, err, "iii", floor->generation,
+                               (int64_t)floor->restored, now);
 }
 
 /* Of two reports at the same moment the higher one stays. One that says what is known already
@@ -62,8 +65,8 @@ static int raise_generation(struct sv_store *s, struct sv_macs *m, const char *p
         return write_generation(s, m, path, volume, &to, now, err);
 }
 
-int sv_sqlite_raise_disk(struct sv_store *s, const char *path, const char *volume,
-                         int64_t generation, int64_t now, struct sv_err *err)
+int sv_sql_raise_disk(struct sv_store *s, const char *path, const char *volume, int64_t generation,
+                      int64_t now, struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};
 
@@ -89,8 +92,8 @@ static int lower_generation(struct sv_store *s, struct sv_macs *m, const char *p
                        (long long)generation, volume);
 }
 
-int sv_sqlite_restore_disk(struct sv_store *s, const char *path, const char *volume,
-                           int64_t generation, int64_t now, struct sv_err *err)
+int sv_sql_restore_disk(struct sv_store *s, const char *path, const char *volume,
+                        int64_t generation, int64_t now, struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};
 

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole: a copy, also from one kind of database to another, and checks. */
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/core/file.h"
+#include "broker/store/sql-mac.h"
+
+/* Those that others refer to come first. */
+static const char *const tables[] = {
+        "macs",     "state",        "policies", "policy_versions", "resources", "disks", "leases",
+        "accepted", "admin_tokens", "floors",   "sessions",        "releases",  "audit",
+};
+#define N_TABLES (sizeof(tables) / sizeof(*tables))
+
+static int take_column(struct sv_stmt *q, int column, struct sv_sql_value *v, struct sv_err *err)
+{
+        *v = (struct sv_sql_value){.type = sv_sql_column_type(q, column)};
+        if (v->type == SV_SQL_INTEGER)
+                v->number = sv_sql_number(q, column);
+        else if (v->type == SV_SQL_TEXT || v->type == SV_SQL_BLOB)
+                v->bytes = sv_sql_bytes(q, column);
+        else if (v->type != SV_SQL_NULL)
+                return sv_fail(err, SV_SYSTEM, "broker.store.damaged",
+                               "the database holds a value of a type that is never written");
+        return 0;
+}
+
+static int copy_row(struct sv_store *to, const char *insert, struct sv_stmt *q, struct sv_err *err)
+{
+        struct sv_sql_value values[SV_SQL_VALUES_MAX];
+        int n = sv_sql_count(q);
+        SV_STMT *put = NULL;
+
+        for (int i = 0; i < n; i++)
+                if (take_column(q, i, &values[i], err) < 0)
+                        return -1;
+        put = sv_sql_prepare_values(to, insert, err, values, n);
+        return sv_sql_step(to, put, err) < 0 ? -1 : 0;
+}
+
+static int copy_table(struct sv_store *from, struct sv_store *to, const char *table,
+                      struct sv_err *err)
+{
+        SV_STR select = sv_asprintf("SELECT * FROM %s", table);
+        SV_STMT *q = sv_sql_prepare(from, select, err, "");
+        SV_BUF insert = SV_BUF_NULL;
+        int rc = sv_sql_step(from, q, err);
+
+        if (rc != 1)
+                return rc;
+        if (sv_sql_count(q) > SV_SQL_VALUES_MAX)
+                return sv_fail(err, SV_SYSTEM, "broker.store.damaged",
+                               "table %s has %d columns, at most %d are known", table,
+                               sv_sql_count(q), SV_SQL_VALUES_MAX);
+        sv_buf_printf(&insert, "INSERT INTO %s VALUES (?", table);
+        for (int i = 1; i < sv_sql_count(q); i++)
+                sv_buf_puts(&insert, ", ?");
+        sv_buf_puts(&insert, ")");
+        if (sv_buf_ok(&insert, "a statement", err) < 0)
+                return -1;
+        for (; rc == 1; rc = sv_sql_step(from, q, err))
+                if (copy_row(to, sv_buf_str(&insert), q, err) < 0)
+                        return -1;
+        return rc;
+}
+
+static int replace_all_rows(struct sv_store *from, struct sv_store *to, struct sv_err *err)
+{
+        const char *after = ((struct sv_sql *)to)->driver->after_copy;
+
+        if (sv_sql_make_tables(to, err) < 0)
+                return -1;
+        for (size_t i = N_TABLES; i--;) {
+                SV_STR empty = sv_asprintf("DELETE FROM %s", tables[i]);
+
+                if (sv_sql_exec(to, empty, err) < 0)
+                        return -1;
+        }
+        for (size_t i = 0; i < N_TABLES; i++)
+                if (copy_table(from, to, tables[i], err) < 0)
+                        return -1;
+        return after ? sv_sql_exec(to, after, err) : 0;
+}
+
+/* What is read is of one moment, what is written is there whole or not at all. */
+static int copy_rows(struct sv_store *from, struct sv_store *to, struct sv_err *err)
+{
+        struct sv_sql *source = (struct sv_sql *)from;
+        int rc;
+
+        if (source->driver->begin_read(source) < 0)
+                return sv_sql_fail(from, "cannot begin to read the database", err);
+        rc = sv_sql_begin(to, err);
+        if (rc == 0)
+                rc = sv_sql_end(to, replace_all_rows(from, to, err), err);
+        source->driver->exec(source, "ROLLBACK");
+        return rc;
+}
+
+int sv_sql_copy(struct sv_store *from, const char *path, struct sv_err *err)
+{
+        mode_t old;
+        struct sv_sql *to;
+        int rc;
+
+        if (sv_sqlite_is(from) && !sv_postgres_is(path))
+                return sv_sqlite_copy(from, path, err);
+        old = umask(077); /* a file is made on its first use */
+        to = sv_postgres_is(path) ? sv_postgres_connect(path, err) : sv_sqlite_connect(path, err);
+        rc = to ? copy_rows(from, &to->store, err) : -1;
+        umask(old);
+        if (to)
+                sv_sql_close(&to->store);
+        return rc;
+}
+
+int sv_sql_detach(struct sv_store *s, struct sv_err *err)
+{
+        return sv_sqlite_is(s) ? sv_sql_exec(s, "PRAGMA journal_mode=DELETE", err) : 0;
+}
+
+/* Begin and end of a change that changes nothing. */
+int sv_sql_verify(struct sv_store *s, struct sv_err *err)
+{
+        struct sv_macs m = {.lock = 0};
+
+        return sv_macs_begin_change(s, &m, err) < 0 ? -1 : sv_macs_end_change(s, &m, 0, err);
+}
+
+int sv_sql_renew(struct sv_store *s, int64_t above, struct sv_serial *out, struct sv_err *err)
+{
+        struct sv_macs m = {.lock = 0};
+
+        if (sv_macs_begin_change(s, &m, err) < 0)
+                return -1;
+        if (m.serial < above)
+                m.serial = above;
+        m.changed = true;
+        if (sv_macs_end_change(s, &m, 0, err) < 0)
+                return -1;
+        out->number = m.serial;
+        memcpy(out->mac, m.mac, SV_MAC_SIZE);
+        return 0;
+}
+
+int sv_sql_check(struct sv_store *s, struct sv_err *err)
+{
+        const struct sv_sql_driver *driver = ((struct sv_sql *)s)->driver;
+        struct sv_macs m = {.lock = 0};
+
+        if ((driver->check && driver->check(s, err) < 0) || sv_macs_begin_read(s, &m, err) < 0)
+                return -1;
+        return sv_macs_end_read(s, &m, sv_macs_check_all(s, &m, err));
+}

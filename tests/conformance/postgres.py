@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brokers with a real PostgreSQL: a primary and a standby that each commit waits for, run by an ordinary user. usage: postgres.py BUILD
+
+The store's own tests run on it, then three brokers (test_fleet.c), whose database dies and is replaced by its standby."""
+import glob
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = os.path.abspath(sys.argv[1])
+PATIENCE = 60 * float(os.environ.get('SV_TEST_PATIENCE', '1'))
+SETTINGS = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+fsync = on
+max_connections = 100
+wal_level = replica
+"""
+
+
+def programs():
+    found = sorted(glob.glob('/usr/lib/postgresql/*/bin/postgres'), key=lambda p: int(p.split('/')[4]))
+    if not found:
+        raise SystemExit('FAILED: no PostgreSQL on this machine: tools/setup installs it')
+    return os.path.dirname(found[-1])
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    def __init__(self, folder, name):
+        self.bin, self.data, self.port = programs(), os.path.join(folder, name), free_port()
+        self.log = self.data + '.log'
+
+    def run(self, name, *args, check=True):
+        command = [os.path.join(self.bin, name), *args]
+        if os.getuid() == 0:  # the server refuses root
+            command = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', *command]
+        r = subprocess.run(command, capture_output=True, text=True, timeout=120 + PATIENCE, cwd='/', env={**os.environ, 'LC_ALL': 'C'})
+        if check and r.returncode:
+            raise SystemExit(f'FAILED: {name} {args}: {r.stdout}{r.stderr}')
+        return r
+
+    def configure(self, more=''):
+        with open(os.path.join(self.data, 'postgresql.auto.conf'), 'a', encoding='ascii') as f:
+            f.write(f'{SETTINGS}port = {self.port}\n{more}')
+
+    def start(self):
+        # Not to a pipe: the server keeps it open.
+        self.run('pg_ctl', '-D', self.data, '-w', '-t', str(int(PATIENCE)), '-l', self.log, 'start')
+
+    def sql(self, text):
+        return self.run('psql', '-h', '127.0.0.1', '-p', str(self.port), '-U', 'broker', '-d', 'postgres', '-Atc', text).stdout.strip()
+
+    def stop(self):
+        if os.path.exists(os.path.join(self.data, 'postmaster.pid')):
+            self.run('pg_ctl', '-D', self.data, '-m', 'immediate', 'stop', check=False)
+
+
+def make_pair(folder):
+    primary, standby = Server(folder, 'primary'), Server(folder, 'standby')
+    primary.run('initdb', '-D', primary.data, '-U', 'broker', '-A', 'trust', '-E', 'UTF8', '--locale', 'C.UTF-8')
+    primary.configure()
+    primary.start()
+    primary.run('pg_basebackup', '-h', '127.0.0.1', '-p', str(primary.port), '-U', 'broker', '-D', standby.data, '-R', '-X', 'stream')
+    standby.configure(f"primary_conninfo = 'host=127.0.0.1 port={primary.port} user=broker application_name=standby'\n")
+    standby.start()
+    primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+    primary.sql('SELECT pg_reload_conf()')
+    end = time.monotonic() + PATIENCE
+    while primary.sql('SELECT sync_state FROM pg_stat_replication') != 'sync':
+        if time.monotonic() > end:
+            raise SystemExit('FAILED: the standby does not follow')
+        time.sleep(0.1)
+    return primary, standby
+
+
+def take_over(folder, primary, standby):
+    """A program that kills the primary as a machine's loss would, and lets the standby take its place."""
+    path = os.path.join(folder, 'promote')
+    user = 'setpriv --reuid 65534 --regid 65534 --clear-groups ' if os.getuid() == 0 else ''
+    with open(path, 'w', encoding='ascii') as f:
+        f.write(f'''#!/bin/sh
+head -n 1 {primary.data}/postmaster.pid | xargs kill -9
+cd / && exec {user}{primary.bin}/pg_ctl -D {standby.data} -w promote >/dev/null
+''')
+    os.chmod(path, 0o755)
+    return path
+
+
+def run_program(name, **settings):
+    r = subprocess.run([os.path.join(BUILD, 'tests', name)], env={**os.environ, **settings}, timeout=300 + 10 * PATIENCE, check=False)
+    if r.returncode:
+        raise SystemExit(f'FAILED: {name} ends with {r.returncode}')
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix='svpg', dir='/tmp')
+    os.chmod(folder, 0o755)
+    if os.getuid() == 0:
+        os.chown(folder, 65534, 65534)
+    servers = []
+    try:
+        servers = make_pair(folder)
+        primary, standby = servers
+        for name in ('store', 'brokers'):
+            primary.sql(f'CREATE DATABASE {name}')
+        hosts = f'127.0.0.1:{primary.port},127.0.0.1:{standby.port}'
+        run_program('test-broker-store', SV_TEST_DATABASE=f'postgresql://broker@127.0.0.1:{primary.port}/store')
+        run_program('conformance/conformance-fleet', SV_TEST_DATABASE=f'postgresql://broker@{hosts}/brokers?target_session_attrs=read-write',
+                    SV_TEST_PROMOTE=take_over(folder, primary, standby))
+    finally:
+        for s in servers:
+            s.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    print('postgres: ok')
+
+
+main()

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Three brokers with one PostgreSQL database (tests/conformance/postgres.py starts it): a guest
+ * asks another one at each step, brokers are killed in the middle of steps, and the database's
+ * standby takes over. What was acknowledged is there, a nonce counts once, and no guest is refused.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "tests/unit/snp_platform.h"
+
+#include "attest/kbs/admin-client.h"
+#include "attest/jose/jose.h"
+#include "attest/kbs/kbs.h"
+#include "base/core/encoding.h"
+#include "base/net/http.h"
+#include "base/net/tls.h"
+#include "broker/backup.h"
+#include "broker/store/sql.h"
+#include "policy/policy.h"
+#include "policy/rule.h"
+#include "tee/measure.h"
+
+#define BROKERS 3
+#define ROUNDS  5  /* of four steps each, a broker killed in each step */
+#define TRIES   60 /* of one step, a second apart: as long as a standby takes */
+#define PATH    "default/demo/root"
+#define SECRET  "TOPSECRET-0123456789"
+
+static char dir[64];
+static uint8_t pin[32];
+static struct sv_tls_ctx *tls;
+static struct one {
+        char folder[128], url[64];
+        pid_t pid;
+} brokers[BROKERS];
+static int acknowledged; /* resources whose put was answered with success */
+
+/* --- brokers --- */
+
+static int serve_fleet(const char *config)
+{
+        SV_BROKER b = {.audit_fd = -1};
+        struct sv_err err = SV_ERR_NULL;
+
+        return sv_broker_open(config, &b, &err) < 0 || sv_broker_serve(&b, &err) < 0;
+}
+
+static void start_one(struct one *o)
+{
+        SV_STR config = sv_asprintf("%s/config.json", o->folder);
+        SV_STR port = sv_asprintf("%s/port", o->folder);
+        SV_BUF text = SV_BUF_NULL;
+        struct sv_err err;
+
+        unlink(port);
+        o->pid = fork();
+        if (o->pid == 0) {
+                setpgid(0, 0);
+                if (!freopen("/dev/null", "w", stderr))
+                        _exit(9);
+                _exit(serve_fleet(config));
+        }
+        WAIT_UNTIL(access(port, F_OK) == 0, PATIENCE, "no broker in %s", o->folder);
+        OK(sv_file_read(port, 64, &text, "test", &err));
+        snprintf(o->url, sizeof(o->url), "https://127.0.0.1:%d", atoi(sv_buf_str(&text)));
+}
+
+static void end_one(struct one *o, int number)
+{
+        int status;
+
+        if (!o->pid)
+                return;
+        kill(number == SIGKILL ? -o->pid : o->pid, number);
+        assert_int_equal(waitpid(o->pid, &status, 0), o->pid);
+        o->pid = 0;
+}
+
+/* As README says it: the folder is copied, another port is its own. */
+static void make_one(int i)
+{
+        struct one *o = &brokers[i];
+        SV_STR config = sv_asprintf("%s/b%d/config.json", dir, i);
+        SV_STR offline = sv_asprintf("%s/folder", dir);
+        SV_STR first = sv_asprintf("%s/b0", dir);
+        SV_BUF text = SV_BUF_NULL;
+        SV_JSON *j = NULL;
+        struct sv_err err;
+
+        snprintf(o->folder, sizeof(o->folder), "%s/b%d", dir, i);
+        if (i) {
+                SV_STR copy = sv_asprintf("cp -a %s %s", first, o->folder);
+
+                assert_int_equal(system(copy), 0);
+                return;
+        }
+        OK(sv_broker_init(o->folder, "127.0.0.1:0", getenv("SV_TEST_DATABASE"), NULL, pin, &err));
+        OK(sv_file_read(config, 1 << 16, &text, "test", &err));
+        OK(sv_json_parse(sv_buf_bytes(&text), "test", &j, &err));
+        sv_json_set_str(sv_json_set(j, "collateral", sv_json_object()), "offline", offline);
+        sv_buf_clear(&text);
+        sv_json_print(j, &text);
+        OK(sv_file_write(config, 0600, sv_buf_bytes(&text), &err));
+}
+
+static struct sv_admin *administer_at(int i)
+{
+        SV_STR key = sv_asprintf("%s/admin.key", brokers[0].folder);
+        char hex[65];
+        SV_STR said = sv_asprintf("sha256:%s", sv_hex(sv_bytes(pin, 32), hex));
+        struct sv_admin *a = NULL;
+        struct sv_err err;
+
+        OK(sv_admin_open(brokers[i].url, said, key, &a, &err));
+        return a;
+}
+
+static void put_guest_policy(void)
+{
+        SV_ADMIN *a = administer_at(0);
+        SV_JSON *rules = sv_json_array();
+        SV_JSON *trust = sv_json_object();
+        SV_SECRET *secret = sv_secret_copy(sv_bytes_str(SECRET), NULL);
+        SV_BUF pem = SV_BUF_NULL, text = SV_BUF_NULL;
+        struct sv_err err;
+
+        sv_json_set_bool(sv_rule_add(rules, "policy.debug", "/policy_bits/debug", "configuration",
+                                     "no debugging"),
+                         "equals", false);
+        platform_read("ark.pem", &pem);
+        sv_json_add(sv_json_set(trust, "ark_roots", sv_json_array()),
+                    sv_json_new_str(sv_buf_str(&pem)));
+        OK(sv_policy_write("demo", "sev-snp", PATH, rules, trust, &text, &err));
+        OK(sv_admin_put_policy(a, PATH, sv_buf_bytes(&text), &err));
+        OK(sv_admin_put_resource(a, PATH, secret, &err));
+}
+
+/* --- one request to one broker, on a connection of its own --- */
+
+/* The answer's status; 0: there was none. */
+static int call_one(int i, const char *method, const char *target, const char *cookie,
+                    struct sv_bytes body, struct sv_http_msg *answer)
+{
+        SV_HTTP req = {.method = sv_asprintf("%s", method), .target = sv_asprintf("%s", target)};
+        int fd = sv_tcp_connect("127.0.0.1", strrchr(brokers[i].url, 58) + 1, 5000, NULL);
+        struct sv_tls *t = fd < 0 ? NULL : sv_tls_connect(tls, fd, "127.0.0.1", NULL);
+        struct sv_err err;
+        bool closed = true;
+
+        if (!t)
+                return 0;
+        OK(sv_http_add(&req, "Host", "127.0.0.1", &err));
+        if (cookie)
+                OK(sv_http_add(&req, "Cookie", cookie, &err));
+        if (sv_http_write_body(t, &req, body, NULL) < 0 ||
+            sv_http_read(t, false, answer, &closed, NULL) < 0)
+                closed = true;
+        sv_tls_free(t);
+        return closed ? 0 : answer->status;
+}
+
+/* At whichever broker answers, `first` first; a broker that cannot now is no refusal. */
+static int call_any(int first, const char *method, const char *target, const char *cookie,
+                    struct sv_bytes body, struct sv_http_msg *answer)
+{
+        for (int i = 0; i < TRIES * BROKERS; i++) {
+                int status = call_one((first + i) % BROKERS, method, target, cookie, body, answer);
+
+                if (status && status != 503)
+                        return status;
+                sv_http_msg_free(answer);
+                memset(answer, 0, sizeof(*answer));
+                if (i % BROKERS == BROKERS - 1)
+                        usleep(1000000);
+        }
+        return 0;
+}
+
+/* --- a guest --- */
+
+struct guest {
+        struct sv_key *key;
+        struct sv_kbs_pubkey pubkey;
+        char *cookie;
+        struct sv_buf message; /* of its evidence */
+};
+
+static void end_guest(struct guest *g)
+{
+        sv_key_free(g->key);
+        sv_kbs_pubkey_free(&g->pubkey);
+        free(g->cookie);
+        sv_buf_free(&g->message);
+}
+#define GUEST __attribute__((cleanup(end_guest))) struct guest
+
+static int begin_at(struct guest *g, int first)
+{
+        SV_BUF body = SV_BUF_NULL;
+        SV_HTTP answer = {0};
+        struct sv_kbs_challenge challenge = {0};
+        uint8_t digest[48];
+        SV_JSON *evidence = NULL;
+        const char *set;
+        struct sv_err err;
+        int status;
+
+        end_guest(g);
+        memset(g, 0, sizeof(*g));
+        g->key = sv_key_generate(SV_KEY_P256, 0, &err);
+        assert_non_null(g->key);
+        OK(sv_kbs_pubkey_from_key(g->key, &g->pubkey, &err));
+        sv_kbs_write_request(sv_tee_sev_snp.kbs_name, NULL, &body);
+        status = call_any(first, "POST", "/kbs/v0/auth", NULL, sv_buf_bytes(&body), &answer);
+        if (status != 200)
+                return status;
+        OK(sv_kbs_parse_challenge(sv_buf_bytes(&answer.body), &challenge, &err));
+        set = sv_http_field(&answer, "Set-Cookie");
+        assert_non_null(set);
+        g->cookie = sv_asprintf("%.*s", (int)strcspn(set, ";"), set);
+        OK(sv_kbs_binding_digest("", challenge.nonce, &g->pubkey, digest, &err));
+        evidence = platform_evidence(digest);
+        sv_kbs_write_attestation(challenge.nonce, &g->pubkey, evidence, &g->message);
+        sv_kbs_challenge_free(&challenge);
+        return status;
+}
+
+static int attest_at(struct guest *g, int first, char check[64])
+{
+        SV_HTTP answer = {0};
+        SV_JSON *j = NULL;
+        int status = call_any(first, "POST", "/kbs/v0/attest", g->cookie, sv_buf_bytes(&g->message),
+                              &answer);
+
+        *check = '\0';
+        if (status >= 400 && sv_json_parse(sv_buf_bytes(&answer.body), "test", &j, NULL) == 0)
+                snprintf(check, 64, "%s", sv_json_text(j, "check", ""));
+        return status;
+}
+
+/* The broker that was to answer dies within the step, or just before or behind it. */
+static pid_t kill_meanwhile(int i)
+{
+        pid_t killer = fork();
+
+        if (killer == 0) {
+                usleep((useconds_t)(random() % 12000));
+                kill(-brokers[i].pid, SIGKILL);
+                _exit(0);
+        }
+        return killer;
+}
+
+static void after_kill(pid_t killer, int i)
+{
+        int status;
+
+        if (!killer)
+                return;
+        assert_int_equal(waitpid(killer, &status, 0), killer);
+        assert_int_equal(waitpid(brokers[i].pid, &status, 0), brokers[i].pid);
+        start_one(&brokers[i]);
+}
+
+/* The whole way; the broker of step `killed` is killed in it (-1: none). When a broker has taken
+ * the evidence and could not say so, the guest begins again, as the agent does. */
+static void release_once(int first, int killed)
+{
+        GUEST g = {0};
+        SV_SECRET *plain = NULL;
+        SV_HTTP answer = {0};
+        char check[64];
+        pid_t killer;
+        int status;
+
+        for (int again = 0;; again++) {
+                int at = (first + again) % BROKERS;
+
+                killer = killed == 0 && !again ? kill_meanwhile(at) : 0;
+                assert_int_equal(begin_at(&g, at), 200);
+                after_kill(killer, at);
+                at = (at + 1) % BROKERS;
+                killer = killed == 1 && !again ? kill_meanwhile(at) : 0;
+                status = attest_at(&g, at, check);
+                after_kill(killer, at);
+                if (status == 200)
+                        break;
+                assert_string_equal(check, "broker.session.used");
+                assert_true(killed == 1 && !again);
+        }
+        first = (first + 2) % BROKERS;
+        killer = killed == 2 ? kill_meanwhile(first) : 0;
+        status = call_any(first, "GET", "/kbs/v0/resource/" PATH, g.cookie, SV_BYTES_NULL, &answer);
+        after_kill(killer, first);
+        assert_int_equal(status, 200);
+        plain = sv_jwe_open(g.key, sv_buf_bytes(&answer.body), NULL);
+        assert_non_null(plain);
+        assert_memory_equal(sv_secret_reveal(plain), SECRET, strlen(SECRET));
+}
+
+/* --- what was acknowledged --- */
+
+static void put_next(int i, bool kill_it)
+{
+        SV_ADMIN *a = administer_at(i);
+        SV_STR path = sv_asprintf("default/put/r%d", acknowledged);
+        SV_SECRET *secret = sv_secret_copy(sv_bytes_str("x"), NULL);
+        pid_t killer = kill_it ? kill_meanwhile(i) : 0;
+        int rc = sv_admin_put_resource(a, path, secret, NULL);
+
+        after_kill(killer, i);
+        if (rc == 0)
+                acknowledged++;
+}
+
+static void all_is_there(void)
+{
+        SV_ADMIN *a = administer_at(1);
+        SV_JSON *answer = NULL;
+        const struct sv_json *list;
+        int found = 0;
+        struct sv_err err;
+
+        OK(sv_admin_list_resources(a, &answer, &err));
+        list = sv_json_get(answer, "resources");
+        for (size_t i = 0; i < sv_json_len(list); i++) {
+                const char *path = sv_json_text(sv_json_at(list, i), "path", "");
+
+                if (!strncmp(path, "default/put/r", 13) && atoi(path + 13) < acknowledged)
+                        found++;
+        }
+        assert_int_equal(found, acknowledged);
+}
+
+/* Rows, MACs and the audit record's chain. */
+static void database_is_sound(void)
+{
+        SV_STR config = sv_asprintf("%s/config.json", brokers[2].folder);
+        SV_BROKER b = {.audit_fd = -1};
+        struct sv_audit_chain chain;
+        struct sv_err err;
+
+        OK(sv_broker_open(config, &b, &err));
+        OK(sv_broker_enter(&b, &err));
+        OK(b.store->ops->check(b.store, &err));
+        OK(b.store->ops->check_audit(b.store, NULL, &chain, &err));
+        assert_true(chain.linked > acknowledged);
+}
+
+/* --- tests --- */
+
+static void another_at_each_step(void **state)
+{
+        for (int i = 0; i < BROKERS; i++)
+                release_once(i, -1);
+        for (int i = 0; i < BROKERS; i++)
+                put_next(i, false);
+        assert_int_equal(acknowledged, BROKERS);
+        all_is_there();
+        database_is_sound();
+}
+
+/* The same message at another broker. */
+static void nonce_counts_once(void **state)
+{
+        GUEST g = {0};
+        char check[64];
+
+        assert_int_equal(begin_at(&g, 0), 200);
+        assert_int_equal(attest_at(&g, 1, check), 200);
+        for (int i = 0; i < BROKERS; i++) {
+                assert_int_equal(attest_at(&g, i, check), 401);
+                assert_string_equal(check, "broker.session.used");
+        }
+}
+
+static void killed_in_each_step(void **state)
+{
+        for (int round = 0; round < ROUNDS; round++) {
+                for (int step = 0; step < 3; step++)
+                        release_once(round + step, step);
+                put_next(round % BROKERS, true);
+        }
+        print_message("%d rounds: %d puts acknowledged\n", ROUNDS, acknowledged);
+        all_is_there();
+        database_is_sound();
+}
+
+static bool is_well(int i)
+{
+        SV_HTTP answer = {0};
+
+        return call_one(i, "GET", "/secure-vm/v0/health", NULL, SV_BYTES_NULL, &answer) == 200;
+}
+
+/* The primary dies, its standby takes over; brokers find it by themselves. */
+static void standby_takes_over(void **state)
+{
+        const char *promote = getenv("SV_TEST_PROMOTE");
+
+        assert_non_null(promote);
+        put_next(0, false);
+        assert_int_equal(system(promote), 0);
+        release_once(0, -1);
+        WAIT_UNTIL(is_well(1), PATIENCE, "a broker does not find the standby");
+        all_is_there();
+        put_next(2, false);
+        all_is_there();
+        database_is_sound();
+}
+
+static void run_on_server(const char *sql)
+{
+        struct sv_err err;
+        struct sv_sql *s = sv_postgres_connect(getenv("SV_TEST_DATABASE"), &err);
+
+        assert_non_null(s);
+        OK(sv_sql_exec(&s->store, sql, &err));
+        sv_sql_close(&s->store);
+}
+
+/* A program in the database that puts something else in place of what is written. */
+static void liar_in_the_database(void **state)
+{
+        static const char lie[] =
+                "CREATE FUNCTION lie() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                "NEW.text = 'x'::bytea; RETURN NEW; END $$;"
+                "CREATE TRIGGER lie BEFORE INSERT OR UPDATE ON policies FOR EACH ROW EXECUTE "
+                "FUNCTION lie()";
+        SV_ADMIN *a = administer_at(0);
+        SV_BUF before = SV_BUF_NULL, after = SV_BUF_NULL;
+        struct sv_err err;
+
+        OK(sv_admin_get_policy(a, PATH, &before, &err));
+        run_on_server(lie);
+        FAILS(sv_admin_put_policy(a, PATH, sv_buf_bytes(&before), &err), SV_SYSTEM,
+              "broker.store.mac");
+        run_on_server("DROP TRIGGER lie ON policies; DROP FUNCTION lie()");
+        OK(sv_admin_get_policy(a, PATH, &after, &err));
+        assert_true(sv_bytes_eq(sv_buf_bytes(&before), sv_buf_bytes(&after)));
+        release_once(0, -1);
+        database_is_sound();
+}
+
+/* From the server into a file, and back into it. */
+static void there_and_back(void **state)
+{
+        SV_STR config = sv_asprintf("%s/config.json", brokers[0].folder);
+        SV_STR file = sv_asprintf("%s/backup", dir);
+        SV_BROKER b = {.audit_fd = -1};
+        struct sv_backup_count count = {0};
+        struct sv_restore r = {.from = file};
+        SV_ADMIN *a = administer_at(1);
+        struct sv_err err;
+
+        OK(sv_broker_open(config, &b, &err));
+        OK(sv_broker_enter(&b, &err));
+        OK(sv_backup_make(&b, file, &count, &err));
+        assert_true(count.resources > acknowledged);
+        OK(sv_admin_delete_resource(a, "default/put/r0", NULL, &err));
+        OK(sv_backup_restore(&b, &r, &err));
+        all_is_there();
+        put_next(2, false);
+        all_is_there();
+        release_once(1, -1);
+        database_is_sound();
+}
+
+static int fleet_setup(void **state)
+{
+        struct sv_err err;
+
+        snprintf(dir, sizeof(dir), "/tmp/sv-fleet-XXXXXX");
+        assert_non_null(mkdtemp(dir));
+        platform_make(dir);
+        for (int i = 0; i < BROKERS; i++)
+                make_one(i);
+        for (int i = 0; i < BROKERS; i++)
+                start_one(&brokers[i]);
+        tls = sv_tls_client(sv_bytes(pin, 32), NULL, &err);
+        assert_non_null(tls);
+        put_guest_policy();
+        return 0;
+}
+
+static int fleet_teardown(void **state)
+{
+        for (int i = 0; i < BROKERS; i++)
+                end_one(&brokers[i], SIGTERM);
+        sv_tls_ctx_free(tls);
+        platform_free();
+        return sv_remove_tree(dir, NULL);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(another_at_each_step), cmocka_unit_test(nonce_counts_once),
+                cmocka_unit_test(killed_in_each_step),  cmocka_unit_test(liar_in_the_database),
+                cmocka_unit_test(standby_takes_over),   cmocka_unit_test(there_and_back),
+        };
+
+        return cmocka_run_group_tests(tests, fleet_setup, fleet_teardown);
+}
