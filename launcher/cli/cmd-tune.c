@@ -151,7 +151,9 @@ static int run_tune_plan(const struct sv_args *args, struct sv_json **result, st
 
         if (read_ask(args, &words, &ask, err) < 0 || sv_tune_make_plan(&ask, &plan, err) < 0)
                 return -1;
-        *result = sv_tune_plan_json(&plan);
+        *result = sv_tune_plan_json(&plan, err);
+        if (!*result)
+                return -1;
         if (page) {
                 SV_BUF html = SV_BUF_NULL;
 
@@ -230,7 +232,9 @@ static int run_tune_apply(const struct sv_args *args, struct sv_json **result, s
         ask.root = read_root_option(args);
         if (sv_tune_make_plan(&ask, &plan, err) < 0)
                 return -1;
-        now = sv_tune_plan_json(&plan);
+        now = sv_tune_plan_json(&plan, err);
+        if (!now)
+                return -1;
         if (said && sv_tune_compare_plans(said, now, err) < 0)
                 return -1;
         *result = sv_json_object();

@@ -94,13 +94,14 @@ static struct sv_json *begin_group(struct sv_json *list, const struct sv_tune_se
 }
 
 /* Those of one knob follow each other, so only the groups since its first are looked at. */
-static void put_settings(const struct sv_tune_plan *p, struct sv_json *list)
+static int put_settings(const struct sv_tune_plan *p, struct sv_json *list, struct sv_err *err)
 {
         const struct sv_tune_setting **firsts = calloc(p->n + 1, sizeof(const void *));
         struct sv_json **paths = calloc(p->n + 1, sizeof(struct sv_json *));
         size_t groups = 0, since = 0;
+        int r = firsts && paths ? 0 : -1;
 
-        for (size_t i = 0; firsts && paths && i < p->n; i++) {
+        for (size_t i = 0; r == 0 && i < p->n; i++) {
                 const struct sv_tune_setting *s = &p->settings[i];
                 size_t g;
 
@@ -114,8 +115,11 @@ static void put_settings(const struct sv_tune_plan *p, struct sv_json *list)
                 }
                 sv_json_add(paths[g], sv_json_new_str(s->path));
         }
+        if (r < 0)
+                sv_fail(err, SV_SYSTEM, "base.memory", "no memory for the plan");
         free(firsts);
         free(paths);
+        return r;
 }
 
 static void put_option_texts(struct sv_json *to, const char *name, const char *const *list)
@@ -156,7 +160,7 @@ static void put_knobs(const struct sv_tune_plan *p, struct sv_json *knobs)
         }
 }
 
-struct sv_json *sv_tune_plan_json(const struct sv_tune_plan *p)
+struct sv_json *sv_tune_plan_json(const struct sv_tune_plan *p, struct sv_err *err)
 {
         struct sv_json *plan = sv_json_object(), *options;
 
@@ -169,9 +173,12 @@ struct sv_json *sv_tune_plan_json(const struct sv_tune_plan *p)
         put_option_texts(options, "only", p->ask.only);
         put_option_texts(options, "skip", p->ask.skip);
         put_owners(p, sv_json_set(plan, "daemons", sv_json_array()));
-        put_settings(p, sv_json_set(plan, "settings", sv_json_array()));
         put_knobs(p, sv_json_set(plan, "knobs", sv_json_object()));
-        return plan;
+        if (put_settings(p, sv_json_set(plan, "settings", sv_json_array()), err) == 0 &&
+            sv_json_ok(err) == 0)
+                return plan;
+        sv_json_free(plan);
+        return NULL;
 }
 
 static int refuse_change(const struct sv_json *said, const struct sv_json *now, struct sv_err *err)

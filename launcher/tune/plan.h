@@ -61,8 +61,9 @@ int sv_tune_leave(struct sv_tune_plan *p, const struct sv_knob *k, const char *p
 const struct sv_knob_wish *sv_tune_wish(const struct sv_tune_plan *p, const struct sv_knob *k);
 
 /* {"format", "profile", "take", "options", "owners", "settings": [{knob, action, now, wanted, why,
- * paths}], "knobs": {…}}: settings that differ in their paths only are one. */
-struct sv_json *sv_tune_plan_json(const struct sv_tune_plan *p);
+ * paths}], "knobs": {…}}: settings that differ in their paths only are one. NULL with SV_SYSTEM
+ * "base.memory". */
+struct sv_json *sv_tune_plan_json(const struct sv_tune_plan *p, struct sv_err *err);
 /* Is this what a plan said? SV_SYSTEM "tune.changed" names the first difference; SV_FORMAT
  * "tune.plan" when it is no plan. */
 int sv_tune_compare_plans(const struct sv_json *said, const struct sv_json *now,

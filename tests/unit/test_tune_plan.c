@@ -46,7 +46,7 @@ static void put_plan(const char *name, enum sv_tune_profile profile, struct sv_b
         const struct sv_json *list;
 
         OK(sv_tune_make_plan(&ask, &plan, &err));
-        json = sv_tune_plan_json(&plan);
+        json = sv_tune_plan_json(&plan, &err);
         list = sv_json_get(json, "settings");
         sv_buf_printf(out, "# %s\n", sv_tune_profiles[profile]);
         for (size_t i = 0; i < sv_json_len(list); i++)
@@ -252,11 +252,11 @@ static void change_of_a_host_is_seen(void **state)
         SV_JSON *none = sv_json_object();
 
         OK(plan_with("desktop", &(struct sv_tune_ask){.take = false}, &before));
-        a = sv_tune_plan_json(&before);
+        a = sv_tune_plan_json(&before, &err);
         OK(sv_tune_compare_plans(a, a, &err));
         put_host_file(root, "30\n", "proc/sys/vm/swappiness");
         OK(plan_with("desktop", &(struct sv_tune_ask){.take = false}, &after));
-        b = sv_tune_plan_json(&after);
+        b = sv_tune_plan_json(&after, &err);
         FAILS(sv_tune_compare_plans(a, b, &err), SV_SYSTEM, "tune.changed");
         assert_non_null(strstr(err.msg, "/proc/sys/vm/swappiness"));
         FAILS(sv_tune_compare_plans(none, b, &err), SV_FORMAT, "tune.plan");
