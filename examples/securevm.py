@@ -37,6 +37,10 @@ for _name, _answer, *_arguments in (
         ('policy_free', None, _pointer),
         ('appraise', ctypes.c_int, _pointer, _pointer, _pointer, ctypes.c_int64, _text, _size, _out, _pointer),
         ('result_free', None, _pointer),
+        ('files_new', ctypes.c_int, _out, _pointer),
+        ('files_free', None, _pointer),
+        ('files_add', ctypes.c_int, _pointer, _text, _text, _size, _pointer),
+        ('predict', ctypes.c_int, _text, _size, _pointer, _text, _out, _pointer),
         ('explain', ctypes.c_int, _pointer, _pointer, _out, _pointer)):
     _function = getattr(_lib, 'securevm_' + _name)
     _function.restype, _function.argtypes = _answer, _arguments
@@ -143,6 +147,26 @@ def appraise(evidence, collateral, policy, seconds, report_data=b''):
         answer = _take(text)
         err.check(status, answer)
         return answer
+
+
+class Files(_Object):
+    """What a guest file names, as {name: bytes}."""
+    free = 'securevm_files_free'
+
+    def __init__(self, files):
+        super().__init__(_lib.securevm_files_new)
+        self.kept = files  # the library makes no copies
+        for name, data in files.items():
+            with _Error() as err:
+                err.check(_lib.securevm_files_add(self.p, name.encode(), data, len(data), err.p))
+
+
+def predict(guest, files, tee=None):
+    """What a guest will measure: {"tee": …, "measurements": {…}, "unpredicted": […]}."""
+    text = ctypes.c_void_p()
+    with _Error() as err:
+        err.check(_lib.securevm_predict(guest, len(guest), files.p, tee and tee.encode(), ctypes.byref(text), err.p))
+    return _take(text)
 
 
 def main():

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Under which TEEs a guest can be measured beforehand. */
-#include "launcher/tees.h"
+#include "tee/measure.h"
 
 #include "sev/tee.h"
 #include "tdx/tee.h"

@@ -28,6 +28,13 @@ struct securevm_result {
         struct sv_json *claims;
         struct sv_verdict verdict;
 };
+struct securevm_files {
+        struct sv_given {
+                char *path; /* absolute: relative names are relative to / */
+                struct sv_bytes data;
+        } * list;
+        size_t n;
+};
 
 /* Nothing of an earlier call of this thread counts. */
 void sv_call_begin(void);

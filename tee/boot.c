@@ -64,35 +64,43 @@ static int read_boot_head(int fd, struct sv_buf *head, struct sv_err *err)
 }
 
 /* QEMU maps it in whole pages (hw/i386/pc_sysfw.c, x86_bios_rom_init). */
-static int check_firmware_size(int fd, struct sv_err *err)
+static int check_firmware_size(uint64_t size, struct sv_err *err)
 {
-        struct stat st;
-
-        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size % 4096 == 0)
+        if (size % 4096 == 0)
                 return 0;
         return sv_fail(err, SV_FORMAT, "ovmf.image.size",
                        "a firmware image was expected, whose size is a multiple of 4096 bytes, "
-                       "found %lld bytes",
-                       (long long)st.st_size);
+                       "found %llu bytes",
+                       (unsigned long long)size);
+}
+
+int sv_boot_check_head(struct sv_bytes head, uint64_t size, const char *member, const char *path,
+                       struct sv_err *err)
+{
+        struct sv_linux l;
+        int r = 0;
+
+        if (!head.n)
+                return 0;
+        if (!strcmp(member, "kernel"))
+                r = sv_linux_parse(head, &l, err);
+        else if (!strcmp(member, "initrd"))
+                r = sv_initramfs_check(head, err);
+        else if (!strcmp(member, "firmware"))
+                r = check_firmware_size(size, err);
+        return r < 0 ? sv_wrap(err, "%s", path) : 0;
 }
 
 int sv_boot_check_file(int fd, const char *member, const char *path, struct sv_err *err)
 {
         SV_BUF head = SV_BUF_NULL;
-        struct sv_linux l;
-        int r = 0;
+        struct stat st;
 
         if (read_boot_head(fd, &head, err) < 0)
                 return -1;
-        if (!head.n)
-                return 0;
-        if (!strcmp(member, "kernel"))
-                r = sv_linux_parse(sv_buf_bytes(&head), &l, err);
-        else if (!strcmp(member, "initrd"))
-                r = sv_initramfs_check(sv_buf_bytes(&head), err);
-        else if (!strcmp(member, "firmware"))
-                r = check_firmware_size(fd, err);
-        return r < 0 ? sv_wrap(err, "%s", path) : 0;
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+                st.st_size = 0;
+        return sv_boot_check_head(sv_buf_bytes(&head), (uint64_t)st.st_size, member, path, err);
 }
 
 int sv_boot_check_fit(const struct sv_guest *guest, int kernel, uint64_t initrd_size,

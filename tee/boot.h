@@ -22,6 +22,9 @@ void sv_boot_free(struct sv_boot *b);
  * image ("firmware"), by its size? Other members pass. SV_FORMAT "ovmf.linux.*",
  * "ovmf.initramfs.magic", "ovmf.image.size", with `path` in front. */
 int sv_boot_check_file(int fd, const char *member, const char *path, struct sv_err *err);
+/* The same of a file of `size` bytes that begins with `head`. */
+int sv_boot_check_head(struct sv_bytes head, uint64_t size, const char *member, const char *path,
+                       struct sv_err *err);
 /* Would QEMU hand the kernel over, with an initramfs of that size and the guest's memory? SV_USAGE
  * "ovmf.linux.memory", "ovmf.linux.vga". */
 int sv_boot_check_fit(const struct sv_guest *guest, int kernel, uint64_t initrd_size,

@@ -50,6 +50,17 @@ int sv_rule_add_root(const struct sv_root_rule *root, const char *path, struct s
         return 0;
 }
 
+struct sv_json *sv_measurement_json(const struct sv_tee *tee, const struct sv_measurement *m)
+{
+        struct sv_json *result = sv_json_object();
+
+        sv_json_set_str(result, "tee", tee->name);
+        sv_json_set(result, "measurements", sv_json_ref(m->values));
+        sv_json_set(result, "unpredicted",
+                    m->unpredicted ? sv_json_ref(m->unpredicted) : sv_json_array());
+        return result;
+}
+
 const char *sv_why_unpredicted(const struct sv_measurement *m, const char *name)
 {
         for (size_t i = 0; i < sv_json_len(m->unpredicted); i++) {

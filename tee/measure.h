@@ -62,6 +62,13 @@ struct sv_tee_measure {
         const char *formats;
 };
 
+extern const struct sv_tee_measure
+        *const sv_tees_measure[]; /* launcher/tees-measure.c; NULL ends */
+
+/* What a prediction says, as an object of "tee", "measurements" and "unpredicted"; the caller
+ * frees. */
+struct sv_json *sv_measurement_json(const struct sv_tee *tee, const struct sv_measurement *m);
+
 /* Why a register of this name was not predicted. */
 const char *sv_why_unpredicted(const struct sv_measurement *m, const char *name);
 

@@ -47,6 +47,7 @@ typedef struct securevm_evidence securevm_evidence;
 typedef struct securevm_collateral securevm_collateral;
 typedef struct securevm_policy securevm_policy;
 typedef struct securevm_result securevm_result;
+typedef struct securevm_files securevm_files;
 
 /* The library's version, "0.1.0". */
 const char *securevm_version(void);
@@ -137,6 +138,25 @@ int securevm_result_verdict(const securevm_result *result, char **json, securevm
  * what this call says. */
 int securevm_explain(const securevm_result *result, const securevm_error *outcome, char **json,
                      securevm_error *err);
+
+/* --- prediction --- */
+
+int securevm_files_new(securevm_files **out, securevm_error *err);
+void securevm_files_free(securevm_files *files);
+/* A file that the guest file names, by that name. The bytes are NOT copied: they must be there, and
+ * the same, until securevm_files_free. */
+int securevm_files_add(securevm_files *files, const char *name, const void *data, size_t size,
+                       securevm_error *err);
+/* What a TEE will measure of the guest that this guest file describes (secure-vm-guest(5)), from
+ * these files, before anything runs:
+ * {"tee":…,"measurements":{…},"unpredicted":[{"name":…,"reason":…}]}. There is no other file than
+ * those in `files`, so the guest file says "firmware" itself. `tee`: under which (securevm_tee);
+ * NULL: the guest file says it. Several threads may use the same files at once.
+ *
+ * SECUREVM_USAGE: the guest file; SECUREVM_SYSTEM under a name of docs/CHECKS.md: a file is
+ * missing. Where memory ends in the middle of it, what it had allocated until then is lost. */
+int securevm_predict(const void *guest, size_t size, const securevm_files *files, const char *tee,
+                     char **json, securevm_error *err);
 
 #ifdef __cplusplus
 }

@@ -215,12 +215,8 @@ static int compare_expected(const struct sv_args *args, const struct sv_tee_meas
 static struct sv_json *make_result(const struct sv_tee_measure *tee, const struct sv_measurement *m,
                                    bool steps)
 {
-        struct sv_json *result = sv_json_object();
+        struct sv_json *result = sv_measurement_json(tee->id, m);
 
-        sv_json_set_str(result, "tee", tee->id->name);
-        sv_json_set(result, "measurements", sv_json_ref(m->values));
-        sv_json_set(result, "unpredicted",
-                    m->unpredicted ? sv_json_ref(m->unpredicted) : sv_json_array());
         if (steps)
                 add_steps(result, m);
         return result;

@@ -96,7 +96,7 @@ static int require_date(const struct sv_json *require, struct sv_json *rules, st
         if (want) {
                 SV_STR day = sv_asprintf("%.10sT00:00:00Z", text ? text : "");
 
-                if (!text || sv_parse_time(strlen(text) == 10 ? day : text, &t, CHECK, NULL) < 0)
+                if (!text || sv_parse_moment(strlen(text) == 10 ? day : text, &t, CHECK, NULL) < 0)
                         return sv_fail(err, SV_USAGE, CHECK,
                                        "require.tcb_date: a date like \"2025-03-01\" was expected");
                 sv_json_set_int(add_td_rule(rules, "policy.tcb.date", "/tcb/tcb_date_seconds",

@@ -30,6 +30,12 @@ QUOTE = [(kind, f'{INTEL}/{name}') for kind, name in (('tcb-info', 'tcb_info.jso
                                                      ('qe-identity', 'qe_identity.json'), ('qe-identity-chain', 'qe_identity_chain.pem'),
                                                      ('pck-crl', 'pck_crl.der'), ('root-ca-crl', 'root_ca_crl.der'))]
 IN_2024, IN_2025 = '2024-06-01T00:00:00Z', '2025-02-28T03:44:50Z'
+os.environ['SECUREVM_LIBRARY'] = LIBRARY
+sys.dont_write_bytecode = True
+sys.path.insert(0, EXAMPLES)
+
+import securevm  # noqa: E402
+
 # evidence, a bit that is turned, collateral, as of when, what is said of it, and with which exit status
 CASES = [
     ('snp/reports/milan-v2-a.bin', None, MILAN, IN_2024, 'policy.floor.tcb', 6),
@@ -148,6 +154,33 @@ def try_server():
     print('server: a nonce is good once; what cannot be read is refused')
 
 
+def try_prediction():
+    """What securevm.py predicts from bytes is what the program does from files: Debian's kernel, a firmware for each TEE."""
+    cache = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'secure-vm/firmware')
+    top = os.path.dirname(EXAMPLES)
+    kernels = subprocess.run([os.path.join(top, 'tools/fetch-kernel')], check=True, capture_output=True, text=True, timeout=patient(900)).stdout
+    kernel = os.path.join(kernels.strip().splitlines()[-1], 'vmlinuz')
+    for tee, firmware in (('vtpm', '/usr/share/OVMF/OVMF_CODE_4M.fd'), ('sev-snp', f'{cache}/OVMF.amdsev.fd'), ('tdx', f'{cache}/OVMF.inteltdx.ms.fd')):
+        beside = firmware.replace('_CODE_', '_VARS_')
+        if not os.path.exists(firmware):
+            print(f'SKIP: {tee}: {firmware} is not there (tools/fetch-firmware)')
+            continue
+        guest = {'name': 'demo', 'tee': tee, 'vcpus': 2, 'memory': '1GiB', 'cpu': 'EPYC-v4', 'firmware': firmware, 'kernel': kernel, 'initrd': 'initrd.img',
+                 'cmdline': 'console=ttyS0', **({} if tee == 'vtpm' else {'tees': {tee: {'allow_host_acpi': True}}})}
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'guest.json')
+            with open(path, 'w', encoding='utf-8') as f:
+                json.dump(guest, f)
+            with open(os.path.join(folder, 'initrd.img'), 'wb') as f:
+                f.write(b'070701' + bytes(1000))
+            code, want = run(PROGRAM, 'measure', path, '--json')
+            files = {'initrd.img': b'070701' + bytes(1000), **{p: read(p) for p in {firmware, beside, kernel}}}
+            got = securevm.predict(json.dumps(guest).encode(), securevm.Files(files))
+            assert code == 0 and {'ok': True, **got} == {k: v for k, v in want.items() if k in ('ok', *got)}, (tee, want, got)
+            assert got['tee'] == tee and got['measurements'], got
+        print(f'{tee}: {len(json.dumps(got["measurements"]))} bytes of measurements are the same from bytes and from files')
+
+
 def try_header():
     """The header as C99 and as C++, by itself."""
     with tempfile.TemporaryDirectory() as folder:
@@ -165,6 +198,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             try_case(folder, case)
     try_server()
+    try_prediction()
     try_header()
 
 
