@@ -54,6 +54,9 @@ const struct sv_opt sv_agent_get_opts[] = {
          .arg = "FILE",
          .help = "write the secret there (mode 0600) instead of to standard output"},
         {.name = "fd", .arg = "N", .help = "write the secret to this descriptor"},
+        {.name = "header",
+         .help = "--url and --pin are from a disk's header: they must be those that this machine "
+                 "was started with, where it was started with any"},
         {0},
 };
 
@@ -75,6 +78,27 @@ const struct sv_opt sv_agent_derive_key_opts[] = {
         {0},
 };
 
+/* Who can write a disk can name another broker, which opens another disk: the measured one counts.
+ */
+static int hold_to_measured(const struct sv_agent_config *measured, const char *url,
+                            const char *pin, struct sv_err *err)
+{
+        struct sv_agent_config named = {{0}};
+
+        if (!url || !pin)
+                return sv_fail(err, SV_USAGE, "agent.header", "--header goes with --url and --pin");
+        if (sv_agent_config_pin(sv_bytes_str(pin), &named, err) < 0)
+                return -1;
+        if (!*measured->url || (!strcmp(url, measured->url) &&
+                                (!measured->has_pin || sv_bytes_eq(sv_bytes(named.pin, 32),
+                                                                   sv_bytes(measured->pin, 32)))))
+                return 0;
+        return sv_fail(err, SV_PROOF, "agent.header",
+                       "the broker that this machine was started with was expected, %s, the disk's "
+                       "header names %.200s%s: whoever wrote that may have exchanged the disk",
+                       measured->url, url, strcmp(url, measured->url) ? "" : " with another key");
+}
+
 /* The broker and its key come from the kernel command line; options override them. */
 static int read_command_config(const struct sv_args *args, const char *resource,
                                struct sv_agent_config *out, struct sv_err *err)
@@ -84,8 +108,11 @@ static int read_command_config(const struct sv_args *args, const char *resource,
         SV_BUF text = SV_BUF_NULL;
 
         if (sv_file_read("/proc/cmdline", 2 * SV_CMDLINE_MAX, &text, "agent.cmdline", err) < 0 ||
-            sv_agent_config_parse(sv_buf_bytes(&text), &c, err) < 0)
+            sv_agent_config_parse(sv_buf_bytes(&text), &c, err) < 0 ||
+            (sv_has(args, "header") && hold_to_measured(&c, url, pin, err) < 0))
                 return -1;
+        if (sv_has(args, "header") && *c.url)
+                url = pin = NULL;
         if (url && (size_t)snprintf(c.url, sizeof(c.url), "%s", url) >= sizeof(c.url))
                 return sv_fail(err, SV_USAGE, "agent.url", "the URL is longer than %zu bytes",
                                sizeof(c.url) - 1);
@@ -191,14 +218,32 @@ static int check_target(const struct sv_args *args, struct sv_err *err)
         return 0;
 }
 
+#define KBS_URI "kbs://"
+
+/* "kbs:///repository/type/tag", as others write it: without a host, which a URI must not choose. */
+static int strip_kbs_uri(const char *text, const char **resource, struct sv_err *err)
+{
+        *resource = text;
+        if (strncmp(text, KBS_URI, strlen(KBS_URI)))
+                return 0;
+        if (text[strlen(KBS_URI)] != '/')
+                return sv_fail(err, SV_USAGE, "agent.uri",
+                               "kbs:///repository/type/tag was expected, found \"%.100s\": which "
+                               "broker is asked stands on the kernel command line, or in --url",
+                               text);
+        *resource = text + strlen(KBS_URI) + 1;
+        return 0;
+}
+
 int sv_agent_get(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         struct sv_agent_config config;
         SV_RELEASE_OUT out = {0};
+        const char *resource;
 
-        if (check_target(args, err) < 0)
+        if (strip_kbs_uri(args->pos[0], &resource, err) < 0 || check_target(args, err) < 0)
                 return -1;
-        if (read_command_config(args, args->pos[0], &config, err) < 0)
+        if (read_command_config(args, resource, &config, err) < 0)
                 return -1;
         if (release_by_options(args, &config, false, &out, err) < 0)
                 return -1;

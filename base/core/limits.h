@@ -40,6 +40,7 @@
 #define SV_DHCP_ROUTES_SIZE        (SV_DHCP_ROUTES_MAX * 9)
 /* bytes of the name (DUID) of a DHCPv6 server (RFC 8415 section 11.1) */
 #define SV_DUID_MAX                130
+#define SV_TOKEN_SECRET_MAX        8192 /* bytes of a passphrase that a LUKS2 token stands for */
 #define SV_POLICY_SIZE_MAX         (1u << 20) /* bytes of a policy document */
 #define SV_TRUST_KINDS_MAX         16         /* kinds of trust anchors of one TEE */
 #define SV_FLOOR_MAX               16         /* rules of a TEE that count under every policy */

@@ -188,6 +188,20 @@ static void keys(void **state)
         close(p[1]);
 }
 
+/* A resource as others write it; which broker is asked is not in it. */
+static void uris(void **state)
+{
+        args.pos[args.n++] = "kbs://broker:8443/default/demo/root";
+        give("fd", "9");
+        give("url", "https://127.0.0.1:1");
+        REFUSED(sv_agent_get, SV_USAGE, "agent.uri");
+        args.pos[0] = "kbs:///default/demo";
+        REFUSED(sv_agent_get, SV_USAGE, "agent.cmdline.resource");
+        args.pos[0] = "kbs:///default/demo/root";
+        give("header", "");
+        REFUSED(sv_agent_get, SV_USAGE, "agent.header");
+}
+
 /* Where the secret goes is checked before the broker is asked. */
 static void targets(void **state)
 {
@@ -240,6 +254,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(report_data, setup, teardown),
                 cmocka_unit_test_setup_teardown(levels, setup, teardown),
                 cmocka_unit_test_setup_teardown(keys, setup, teardown),
+                cmocka_unit_test_setup_teardown(uris, setup, teardown),
                 cmocka_unit_test_setup_teardown(targets, setup, teardown),
                 cmocka_unit_test_setup_teardown(not_released, setup, teardown),
         };
