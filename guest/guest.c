@@ -160,7 +160,7 @@ int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err
                         return -1;
                 sv_buf_puts(&line, g->cmdline);
         }
-        if (add_agent_words(g, &line, err) < 0)
+        if (add_agent_words(g, &line, err) < 0 || sv_buf_ok(&line, "the command line", err) < 0)
                 return -1;
         if (line.n > SV_CMDLINE_MAX)
                 return sv_fail(err, SV_USAGE, "guest.cmdline",

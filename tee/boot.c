@@ -185,6 +185,8 @@ int sv_event_options(struct sv_prediction *p, unsigned reg, const struct sv_boot
         put_wide_text(&options, first);
         put_wide_text(&options, text);
         put_wide_text(&options, last);
+        if (sv_buf_ok(&options, "load options", err) < 0)
+                return -1;
         if (options.n == 0)
                 return 0;
         sv_buf_u16le(&options, 0);

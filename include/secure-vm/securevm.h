@@ -14,8 +14,8 @@
  *
  * ERRORS. A function that can fail returns SECUREVM_OK (0) or one of enum securevm_status; outputs
  * are written on success only, but for securevm_appraise. `err` may be NULL; otherwise it then says
- * more, and is as new after a success. Without memory the answer is SECUREVM_SYSTEM, check
- * "base.memory".
+ * more, and is as new after a success. Without memory the answer is SECUREVM_SYSTEM, mostly
+ * with the check "base.memory".
  *
  * OWNERSHIP. What has a function named _free is the caller's. Bytes that go in are copied, unless
  * it says otherwise. Texts that come out through `char **` are UTF-8, end with NUL, and go to

@@ -4,6 +4,7 @@
  * undisturbed, or SECUREVM_SYSTEM.
  *
  *     oom-library TEE TIME EVIDENCE POINTS KIND=FILE...
+ *     oom-library TEE predict GUEST POINTS NAME=FILE...    the same of a prediction
  *
  * POINTS: how many allocations are tried, evenly; 0: all. Prints "N tried, N without memory, N with
  * the whole answer, N of the wrong class, N crashed in a foreign library"; exit status 1 when any
@@ -74,8 +75,21 @@ struct input {
         const char *tee;
         struct sv_bytes raw;
         securevm_collateral *collateral;
+        securevm_files *files; /* of a prediction; else NULL */
         int64_t time;
 };
+
+static int predict_input(const struct input *what, struct sv_buf *out, securevm_error *err)
+{
+        char *text = NULL;
+        int r = securevm_predict(what->raw.p, what->raw.n, what->files, what->tee, &text, err);
+
+        fail_at = 0;
+        if (!r)
+                sv_buf_puts(out, text);
+        securevm_free(text);
+        return r;
+}
 
 /* The library's texts, in whole; "" with the status. */
 static int appraise_input(const struct input *what, struct sv_buf *out, securevm_error *err)
@@ -85,6 +99,8 @@ static int appraise_input(const struct input *what, struct sv_buf *out, securevm
         securevm_result *result = NULL;
         int r;
 
+        if (what->files)
+                return predict_input(what, out, err);
         r = securevm_evidence_open(what->raw.p, what->raw.n, what->tee, &evidence, err);
         if (!r)
                 r = securevm_verify(evidence, what->collateral, what->time, NULL, 0, &result, err);
@@ -211,19 +227,24 @@ int main(int argc, char **argv)
         SV_BUF raw = SV_BUF_NULL;
 
         if (!what.tee || securevm_collateral_new(&what.collateral, NULL) ||
-            sv_parse_moment(argv[2], &what.time, "oom", &err) < 0 ||
-            sv_file_read(argv[3], 1u << 20, &raw, "oom", &err) < 0)
+            (!strcmp(argv[2], "predict") ? securevm_files_new(&what.files, NULL)
+                                         : sv_parse_moment(argv[2], &what.time, "oom", &err)) ||
+            sv_file_read(argv[3], 1u << 24, &raw, "oom", &err) < 0)
                 return 2;
         what.raw = sv_buf_bytes(&raw);
         for (int i = 5; i < argc; i++) {
                 char *file = strchr(argv[i], '=');
-                SV_BUF data = SV_BUF_NULL;
+                struct sv_buf data = SV_BUF_NULL; /* of a prediction: no copy is made */
 
-                if (!file || sv_file_read(file + 1, 1u << 20, &data, "oom", &err) < 0)
+                if (!file || sv_file_read(file + 1, 1u << 24, &data, "oom", &err) < 0)
                         return 2;
                 *file = 0;
-                if (securevm_collateral_add(what.collateral, argv[i], data.p, data.n, NULL))
+                if (what.files ? securevm_files_add(what.files, argv[i], data.p, data.n, NULL)
+                               : securevm_collateral_add(what.collateral, argv[i], data.p, data.n,
+                                                         NULL))
                         return 2;
+                if (!what.files)
+                        sv_buf_free(&data);
         }
         return try_all(&what, strtol(argv[4], NULL, 10)) ? 0 : 1;
 }
