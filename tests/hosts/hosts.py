@@ -203,8 +203,9 @@ class Host:
         self.process.stdin.close()
         self.process.wait()
         wait_until(f'{self.name} has processes still', lambda: not self.processes())
-        with contextlib.suppress(Failed):  # went with the namespace, or will
-            self.hosts.switch.ip('link', 'del', f'port-{self.name}')
+        for port in ('port', 'ring'):
+            with contextlib.suppress(Failed):  # went with the namespace, or will
+                self.hosts.switch.ip('link', 'del', f'{port}-{self.name}')
         self.process = self.pid = None
 
     def why_not_up(self):
@@ -235,10 +236,10 @@ class Host:
 
 
 class Hosts:
-    """The hosts of these names (a letter or two), switched on. A context: at its end they are gone."""
+    """The hosts of these names (a letter or two), of this kind, switched on. A context: at its end they are gone."""
 
-    def __init__(self, *names):
-        self.names, self.all, self.switch = names, [], None
+    def __init__(self, *names, kind=Host):
+        self.names, self.kind, self.all, self.switch = names, kind, [], None
         remove_leftovers()
         self.folder = tempfile.mkdtemp(prefix=f'{PREFIX}{os.getpid()}-', dir='/tmp')
         os.chmod(self.folder, 0o755)
@@ -260,11 +261,15 @@ class Hosts:
         with open(f'{self.folder}/.hosts', 'w', encoding='ascii') as f:
             f.write('127.0.0.1 localhost\n' + ''.join(f'10.9.0.{i} host{n}\n' for i, n in enumerate(self.names, 1)))
         self.switch = Switch()
+        self.plug_switch()
         for i, name in enumerate(self.names, 1):
-            host = Host(self, name, i)
+            host = self.kind(self, name, i)
             self.all.append(host)
             setattr(self, name, host)
             host.on()
+
+    def plug_switch(self):
+        """More networks than the hosts' own, for kinds of hosts that have some."""
 
     def __exit__(self, *why):
         self.end()
@@ -327,6 +332,7 @@ def join_cgroups(folder, name):
 def mount_cgroups(mounts):
     """The same hierarchies, from this host's groups on. In version 2 a group with processes has no groups below it that are limited: so they move down."""
     call('umount', '-R', '/sys/fs/cgroup')
+    call('mount', '-t', 'sysfs', 'sysfs', '/sys')  # which has the cards of the network in which it is mounted
     if mounts == [('/sys/fs/cgroup', None)]:
         call('mount', '-t', 'cgroup2', 'cgroup', '/sys/fs/cgroup')
         os.makedirs('/sys/fs/cgroup/init', exist_ok=True)
@@ -357,6 +363,17 @@ def mount_devices():
     os.symlink('/proc/self/fd', '/dev/fd')
 
 
+def lay_over(own):
+    """A tree over /usr and /etc, for hosts that have more than this machine; what they write there is their own."""
+    with open(os.path.join(own, 'tree'), encoding='utf-8') as f:
+        tree = f.read()
+    for d in ('usr', 'etc'):
+        upper, work = os.path.join(own, f'over-{d}'), os.path.join(own, f'work-{d}')
+        os.makedirs(upper, exist_ok=True)
+        os.makedirs(work, exist_ok=True)
+        call('mount', '-t', 'overlay', '-o', f'lowerdir={tree}/{d}:/{d},upperdir={upper},workdir={work}', 'overlay', f'/{d}')
+
+
 def userfaultfd():
     """What QEMU opens for post-copy, where the kernel has it as a file."""
     with contextlib.suppress(OSError):
@@ -373,6 +390,8 @@ def become_host(folder, name):
     if fault:
         os.mknod('/dev/userfaultfd', 0o20600, fault)
     mount_cgroups(mounts)
+    if os.path.exists(os.path.join(own, 'tree')):
+        lay_over(own)
     for where, f in OWN.items():
         call('mount', '--bind', os.path.join(own, f), where)
     # libvirt tells a source "connect to tcp:<the target's name>"

@@ -2,7 +2,8 @@
 /* What the disk of a guest of the hosts holds as /sbin/init: says that it runs, answers at
  * 10.9.0.50, port 7, with what it is sent, rewrites 32 MiB of memory for ever, and the first block
  * of its second disk, where it has one, ten times a second. Static, so that the disk needs nothing
- * else. */
+ * else. With the agent on the disk it reports every three seconds, and goes off when a report is
+ * refused. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -13,10 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#define LOAD (32 << 20)
+#define AGENT "/usr/bin/secure-vm-agent"
+#define LOAD  (32 << 20)
 
 static void configure_card(void)
 {
@@ -66,6 +70,34 @@ static void rewrite_disk(void)
         _exit(0);
 }
 
+static int report_once(void)
+{
+        int status = 0;
+
+        if (fork() == 0) {
+                execl(AGENT, AGENT, "report", (char *)NULL);
+                _exit(99);
+        }
+        wait(&status);
+        return WEXITSTATUS(status);
+}
+
+static void report_disk(void)
+{
+        int status = 0;
+
+        signal(SIGCHLD, SIG_DFL);
+        while (access(AGENT, X_OK) == 0 && status != 5) {
+                status = report_once();
+                printf("hosts-root: report %d\n", status);
+                fflush(stdout);
+                sleep(3);
+        }
+        if (status == 5)
+                reboot(RB_POWER_OFF);
+        _exit(0);
+}
+
 static void echo(int peer)
 {
         char b[4096];
@@ -110,6 +142,8 @@ int main(void)
                 rewrite_memory();
         if (fork() == 0)
                 rewrite_disk();
+        if (fork() == 0)
+                report_disk();
         answer_port();
         for (;;)
                 pause();
