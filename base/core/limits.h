@@ -182,6 +182,7 @@
 #define SV_DESCRIPTOR_SIZE_MAX     (1u << 20)
 
 /* options, and arguments, of one command line */
+#define SV_HA_NODES_MAX    32 /* nodes of one cluster: what corosync takes */
 #define SV_ARGS_MAX        32
 #define SV_DISK_ID_MAX     20   /* bytes of a disk's id: the virtio serial has no more */
 #define SV_URL_MAX         512  /* bytes of the broker's URL: a word of the kernel's command line */

@@ -26,6 +26,7 @@ static const struct {
          {&sv_cmd_snapshot_create, &sv_cmd_snapshot_list, &sv_cmd_snapshot_revert,
           &sv_cmd_snapshot_delete, &sv_cmd_snapshot_flatten, &sv_cmd_backup_create,
           &sv_cmd_backup_verify, &sv_cmd_backup_restore}},
+        {"\nGuests in a cluster:", {&sv_cmd_ha_plan, &sv_cmd_ha_state, &sv_cmd_ha_file}},
         {"\nImages that a guest starts from:",
          {&sv_cmd_image_import, &sv_cmd_image_encrypt, &sv_cmd_image_verity, &sv_cmd_image_rekey,
           &sv_cmd_image_initrd, &sv_cmd_image_acpi, &sv_cmd_image_uki}},

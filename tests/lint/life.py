@@ -7,7 +7,7 @@ from threats import NAMED, exists, programs, rows
 DOC = 'docs/LIFE.md'
 TABLE = 'launcher/cli/main.c'
 GROUPS = ('Guests:', 'Guests that have a name here:', 'Guests between hosts:')
-DISKS = "States of a guest's disks:"  # commands of two words
+TWO = ("States of a guest's disks:", 'Guests in a cluster:')  # commands of two words
 
 
 def commands(tree):
@@ -15,7 +15,7 @@ def commands(tree):
     for heading, body in re.findall(r'\{"(?:\\n)?([^"]*)",\s*\{([^}]*)\}\}', tree.text(TABLE)):
         if heading in GROUPS:
             yield from (c.replace('_', '-') for c in re.findall(r'&sv_cmd_(\w+)', body))
-        if heading == DISKS:
+        if heading in TWO:
             yield from (c.replace('_', ' ') for c in re.findall(r'&sv_cmd_(\w+)', body))
 
 

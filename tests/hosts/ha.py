@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests as resources of a cluster (cluster.py), by ocf:secure-vm:guest."""
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import disks
+from cluster import CIB
+from cluster import Failed
+from guests import Guest, enter
+from hosts import call
+from patience import wait_until
+from env import run
+
+AGENT = '/usr/lib/ocf/resource.d/secure-vm/guest'
+SUCCESS, GENERIC, CONFIGURED, PERM, INSTALLED, OFF = 0, 1, 6, 4, 5, 7
+RESOURCE = 'default/g/root'
+
+
+class Resource(Guest):
+    """A guest of the hosts' own supervisors, its disk a btrfs on tags, of which the broker knows who has it. The hosts share its files."""
+
+    def __init__(self, e, hosts, name):
+        super().__init__(e, hosts, name)
+        self.more = []
+        self.hosts.all[0].run('true')  # fails here rather than later when a case before left it off
+
+    def make_authorities(self):
+        roots = []
+        for h in self.hosts.all:
+            roots.append(self.path(f'{h.name}.pem'))
+            h.run(self.env.vm, 'host', 'vtpm-ca', '--export', roots[-1])
+        return roots
+
+    def prepare(self, behind=False):
+        self.make_broker()
+        self.guest['attestation']['lease'] = 120
+        disks.make_initrd(self)
+        tree = self.path('tree')
+        shutil.copytree(self.env.root, tree)
+        disks.add_program(self.env.agent, tree, 'usr/bin')
+        run(*self.vm, 'image', 'encrypt', '--from', tree, '--out', self.path('root.img'), '--integrity', '--resource', RESOURCE, '--filesystem', 'btrfs',
+            '--size', '112MiB', *self.broker.admin(), env=self.environment)
+        self.guest['cmdline'] += ' securevm.root=btrfs'
+        self.file = self.write_guest()
+        self.put_policy(self.file)
+
+    # --- by hand ---
+
+    def act(self, action, host=None, interval=10000, timeout=40000, **parameters):
+        """An action of the agent's at a host, as Pacemaker asks for it: (its exit status, what it said)."""
+        given = {'name': 'g', 'config': self.file, 'binary': self.env.vm, 'unlock_timeout': 60, **parameters}
+        words = [f'OCF_RESKEY_{k}={v}' for k, v in given.items() if v is not None]
+        r = subprocess.run([*enter(host or self.host), 'env', 'OCF_ROOT=/usr/lib/ocf', 'OCF_RESOURCE_INSTANCE=g', f'OCF_RESKEY_CRM_meta_interval={interval}',
+                            f'OCF_RESKEY_CRM_meta_timeout={timeout}', 'HA_LOGFACILITY=none', *words, AGENT, action], capture_output=True, text=True, check=False)
+        return r.returncode, r.stdout + r.stderr
+
+    def must_act(self, expected, action, host=None, **kw):
+        status, said = self.act(action, host, **kw)
+        self.must(status == expected, f'{action}: expected {expected} of the agent, found {status}: {said[-600:]}')
+        return said
+
+    def running(self, host=None):
+        return [p for p in (host or self.host).processes().values() if 'qemu-system' in p and 'guest=g,' in p]
+
+    def end(self, keep=False):
+        for h in self.hosts.all:
+            if h.pid:
+                self.secure_vm('destroy', 'g', '--forget', check=False, host=h)
+        if hasattr(self, 'broker'):
+            self.broker.stop()
+
+
+def test_agent(c):
+    """by ocf-tester, and what it does not ask: files that are missing, a wrong file, a guest that stands"""
+    c.prepare()
+    first = len(c.broker.audit())
+    r = subprocess.run([*enter(c.host), 'ocf-tester', '-n', 'g', '-o', 'name=g', '-o', f'config={c.file}', '-o', f'binary={c.env.vm}', '-o', 'unlock_timeout=0', AGENT],
+                       capture_output=True, text=True, check=False)
+    c.must(r.returncode == 0 and 'passed all tests' in r.stdout, f'ocf-tester: {r.stdout[-900:]} {r.stderr[-300:]}')
+    c.must(not c.running(), 'expected nothing to run after ocf-tester')
+    c.must(len(c.broker.audit()) >= first, 'the audit record became shorter')
+    # a start has the disk, or the reason
+    c.must_act(SUCCESS, 'start')
+    wait_until('the disk was not opened', lambda: c.released()[1] >= 1)
+    c.must_act(SUCCESS, 'monitor')
+    c.must_act(SUCCESS, 'start')
+    # a person's pause is no failure
+    c.secure_vm('pause', 'g')
+    c.must_act(SUCCESS, 'monitor')
+    # what keeps it is gone with its words: the process is what counts
+    c.must_act(SUCCESS, 'monitor', binary='/bin/false')
+    c.must_act(INSTALLED, 'monitor', binary='/nowhere')
+    os.rename(c.file, c.file + '.away')
+    c.must_act(SUCCESS, 'monitor')
+    c.must_act(SUCCESS, 'stop')
+    c.must(not c.running(), 'a guest whose file is missing was not stopped')
+    c.must_act(SUCCESS, 'stop')
+    c.must_act(OFF, 'monitor')
+    c.must_act(OFF, 'monitor', interval=0)
+    c.must('guest.file' in c.must_act(INSTALLED, 'start'), 'expected the missing file to be named')
+    c.must_act(INSTALLED, 'validate-all')
+    os.rename(c.file + '.away', c.file)
+    # parameters
+    c.must_act(CONFIGURED, 'validate-all', name='a guest')
+    c.must_act(CONFIGURED, 'validate-all', name='')
+    c.must_act(CONFIGURED, 'validate-all', config='g.json')
+    c.must_act(CONFIGURED, 'monitor', unlock_timeout='soon')
+    c.must('ha.file.name' in c.must_act(INSTALLED, 'validate-all', name='other'), 'expected another guest\'s file to be named')
+    c.must_act(INSTALLED, 'validate-all', binary='/nowhere')
+    c.must_act(OFF, 'monitor', binary='/nowhere')
+    c.must_act(SUCCESS, 'stop', binary='/nowhere')
+    c.must_act(3, 'promote')
+    c.must_act(3, 'migrate_to')
+
+
+def test_refused(c):
+    """a guest whose key is refused is an error of its own when it starts, as well as later; what is left of that is none at a probe"""
+    c.prepare()
+    end_lease(c, must=False)
+    c.put_policy(c.write_guest('other.json', cmdline='console=ttyS0 another', disks=c.guest['disks']))
+    said = c.must_act(PERM, 'start')
+    c.must('policy.' in said, f'expected the reason of the refusal, found {said[-300:]}')
+    said = c.must_act(PERM, 'monitor')
+    c.must('was refused its key' in said and 'policy.' in said, f'expected the refusal to be told, found {said[-300:]}')
+    wait_until('the refused guest does not go off', lambda: not c.running())
+    c.must_act(PERM, 'monitor')
+    c.must_act(OFF, 'monitor', interval=0)
+    c.must_act(SUCCESS, 'stop')
+
+
+def end_lease(c, must=True):
+    """The administrator's word that who has the disk is gone."""
+    return run(*c.vm, 'key', 'end-lease', RESOURCE, *c.broker.admin(), env=c.environment, check=must)
+
+
+# --- in a cluster ---
+
+def start_in_cluster(c, first=None, options='', **parameters):
+    """Configured, and its disk open at `first`."""
+    given = {'name': 'g', 'config': c.file, 'binary': c.env.vm, 'unlock_timeout': 0, **parameters}
+    words = ''.join(f'<nvpair id="g-{k}" name="{k}" value="{v}"/>' for k, v in given.items())
+    first = first or c.hosts.a
+    c.hosts.configure(
+        f'<primitive id="g" class="ocf" provider="secure-vm" type="guest"><instance_attributes id="g-i">{words}</instance_attributes>'
+        '<meta_attributes id="g-m"><nvpair id="g-th" name="migration-threshold" value="3"/></meta_attributes><operations>'
+        '<op id="g-mon" name="monitor" interval="5s" timeout="60s"/><op id="g-start" name="start" interval="0" timeout="240s"/>'
+        '<op id="g-stop" name="stop" interval="0" timeout="26s"/></operations></primitive>',
+        f'<rsc_location id="g-first" rsc="g" node="{first.hostname}" score="10"/>', **({'options': options} if options else {}))
+    wait_until(lambda: f'the cluster does not start the guest: {c.hosts.any().ask("crm_mon", "-1")}', lambda: c.hosts.where('g') == [first.name])
+    wait_until(lambda: f'the guest does not get its disk: {c.broker.audit()[-2:]}', lambda: reports(c), 240)
+
+
+def stop_in_cluster(c):
+    c.hosts.configure('')
+    wait_until('the guest is not stopped', lambda: not c.hosts.where('g') and not any(c.running(h) for h in c.hosts.all if h.pid), 120)
+
+
+def reports(c):
+    """What guests said of the disk, and the broker took: (who, which state)."""
+    return [(r['instance'], r['state']) for r in c.broker.audit() if r['action'] == 'disk' and r.get('instance') and r.get('outcome') == 'confirmed']
+
+
+def count_double_opens(c):
+    """How often an instance had the disk although another one, that was heard after it, had it before: who lost it was taken for the holder again, or two
+    had it in turns."""
+    gone, holder, doubles = set(), None, 0
+    for who, _ in reports(c):
+        if who != holder:
+            doubles += who in gone
+            gone.add(holder)
+            holder = who
+    return doubles
+
+
+def qemu_since(host, name='g'):
+    """When its virtual CPUs began to run, by the clock of this machine; None before that."""
+    path = host.path(f'lib/secure-vm/{name}/status.json')
+    try:
+        with open(path, encoding='utf-8') as f:
+            return os.stat(path).st_mtime if json.load(f)['state'] in ('running', 'unlocked') else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def elsewhere(c, first):
+    return next((h for h in c.hosts.all if h is not first and h.pid and c.running(h) and qemu_since(h)), None)
+
+
+def cut(c, first):
+    """The power of the host that has the guest is cut; (where it runs then, seconds to the fencing, seconds to its first instruction there)."""
+    for h in c.hosts.all:
+        if h is not first and h.pid:
+            shutil.rmtree(h.path('lib/secure-vm/g'), ignore_errors=True)
+    begin, fenced = time.monotonic(), len(c.hosts.power.cuts(first.name))
+    first.off()
+    host = wait_until(lambda: f'the guest does not run elsewhere: {c.hosts.any().ask("crm_mon", "-1")}', lambda: elsewhere(c, first), 120)
+    runs = time.monotonic() - begin
+    cuts = c.hosts.power.cuts(first.name)
+    c.must(len(cuts) > fenced, 'the guest runs elsewhere, and nobody had its host fenced')
+    c.must(cuts[fenced] < begin + runs, 'the guest ran before its host was fenced')
+    return host, cuts[fenced] - begin, runs
+
+
+def refusals(c):
+    """Of a second instance: the first has the disk, or this copy of it is older than what the first has reported since."""
+    return [r for r in c.broker.audit() if r.get('check') in ('disk.in-use', 'disk.rollback')]
+
+
+def power_cut(c):
+    """the host's power is cut: it is fenced, the guest runs at another; the broker keeps that off the disk while the dead one has its lease, and lets it in on the administrator's word"""
+    c.prepare()
+    first = c.hosts.a
+    start_in_cluster(c, first)
+    dead = reports(c)[-1][0]
+    c.host, fenced, runs = cut(c, first)
+    wait_until('the broker does not refuse the second instance', lambda: refusals(c), 240)
+    c.must({who for who, _ in reports(c)} == {dead}, 'a second instance got the disk while the first has its lease')
+    end_lease(c)
+    wait_until(lambda: f'the guest does not get its disk: {c.broker.audit()[-3:]}', lambda: reports(c)[-1][0] != dead, 120)
+    c.must_answer()
+    c.must(count_double_opens(c) == 0, 'two instances had the disk')
+    print(f'    {c.name}: fenced {fenced:.1f} s after the cut, runs at {c.host.name} after {runs:.1f} s, {runs - fenced:.1f} s after the fencing', flush=True)
+    first.on()
+    wait_until('the host does not come back into the cluster', c.hosts.is_up, 120)
+    stop_in_cluster(c)
+
+
+# --- split brain ---
+
+class Storage:
+    """The guest's disk at each host, as storage that is replicated has it: a copy, which is brought up to date when a host is fenced, also when the fencing lies."""
+
+    def __init__(self, c):
+        self.c, self.path = c, 'lib/libvirt/images/root.img'
+        self.copy(c.path('root.img'), c.hosts.all)
+        c.guest['disks'] = [{'path': f'/var/{self.path}'}]
+        c.file = c.write_guest()
+        c.hosts.power.after = self.replicate
+
+    def copy(self, source, hosts):
+        for h in hosts:
+            call('cp', '--sparse=always', source, h.path(self.path))
+
+    def replicate(self, host):
+        """As it is at one moment, to all others."""
+        pids = [p for p, line in host.processes().items() if 'qemu-system' in line and 'guest=g,' in line]
+        for p in pids:
+            os.kill(p, signal.SIGSTOP)
+        self.copy(host.path(self.path), [h for h in self.c.hosts.all if h is not host and not (h.pid and self.c.running(h))])
+        for p in pids:
+            os.kill(p, signal.SIGCONT)
+
+    def end(self):
+        self.c.hosts.power.after = None
+
+
+FREEZE = CIB.replace('value="stop"', 'value="freeze"')  # a host without the others keeps what it has
+
+
+def split_once(c, storage, first, lie):
+    """The cluster loses its host while guest and host live on; with `lie` its fencing says that it is off, and it is not. Where the guest runs then."""
+    before, holder = len(refusals(c)), reports(c)[-1][0]
+    if lie:
+        c.hosts.power.lie.add(first)
+    c.hosts.unplug(first)
+    second = wait_until(lambda: f'the guest does not run elsewhere: {c.hosts.others(first)[0].ask("crm_mon", "-1")}', lambda: elsewhere(c, first), 120)
+    c.must(bool(c.running(first) if first.pid else []) == lie, f'expected {first.name} to be off: {not lie}')
+    wait_until(lambda: f'the broker does not refuse the second instance: {c.broker.audit()[-3:]}', lambda: len(refusals(c)) > before, 240)
+    if lie:
+        taken = len(reports(c))
+        wait_until('the first instance is not heard any more', lambda: reports(c)[taken:], 60)
+        c.must({who for who, _ in reports(c)[taken:]} == {holder}, 'a second instance got the disk while the first one runs')
+        c.must(c.running(first), 'expected the first one to run on')
+        c.hosts.power.lie.clear()
+        first.off()
+        storage.replicate(first)
+    return second
+
+
+def back_on(c, host, holder):
+    """The lost host is known to be off: the next one gets the disk, and it comes back. Who was refused for good meanwhile is asked to start again."""
+    end_lease(c, must=False)
+    c.hosts.any().ask('crm_resource', '--cleanup', '--resource', 'g')
+    wait_until(lambda: f'the guest does not get its disk: {c.broker.audit()[-3:]} {c.hosts.any().ask("crm_mon", "-1")}', lambda: reports(c)[-1][0] != holder, 240)
+    host.on()
+    wait_until('the host does not come back into the cluster', c.hosts.is_up, 120)
+    return c.hosts.named(c.hosts.where('g')[0])
+
+
+def split_brain(c):
+    """the cluster loses a host that lives on, and a fence device says that it is off: two guests run, and the broker gives the disk to one"""
+    c.prepare()
+    storage = Storage(c)
+    try:
+        first = c.hosts.a
+        start_in_cluster(c, first, FREEZE)
+        holder = reports(c)[-1][0]
+        split_once(c, storage, first, True)
+        c.host = back_on(c, first, holder)
+        c.must_answer()
+        c.must(count_double_opens(c) == 0, 'two instances had the disk')
+        stop_in_cluster(c)
+    finally:
+        storage.end()
+
+
+def power_cuts(c):
+    """many times in a row, at any moment: a host's power is cut, or the cluster loses it and fences it, or believes so; the disk is never opened twice"""
+    rounds = int(os.environ.get('SV_HA_CUTS') or 100)
+    c.prepare()
+    storage = Storage(c)
+    seconds, kinds = [], ('cut', 'split', 'lie')
+    try:
+        first = c.hosts.a
+        start_in_cluster(c, first, FREEZE)
+        for i in range(rounds):
+            time.sleep(random.uniform(0, 4))  # at any moment; nothing is judged by it
+            holder = reports(c)[-1][0]
+            if kinds[i % 3] == 'cut':
+                _, fenced, runs = cut(c, first)
+                seconds.append(runs - fenced)
+            else:
+                split_once(c, storage, first, kinds[i % 3] == 'lie')
+            second = back_on(c, first, holder)
+            c.must(count_double_opens(c) == 0, f'round {i}, {kinds[i % 3]}: two instances had the disk')
+            first = second
+        print(f'    {c.name}: {rounds} rounds, {count_double_opens(c)} double opens, {len(refusals(c))} refusals by the lease; from the fencing to the first instruction '
+              f'elsewhere {min(seconds):.1f} to {max(seconds):.1f} s', flush=True)
+        stop_in_cluster(c)
+    finally:
+        storage.end()
+
+
+def planned(c):
+    """what "ha plan" configures, with the fence devices filled in, is taken by a cluster as it is: the guest starts where it shall, and no finding of Pacemaker's own"""
+    c.prepare()
+    words = ','.join(f'{h.hostname}=4GiB' for h in c.hosts.all)
+    plan = json.loads(c.secure_vm('ha', 'plan', c.file, '--nodes', words, '--fence', 'fence_switch', '--json').stdout)
+    xml = c.secure_vm('ha', 'plan', c.file, '--nodes', words, '--fence', 'fence_switch', '--xml').stdout
+    c.must(xml == plan['configuration'] and 'FILL-IN' in xml, f'expected the same configuration in both forms, found {xml[:200]}')
+    filled = ''.join(line + '\n' for line in xml.splitlines() if 'FILL-IN' not in line or '"ip"' in line)
+    filled = filled.replace('name="ip" value="FILL-IN"', f'name="socket" value="{c.hosts.power.path}"')
+    filled = filled.replace('<nvpair id="guest-g-name"', f'<nvpair id="guest-g-binary" name="binary" value="{c.env.vm}"/>\n<nvpair id="guest-g-name"')
+    with open(c.path('cluster.xml'), 'w', encoding='utf-8') as f:
+        f.write(filled)
+    c.hosts.clear()
+    for line in plan['commands'][:-1]:
+        line = line.replace('cluster.xml', c.path('cluster.xml'))
+        c.host.run('env', 'PCMK_ipc_type=socket', *line.split())
+    r = subprocess.run([*enter(c.host), 'env', 'PCMK_ipc_type=socket', 'crm_verify', '--live-check', '-V'], capture_output=True, text=True, check=False)
+    c.must(r.returncode == 0 and not r.stderr.strip(), f'crm_verify: {r.stdout}{r.stderr}')
+    first = plan['guests'][0]['first'][4:]
+    wait_until(lambda: f'the guest does not start: {c.host.ask("crm_mon", "-1")}', lambda: c.hosts.where('guest-g') == [first], 240)
+    c.must(len(c.hosts.where('guest-g')) == 1, 'expected the guest to run once')
+    c.hosts.clear()
+    wait_until('the guest is not stopped', lambda: not any(c.running(h) for h in c.hosts.all), 180)
+
+
+CASES = [planned, test_agent, test_refused, power_cut, split_brain, power_cuts]
