@@ -49,7 +49,7 @@ static void put_places(const struct sv_ha_plan *p, struct sv_json *list)
         }
 }
 
-static void put_nodes(const struct sv_ha_plan *p, struct sv_json *list)
+static void put_node_rows(const struct sv_ha_plan *p, struct sv_json *list)
 {
         for (size_t i = 0; i < p->n_nodes; i++) {
                 const struct sv_ha_node *n = &p->nodes[i];
@@ -141,7 +141,7 @@ static int report_plan(const struct sv_args *args, const struct sv_ha_plan *p,
         if (sv_ha_put_cib(p, &o, &xml, err) < 0)
                 return -1;
         put_places(p, sv_json_set(result, "guests", sv_json_array()));
-        put_nodes(p, sv_json_set(result, "nodes", sv_json_array()));
+        put_node_rows(p, sv_json_set(result, "nodes", sv_json_array()));
         sv_ha_put_reasons(p, &o, sv_json_set(result, "reasons", sv_json_array()));
         put_commands(p, sv_json_set(result, "commands", sv_json_array()));
         sv_json_set_str(result, "configuration", sv_buf_str(&xml));

@@ -20,6 +20,7 @@ extern const struct sv_cmd sv_cmd_define;
 extern const struct sv_cmd sv_cmd_destroy;
 extern const struct sv_cmd sv_cmd_edit;
 extern const struct sv_cmd sv_cmd_events;
+extern const struct sv_cmd sv_cmd_ha_check;
 extern const struct sv_cmd sv_cmd_ha_file;
 extern const struct sv_cmd sv_cmd_ha_plan;
 extern const struct sv_cmd sv_cmd_ha_state;

@@ -13,7 +13,7 @@ from cluster import CIB
 from cluster import Failed
 from guests import Guest, enter
 from hosts import call
-from patience import wait_until
+from patience import Failed, wait_until
 from env import run
 
 AGENT = '/usr/lib/ocf/resource.d/secure-vm/guest'
@@ -357,8 +357,42 @@ def planned(c):
     first = plan['guests'][0]['first'][4:]
     wait_until(lambda: f'the guest does not start: {c.host.ask("crm_mon", "-1")}', lambda: c.hosts.where('guest-g') == [first], 240)
     c.must(len(c.hosts.where('guest-g')) == 1, 'expected the guest to run once')
+    look_for_faults(c)
     c.hosts.clear()
     wait_until('the guest is not stopped', lambda: not any(c.running(h) for h in c.hosts.all), 180)
+
+
+def found(c, host):
+    """{check: level} of what "ha check" finds at a host, and its exit status."""
+    r = run(*enter(host), 'env', 'PCMK_ipc_type=socket', c.env.vm, 'ha', 'check', '--json', check=False, env=c.environment)
+    result = json.loads(r.stdout)
+    if r.returncode and result['error']['check'] != 'ha.findings':
+        raise Failed(f'ha check: {result["error"]}')
+    return {f['check']: f['level'] for f in result['findings']}, r.returncode
+
+
+def look_for_faults(c):
+    """Nothing of what "ha plan" made; then one thing after the other that a node lacks."""
+    b = c.hosts.b
+    for h in c.hosts.all:
+        c.must(found(c, h) == ({}, 0), f'{h.name}: expected no finding, found {found(c, h)}')
+    for path, check in ((c.file, 'ha.file'), (c.path('root.img'), 'ha.disk')):
+        os.rename(path, path + '.away')
+        c.must(found(c, b) == ({check: 'fail'}, 6), f'expected {check}, found {found(c, b)}')
+        os.rename(path + '.away', path)
+    c.write_guest(name='other')
+    c.must(found(c, b) == ({'ha.file': 'fail'}, 6), f'expected ha.file, found {found(c, b)}')
+    c.write_guest(attestation={**c.guest['attestation'], 'ek_roots': [c.path('a.pem')]})
+    c.must(found(c, c.hosts.a) == ({}, 0), f'expected the first host to be known, found {found(c, c.hosts.a)}')
+    c.must(found(c, b) == ({'ha.authority': 'fail'}, 6), f'expected ha.authority, found {found(c, b)}')
+    c.write_guest(attestation={**c.guest['attestation'], 'lease': 0})
+    c.must(found(c, b) == ({'ha.lease': 'warn'}, 0), f'expected ha.lease, found {found(c, b)}')
+    c.write_guest()
+    # its service is enabled, says a systemd
+    b.run('sh', '-c', 'mkdir -p /run/bin; printf "#!/bin/sh\\nexit 0\\n" >/run/bin/systemctl; chmod 755 /run/bin/systemctl')
+    c.environment['PATH'] = f'/run/bin:{os.environ["PATH"]}'
+    c.must(found(c, b) == ({'ha.autostart': 'fail'}, 6), f'expected ha.autostart, found {found(c, b)}')
+    c.must(found(c, c.hosts.a) == ({}, 0), 'expected the fault at one host')
 
 
 CASES = [planned, test_agent, test_refused, power_cut, split_brain, power_cuts]
