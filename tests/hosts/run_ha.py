@@ -13,22 +13,35 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import guests  # noqa: E402
 import cluster  # noqa: E402
 import ha  # noqa: E402
+import virtual_domain  # noqa: E402
 from env import say_to  # noqa: E402
 from runner import main  # noqa: E402
 
 WORLD = contextlib.ExitStack()
 
 
+class Shared:
+    """For a case with a cluster of its own."""
+
+    def __init__(self, e):
+        self.env = e
+
+    def end(self, keep=False):
+        pass
+
+
 def prepare(a, _):
     """One cluster for all cases, which run one after the other."""
     say = say_to()
     e = guests.HostsEnv(a.build, say)
+    a.jobs = 1
+    if a.cases == [virtual_domain.virtual_domain]:
+        return lambda name: Shared(e)
     say('a cluster of three hosts')
     hosts = WORLD.enter_context(cluster.Cluster('a', 'b', 'c'))
-    a.jobs = 1
-    return lambda name: ha.Resource(e, hosts, name)
+    return lambda name: Shared(e) if name == 'virtual_domain' else ha.Resource(e, hosts, name)
 
 
 if __name__ == '__main__':
     with WORLD:
-        sys.exit(main('ha', __doc__, ha.CASES, prepare, cluster.missing_cluster))
+        sys.exit(main('ha', __doc__, ha.CASES + [virtual_domain.virtual_domain], prepare, cluster.missing_cluster))

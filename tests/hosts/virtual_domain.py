@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests of libvirt daemons as resources of Pacemaker's own agent for libvirt, ocf:heartbeat:VirtualDomain, unchanged."""
+import os
+import shutil
+
+import cluster
+import guests
+from patience import wait_until
+
+BOOT = 'lib/secure-vm/.elsewhere/g/boot'
+
+
+def virtual_domain(shared):
+    """a guest that a daemon keeps, by its domain's XML as virsh prints it: started, found to be ours, and started at the other host when the first one's power is cut"""
+    with cluster.Cluster('a', 'b', 'c', kind=cluster.NodeWithDaemon) as hosts:
+        c = guests.Guest(shared.env, hosts, 'virtual_domain')
+        try:
+            run_case(c, hosts)
+        finally:
+            c.broker.stop()
+
+
+def run_case(c, hosts):
+    c.guest['security'] = {'shared_user': True}
+    c.prepare()
+    c.launch()
+    c.must(c.status == 0 and c.result.get('ok'), f'expected the guest to get its disk: {c.messages[-300:]}')
+    with open(c.path('g.xml'), 'w', encoding='utf-8') as f:
+        f.write(hosts.a.run('virsh', 'dumpxml', '--inactive', 'g'))
+    hosts.a.run('virsh', 'destroy', 'g')
+    hosts.a.run('virsh', 'undefine', 'g', '--keep-nvram', '--keep-tpm')
+    for h in hosts.others(hosts.a):  # what boots lies under the same paths at each node
+        shutil.copytree(hosts.a.path(BOOT), h.path(BOOT), dirs_exist_ok=True)
+        h.run('chown', '-R', '--reference=/var/lib/libvirt/qemu', f'/var/{BOOT}')
+    start(c, hosts)
+    before = c.released()
+    hosts.a.off()
+    c.host = wait_until(lambda: f'the guest does not run elsewhere: {hosts.b.ask("crm_mon", "-1")}', lambda: next((h for h in hosts.others(hosts.a) if c.listed(h)), None), 120)
+    wait_until(lambda: f'the guest does not get its disk: {c.broker.audit()[-2:]}', lambda: c.released()[1] > before[1], 240)
+    c.must_answer()
+    c.must(hosts.power.cuts('a'), 'expected the first host to be fenced')
+
+
+def start(c, hosts):
+    before = c.released()
+    given = {'config': c.path('g.xml'), 'hypervisor': 'qemu:///system', 'force_stop': 'true'}
+    words = ''.join(f'<nvpair id="v-{k}" name="{k}" value="{v}"/>' for k, v in given.items())
+    hosts.configure(f'<primitive id="v" class="ocf" provider="heartbeat" type="VirtualDomain"><instance_attributes id="v-i">{words}</instance_attributes>'
+                    '<operations><op id="v-m" name="monitor" interval="5s" timeout="60s"/><op id="v-s" name="start" interval="0" timeout="120s"/></operations></primitive>',
+                    f'<rsc_location id="v-first" rsc="v" node="{hosts.a.hostname}" score="10"/>')
+    wait_until(lambda: f'the cluster does not start the guest: {hosts.a.ask("crm_mon", "-1")} {hosts.a.log()[-600:]}', lambda: hosts.where('v') == ['a'], 120)
+    wait_until(lambda: f'the guest does not get its disk: {c.broker.audit()[-2:]}', lambda: c.released()[1] > before[1], 240)
+    c.must(c.ask('show', 'g')['connect'] == 'qemu:///system', 'expected the guest to be known as ours')
+    c.must(os.path.exists(hosts.a.path(BOOT)), 'expected what boots to be there')
