@@ -109,6 +109,27 @@ static void check_cluster_options(struct look *l)
                                   "fences the other and starts its guests; \"stop\" was expected");
 }
 
+/* Pacemaker takes a node that says nothing of its memory for one that has none. */
+static void check_node_memory(struct look *l)
+{
+        SV_STR strategy = find_option(l, "placement-strategy");
+        struct sv_xml nodes, node;
+
+        if (!strategy || !strcmp(strategy, "default") || !sv_xml_find(l->config, "nodes", &nodes))
+                return;
+        for (size_t at = 0; sv_xml_next(nodes.inner, "node", &at, &node);) {
+                SV_STR name = sv_xml_attribute(&node, "uname");
+                SV_STR memory = find_nvpair(node.inner, "utilization", "memory");
+
+                if (!memory)
+                        sv_ha_add_finding(l->findings, "ha.memory", "fail", name ? name : "-",
+                                          "guests are placed by memory, and this node's is not "
+                                          "said: none starts there. \"crm_attribute --type nodes "
+                                          "--node %s --utilization --name memory --update MIB\"",
+                                          name ? name : "NODE");
+        }
+}
+
 static void check_operations(const struct sv_xml *e, const char *id, struct look *l)
 {
         bool monitored = false, stops = false;
@@ -260,6 +281,7 @@ int sv_ha_check_cluster(struct sv_bytes cib, struct sv_bytes status, struct sv_j
         sv_xml_find(config.inner, "resources", &part);
         check_resources(part.inner, &l);
         check_cluster_options(&l);
+        check_node_memory(&l);
         check_failures(mon.inner, &l);
         check_members(mon.inner, &l);
         return 0;

@@ -284,6 +284,7 @@ def split_once(c, storage, first, lie):
 
 def back_on(c, host, holder):
     """The lost host is known to be off: the next one gets the disk, and it comes back. Who was refused for good meanwhile is asked to start again."""
+    c.host = c.hosts.any()
     end_lease(c, must=False)
     c.hosts.any().ask('crm_resource', '--cleanup', '--resource', 'g')
     wait_until(lambda: f'the guest does not get its disk: {c.broker.audit()[-3:]} {c.hosts.any().ask("crm_mon", "-1")}', lambda: reports(c)[-1][0] != holder, 240)

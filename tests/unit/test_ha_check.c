@@ -24,6 +24,14 @@ static struct sv_err err;
         "<cluster_property_set id=\"o\">" options "</cluster_property_set></crm_config>" defaults \
         "<nodes/><resources>" resources "</resources><constraints/></configuration><status/>"     \
         "</cib>"
+#define MEMORY "<utilization id=\"u\"><nvpair id=\"v\" name=\"memory\" value=\"8\"/></utilization>"
+#define PLACED(strategy, memory)                                                    \
+        "<cib><configuration><crm_config><cluster_property_set id=\"o\">" PROPERTY( \
+                "placement-strategy",                                               \
+                strategy) "</cluster_property_set></crm_config>"                    \
+                          "<nodes><node id=\"1\" uname=\"n1\">" memory              \
+                          "</node></nodes><resources>" FENCE                        \
+                          GUEST(THRESHOLD, MONITOR STOP) "</resources></configuration></cib>"
 #define GOOD CIB(OPTIONS, "", FENCE GUEST(THRESHOLD, MONITOR STOP))
 #define MON(nodes, failures)                                                            \
         "<?xml version=\"1.0\"?><pacemaker-result><nodes>" nodes "</nodes><resources/>" \
@@ -48,6 +56,9 @@ static const struct {
          WELL, "ha.quorum/fail/no-quorum-policy "},
         {CIB(PROPERTY("no-quorum-policy", "freeze"), "", FENCE GUEST(THRESHOLD, MONITOR STOP)),
          WELL, ""},
+        {PLACED("balanced", ""), WELL, "ha.memory/fail/n1 "},
+        {PLACED("default", ""), WELL, ""},
+        {PLACED("balanced", MEMORY), WELL, ""},
         {CIB(OPTIONS, "", FENCE GUEST("", MONITOR STOP)), WELL, "ha.threshold/warn/guest-g "},
         {CIB(OPTIONS, "<rsc_defaults>" THRESHOLD "</rsc_defaults>", FENCE GUEST("", MONITOR STOP)),
          WELL, ""},
