@@ -36,6 +36,38 @@ static void probe_parts(struct sv_json *parts)
         add_part(parts, "swtpm", line, "install swtpm and swtpm-tools");
 }
 
+/* The word in brackets of a kernel's list of choices. */
+static void read_choice(const char *path, char *out, size_t size)
+{
+        SV_BUF text = SV_BUF_NULL;
+        const char *at = sv_file_read(path, 256, &text, "proc", NULL) == 0
+                                 ? strchr(sv_buf_str(&text), '[')
+                                 : NULL;
+
+        snprintf(out, size, "%.*s", at ? (int)strcspn(at + 1, "]") : 7, at ? at + 1 : "unknown");
+}
+
+/* How this kernel saves and lays out ordinary guests' memory: named, and left as it is. */
+static void put_memory_settings(struct sv_json *parts)
+{
+        SV_BUF ksm = SV_BUF_NULL;
+        char pages[32];
+
+        if (sv_file_read("/sys/kernel/mm/ksm/run", 16, &ksm, "proc", NULL) < 0) {
+                add_part(parts, "ksm", "not in this kernel", "");
+        } else if (*sv_buf_str(&ksm) != '1') {
+                add_part(parts, "ksm", "off", "");
+        } else {
+                add_part(parts, "ksm", "on", "");
+                sv_json_set_str(sv_json_get(parts, "ksm"), "advice",
+                                "equal pages of ordinary guests are merged, and by the time that "
+                                "a write takes one learns what another has; a confidential "
+                                "guest's never are: \"echo 2 >/sys/kernel/mm/ksm/run\" undoes it");
+        }
+        read_choice("/sys/kernel/mm/transparent_hugepage/enabled", pages, sizeof(pages));
+        add_part(parts, "thp", pages, "");
+}
+
 static int probe_tees(struct sv_json *tees, struct sv_err *err)
 {
         for (const struct sv_tee_host *const *t = sv_tees_host; *t; t++) {
@@ -77,6 +109,7 @@ static int run_host(const struct sv_args *args, struct sv_json **result, struct 
         parts = sv_json_set(*result, "host", sv_json_object());
         tees = sv_json_set(*result, "tees", sv_json_array());
         probe_parts(parts);
+        put_memory_settings(parts);
         if (probe_tees(tees, err) < 0)
                 return -1;
         if (sv_has(args, "json"))

@@ -6,6 +6,7 @@
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "base/program/manager.h"
+#include "launcher/cli/budget-guests.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/defined.h"
 #include "launcher/cli/launch-guest.h"
@@ -196,6 +197,8 @@ static int start_kept(const struct sv_args *args, const char *uri, struct sv_jso
 
         f.quiet = sv_has(args, "json") || sv_has(args, "quiet");
         if (sv_client_parse_timeout(sv_opt(args, "timeout"), 600, &f.timeout, err) < 0)
+                return -1;
+        if (sv_budget_check_start(uri, name, err) < 0)
                 return -1;
         r = sv_keeper_choose(uri)->start(uri, name, &f, err);
         sv_json_free(f.timings);

@@ -9,6 +9,7 @@
 #include "base/core/text.h"
 #include "base/program/page.h"
 #include "base/program/terminal.h"
+#include "launcher/cli/budget-guests.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/defined.h"
 #include "launcher/cli/describe.h"
@@ -61,6 +62,11 @@ static void print_size(const struct sv_json *guest)
         if (sv_json_int(sv_json_get(guest, "memory_cost"), 0)) {
                 sv_format_size((uint64_t)sv_json_int(sv_json_get(guest, "memory_cost"), 0), memory);
                 print_value("", "%s of the host's now", memory);
+        }
+        if (sv_json_int(sv_json_get(guest, "memory_budget"), 0)) {
+                sv_format_size((uint64_t)sv_json_int(sv_json_get(guest, "memory_budget"), 0),
+                               memory);
+                print_value("", "%s in the host's budget", memory);
         }
         print_value("CPUs", "%lld", (long long)sv_json_int(sv_json_get(guest, "vcpus"), 0));
 }
@@ -207,10 +213,24 @@ static int show_guest(const char *uri, const char *name, struct sv_json **result
         return -1;
 }
 
+/* What it counts for in the host's budget. */
+static void put_memory_budget(struct sv_json *status)
+{
+        int64_t memory = sv_json_int(sv_json_get(status, "memory"), 0);
+        struct sv_budget_rules rules;
+
+        if (memory && sv_budget_read_rules(&rules, NULL) == 0)
+                sv_json_set_int(status, "memory_budget",
+                                (int64_t)sv_budget_cost(&rules, (uint64_t)memory,
+                                                        sv_budget_is_confidential(
+                                                                sv_json_text(status, "tee", "-"))));
+}
+
 static int run_show(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         if (show_guest(sv_opt(args, "connect"), args->pos[0], result, err) < 0)
                 return -1;
+        put_memory_budget(*result);
         if (sv_opt(args, "html") && write_guest_page(sv_opt(args, "html"), *result, err) < 0)
                 return -1;
         if (!sv_has(args, "json") && !sv_has(args, "html"))

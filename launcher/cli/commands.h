@@ -25,6 +25,7 @@ extern const struct sv_cmd sv_cmd_ha_file;
 extern const struct sv_cmd sv_cmd_ha_plan;
 extern const struct sv_cmd sv_cmd_ha_state;
 extern const struct sv_cmd sv_cmd_host;
+extern const struct sv_cmd sv_cmd_host_budget;
 extern const struct sv_cmd sv_cmd_host_check;
 extern const struct sv_cmd sv_cmd_host_commit;
 extern const struct sv_cmd sv_cmd_host_config;

@@ -8,6 +8,7 @@
 #include "launcher/cli/exposure.h"
 #include "launcher/cli/warnings.h"
 #include "launcher/host/host.h"
+#include "launcher/cli/budget-guests.h"
 #include "launcher/keeper/check.h"
 #include "launcher/keeper/owner.h"
 #include "launcher/keeper/warn-host.h"
@@ -28,6 +29,8 @@ static int check_and_warn(const char *uri, const struct sv_launch *l, struct sv_
         if (sv_check_exposure(l->tee->id, l->guest, warnings, err) < 0 ||
             sv_launch_check(uri, l, err) < 0)
                 return name_cure(l->tee, err);
+        if (sv_budget_check_launch(uri, l, warnings, err) < 0)
+                return -1;
         sv_warn_acceptance(l->tee->id, l->guest, sv_owner_open, warnings);
         if (sv_uri_is_here(uri))
                 sv_warn_host("", l, warnings);

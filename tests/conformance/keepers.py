@@ -6,6 +6,7 @@ import hashlib
 import html
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -120,6 +121,51 @@ def resized():
     fails(2, 'resize.keeper', 'resize', 'sized', '--vcpus', '2', *there)
     fails(2, 'state.other', 'resize', 'somebody', '--cpu-shares', '5', *there)
     os.unlink(HAS['disks'][0]['path'])
+
+
+def budget():
+    """What guests that run may take of the host, and what does not fit: a warning, then refused."""
+    def own():
+        b = run(0, 'host', 'budget')
+        return {g['name']: (g['cost'], g['vcpus']) for g in b['guests']}, b['enforced'], b['memory'], b['cpus']
+    locks, mib = [], 1 << 20
+    for name, tee in (('plain', 'vtpm'), ('sealed', 'tdx'), ('over', 'vtpm')):
+        folder = guest(name, 'running')
+        with open(os.path.join(folder, 'status.json'), 'w') as f:
+            json.dump({'name': name, 'state': 'running', 'tee': tee, 'memory': 100 * mib, 'vcpus': 2}, f)
+        if name != 'over':  # of which nothing runs
+            locks.append(open(os.path.join(folder, 'lock')))
+            fcntl.flock(locks[-1], fcntl.LOCK_EX)
+    guests, enforced, memory, cpus = own()
+    assert guests == {'plain': (196 * mib, 2), 'sealed': (296 * mib, 2)} and not enforced, guests
+    assert (memory['ordinary'], memory['confidential'], memory['taken'], cpus['vcpus']) == (196 * mib, 296 * mib, 492 * mib, 4), memory
+    assert run(0, 'show', 'sealed')['memory_budget'] == 296 * mib
+    there = domains()
+    for option, value in (('--memory-percent', '0'), ('--cpu-percent', '10001'), ('--reserve', 'much')):
+        fails(2, 'host.budget.value', 'host', 'budget', option, value)
+    with open(os.path.join(os.environ['SECURE_VM_DIR'], 'sealed', 'status.json'), 'w') as f:
+        json.dump({'name': 'sealed', 'state': 'running', 'tee': 'tdx', 'memory': 1 << 55, 'vcpus': 2}, f)
+    # without rules it is only warned of that; that driver does not know the flag of a start
+    r = subprocess.run([PROGRAM, 'start', 'down', *there], capture_output=True, text=True, timeout=60)
+    assert r.returncode == 3 and '[warning.budget]' in r.stderr and '[virt.libvirt]' in r.stderr, r
+    with open(os.path.join(os.environ['SECURE_VM_DIR'], 'sealed', 'status.json'), 'w') as f:
+        json.dump({'name': 'sealed', 'state': 'running', 'tee': 'tdx', 'memory': 100 * mib, 'vcpus': 2}, f)
+    kept = run(0, 'host', 'budget', '--memory-percent', '200', '--shared-percent', '0', '--reserve', '1GiB')
+    assert kept['enforced'] and kept['memory']['taken'] == (98 + 196) * mib and kept['memory']['reserve'] == 1024 * mib, kept
+    assert own()[1]
+    run(0, 'host', 'budget', '--reserve', '1024TiB')
+    fails(3, 'host.budget.memory', 'start', 'down', *there)
+    run(0, 'host', 'budget', '--reserve', '0', '--cpu-percent', '1')
+    fails(3, 'host.budget.cpu', 'start', 'down', *there)
+    path = os.path.join(os.environ['SECURE_VM_DIR'], '.host.json')
+    with open(path, 'w') as f:
+        f.write('{"memory_percent": 0}')
+    fails(4, 'host.budget.file.member', 'host', 'budget')
+    os.unlink(path)
+    for lock in locks:
+        lock.close()
+    for name in ('plain', 'sealed', 'over'):
+        shutil.rmtree(os.path.join(os.environ['SECURE_VM_DIR'], name))
 
 
 def daemon():
@@ -447,7 +493,7 @@ def reasons():
 def main():
     with tempfile.TemporaryDirectory(prefix='svk', dir='/tmp') as folder:
         os.environ['SECURE_VM_DIR'] = folder
-        for part in (daemon, kept, resized, not_there, ours, names, ssh, newer, older_supervisor, services, reasons, snapshots, snapshots_at_a_daemon, backups):
+        for part in (daemon, kept, resized, budget, not_there, ours, names, ssh, newer, older_supervisor, services, reasons, snapshots, snapshots_at_a_daemon, backups):
             part()
             print(f'ok: {part.__name__}')
 

@@ -96,6 +96,9 @@ def resized(c):
         f.truncate(16 << 20)
     c.guest['disks'].append({'id': 'data', 'path': c.path('data.img'), 'encrypted': False})
     c.prepare()
+    ask(c, 'host', 'budget', '--reserve', '1024TiB')
+    refused(c, 'host.budget.memory', 'launch', c.file)
+    ask(c, 'host', 'budget', '--reserve', '0')
     c.launch()
     c.must_unlock()
     before = ask(c, 'show', 'g')['limits']
