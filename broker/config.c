@@ -30,6 +30,7 @@ static const struct row {
         {"kek", PATH, offsetof(struct sv_broker_config, kek), "kek", 0, 0, 0},
         {"serial", PATH, offsetof(struct sv_broker_config, serial), "serial", 0, 0, 0},
         {"database", PATH, offsetof(struct sv_broker_config, database), "broker.db", 0, 0, 0},
+        {"audit_head", PATH, offsetof(struct sv_broker_config, audit_head), "audit.head", 0, 0, 0},
         {"audit_log", PATH, offsetof(struct sv_broker_config, audit_log), NULL, 0, 0, 0},
         {"port_file", PATH, offsetof(struct sv_broker_config, port_file), NULL, 0, 0, 0},
         {"connections", INT, offsetof(struct sv_broker_config, connections), NULL, 64, 1, 4096},

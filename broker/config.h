@@ -15,6 +15,7 @@ struct sv_broker_config {
         char *serial;                /* how far the database is (broker/store/serial.h) */
         enum sv_kbs_protocol oldest; /* that is spoken */
         char *oldest_protocol;       /* its name */
+        char *audit_head;            /* a signed head, each minute (broker/head.h) */
         char *audit_log;             /* one JSON object a line, appended; NULL: none */
         char *port_file;     /* the port is written there once the broker listens; NULL: nowhere */
         int64_t connections; /* served at a time */

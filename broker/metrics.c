@@ -52,6 +52,8 @@ static const struct {
         [SV_GAUGE_RELOADS] = {"reloads_total", "counter", "Configurations that were taken."},
         [SV_GAUGE_RELOADS_FAILED] = {"reloads_failed_total", "counter",
                                      "Configurations that were refused: the old one stayed."},
+        [SV_GAUGE_LOG_LOST] = {"log_lost_total", "counter",
+                               "Copies of audit records that standard error had no room for."},
 };
 
 int sv_metrics_open(struct sv_metrics **out, struct sv_err *err)

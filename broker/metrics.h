@@ -20,6 +20,7 @@ enum sv_gauge {
         SV_GAUGE_DIED,        /* processes of the keeper that died of a signal */
         SV_GAUGE_RELOADS,     /* of the configuration, since the start */
         SV_GAUGE_RELOADS_FAILED,
+        SV_GAUGE_LOG_LOST, /* records that had no room on standard error */
         SV_N_GAUGES
 };
 

@@ -47,6 +47,9 @@ struct sv_tee_verify {
         const struct sv_tee *id;
         /* A member of this evidence that no other TEE's has. */
         const char *mark;
+        /* JSON pointer to the claim that says which machine it is, a text; NULL: there is none, or
+         * it is "ek_cn" (/ek/subject_cn). For the audit record. */
+        const char *platform;
         /* JSON pointer to the claim of what was launched, 48 bytes; NULL: there is no single one.
          */
         const char *measurement;

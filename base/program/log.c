@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/program/log.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/core/buf.h"
@@ -18,6 +20,24 @@ void sv_log_init(const char *program, int verbose)
 {
         log_program = program;
         log_verbose = verbose;
+}
+
+/* A pipe is opened anew, so that others who have it are not changed; a socket cannot be. */
+void sv_log_never_wait(void)
+{
+        struct stat st;
+        int fd = -1;
+
+        if (fstat(STDERR_FILENO, &st) < 0)
+                return;
+        if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
+                fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd >= 0) {
+                dup2(fd, STDERR_FILENO);
+                close(fd);
+        } else if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)) {
+                fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) | O_NONBLOCK);
+        }
 }
 
 static bool has_live_line;

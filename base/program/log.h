@@ -8,6 +8,9 @@
 /* "program: " goes in front of every line. verbose 0: errors, warnings and progress; 1: details
  * too; -1: errors only. */
 void sv_log_init(const char *program, int verbose);
+/* From now on nobody waits for who reads standard error: what has no room in its pipe or socket is
+ * lost. For services, whose work is not to stop with their log. */
+void sv_log_never_wait(void);
 void sv_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void sv_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void sv_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

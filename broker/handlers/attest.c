@@ -283,9 +283,7 @@ static int attest_session(struct sv_request *r, const struct sv_challenge *c, st
             check_message(&m, c->protocol, sv_buf_str(&nonce), err) < 0 ||
             show_claims(r, c, tee, sv_buf_str(&nonce), &m, channel, &claims, err) < 0)
                 return -1;
-        ek_cn = sv_json_str(sv_json_pointer(claims, "/ek/subject_cn"));
-        if (ek_cn)
-                sv_json_set_str(r->audit, "ek_cn", ek_cn);
+        ek_cn = sv_request_note_who(r, tee, claims);
         if (sv_policy_limits(claims, &verdict, err) < 0 ||
             write_token(r, tee, c->protocol, sv_buf_str(&nonce), &m, claims, &verdict, &token,
                         err) < 0 ||

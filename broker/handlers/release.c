@@ -245,7 +245,6 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         SV_JSON *payload = NULL;
         struct sv_json *claims;
         const struct sv_tee_verify *tee;
-        const char *ek_cn;
         int64_t number = 0;
         char id[65];
 
@@ -259,10 +258,8 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         if (!tee)
                 return sv_fail(err, SV_PROOF, "broker.token.claims",
                                "the token holds no claims of a TEE that this broker knows");
-        ek_cn = sv_json_str(sv_json_pointer(claims, "/ek/subject_cn"));
         sv_json_set_str(r->audit, "tee", tee->id->kbs_name);
-        if (ek_cn)
-                sv_json_set_str(r->audit, "ek_cn", ek_cn);
+        sv_request_note_who(r, tee, claims);
         r->error = NULL; /* PolicyDeny, PluginNotFound, ... by class */
         if (check_policy(r, tee, claims, err) < 0)
                 return -1;

@@ -15,6 +15,20 @@ const char *sv_request_bearer(const struct sv_request *r)
         return v && !strncasecmp(v, "Bearer ", 7) && v[7] ? v + 7 : NULL;
 }
 
+const char *sv_request_note_who(struct sv_request *r, const struct sv_tee_verify *tee,
+                                const struct sv_json *claims)
+{
+        const char *ek_cn = sv_json_str(sv_json_pointer(claims, "/ek/subject_cn"));
+        const char *platform =
+                tee->platform ? sv_json_str(sv_json_pointer(claims, tee->platform)) : NULL;
+
+        if (platform)
+                sv_json_set_str(r->audit, "platform", platform);
+        if (ek_cn)
+                sv_json_set_str(r->audit, "ek_cn", ek_cn);
+        return ek_cn;
+}
+
 #define ID_MIN 8
 
 int sv_request_take_id(struct sv_request *r, struct sv_err *err)

@@ -5,6 +5,7 @@
 #include "base/core/limits.h"
 #include "base/net/http.h"
 #include "broker/broker.h"
+#include "tee/verify.h"
 #include "policy/policy.h"
 
 /* One request while it is handled. */
@@ -81,6 +82,10 @@ int sv_handle_health(struct sv_request *r, struct sv_err *err);
 int sv_handle_ready(struct sv_request *r, struct sv_err *err);
 int sv_handle_metrics(struct sv_request *r, struct sv_err *err);
 
+/* Into the record: which machine the claims are from ("platform", or "ek_cn", which it returns:
+ * NULL without one). */
+const char *sv_request_note_who(struct sv_request *r, const struct sv_tee_verify *tee,
+                                const struct sv_json *claims);
 /* Takes the client's X-Request-Id, when it is one (letters, digits, '-', 8 to SV_REQUEST_ID_MAX),
  * or makes one. */
 int sv_request_take_id(struct sv_request *r, struct sv_err *err);

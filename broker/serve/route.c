@@ -13,6 +13,7 @@
 #include "base/core/text.h"
 #include "base/core/visible.h"
 #include "broker/limits.h"
+#include "broker/metrics.h"
 #include "broker/serve/request.h"
 
 /* accepted evidence may leave so many times what a stranger may, see records_per_minute */
@@ -240,6 +241,18 @@ static int write_audit(struct sv_request *r, const char *action, const struct sv
                        : sv_fd_write(r->broker->audit_fd, "the audit log", sv_buf_bytes(line), err);
 }
 
+/* Standard error is for who looks; the record stands elsewhere. It does not wait for a reader, so a
+ * line may be cut off where there is no more room: the next one begins anew. */
+static void copy_to_log(const struct sv_broker *b, struct sv_bytes line)
+{
+        static bool cut;
+
+        cut = (cut && write(STDERR_FILENO, "\n", 1) != 1) ||
+              sv_fd_write(STDERR_FILENO, "stderr", line, NULL) < 0;
+        if (cut)
+                sv_metrics_add(b->metrics, SV_GAUGE_LOG_LOST, 1);
+}
+
 /* What was changed and its record are done together, or not at all; of what was refused nothing is
  * done but the record. stderr has a copy. */
 static int settle_request(struct sv_request *r, const struct route *route,
@@ -259,7 +272,7 @@ static int settle_request(struct sv_request *r, const struct route *route,
         }
         rc = store->ops->settle(store, true, err);
         if (rc == 0 || !strcmp(err->check, SERIAL))
-                sv_fd_write(STDERR_FILENO, "stderr", sv_buf_bytes(&line), NULL);
+                copy_to_log(r->broker, sv_buf_bytes(&line));
         return rc;
 }
 

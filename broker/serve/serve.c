@@ -14,18 +14,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/core/clock.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "base/program/manager.h"
+#include "base/program/seccomp.h"
+#include "broker/head.h"
 #include "broker/limits.h"
 #include "broker/metrics.h"
 #include "broker/process/channel.h"
 #include "broker/serve/net.h"
 #include "broker/serve/worker.h"
 
-#define IDLE_MAX 4  /* workers that wait */
-#define DRAIN_S  12 /* how long the network and running requests may go on after SIGTERM */
+#define IDLE_MAX 4     /* workers that wait */
+#define HEAD_MS  60000 /* between two heads of the audit record */
+#define DRAIN_S  12    /* how long the network and running requests may go on after SIGTERM */
 
 struct connection {
         int fd;
@@ -48,7 +52,8 @@ struct keeper {
         struct worker *workers;
         struct pollfd *poll;
         size_t n_connections, n_workers, max;
-        time_t end; /* 0: serves; else when it stops waiting */
+        int64_t head_ms; /* of the monotonic clock: when the next head is due */
+        time_t end;      /* 0: serves; else when it stops waiting */
         bool net_gone;
 };
 
@@ -339,6 +344,36 @@ static bool is_done(const struct keeper *k)
         return k->net_gone && !k->n_connections;
 }
 
+/* By a process of its own: the database may keep it waiting. */
+static void sign_head(struct keeper *k)
+{
+        const int none[] = {-1};
+        struct sv_err err = SV_ERR_NULL;
+        pid_t pid;
+
+        if (k->end || sv_clock_ms() < k->head_ms)
+                return;
+        k->head_ms = sv_clock_ms() + HEAD_MS;
+        pid = fork();
+        if (pid)
+                return;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_NAME, "sv-head");
+        if (sv_close_other_fds(none, "broker.process", &err) < 0 ||
+            sv_broker_follow_store(k->b, &err) < 0 ||
+            sv_head_write(k->b->config.audit_head, k->b->token_key, k->b->store, time(NULL), &err) <
+                    0)
+                sv_log_err(&err);
+        _exit(0);
+}
+
+static int wait_ms(const struct keeper *k)
+{
+        int64_t left = k->head_ms - sv_clock_ms();
+
+        return k->end ? 200 : left < 0 ? 0 : (int)left;
+}
+
 static void note_processes(const struct keeper *k)
 {
         size_t live = 0;
@@ -356,8 +391,9 @@ static int serve_keeper(struct keeper *k, struct sv_err *err)
                 size_t n = fill_poll(k);
 
                 note_processes(k);
+                sign_head(k);
 
-                if (poll(k->poll, n, k->end ? 200 : -1) < 0) {
+                if (poll(k->poll, n, wait_ms(k)) < 0) {
                         if (errno == EINTR)
                                 continue;
                         return sv_fail_errno(err, "broker.serve", "cannot wait for connections");
@@ -433,6 +469,7 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
         struct sv_net_ports ports = {0, 0};
         int rc = -1;
 
+        sv_log_never_wait();
         signal(SIGHUP, SIG_IGN); /* for the others it stays so */
         if (sv_take_manager_socket(&fd, err) == 0 && alloc_keeper(&k, err) == 0 &&
             sv_broker_start(b, err) == 0 && sv_net_start(b, fd, &k.net, &ports, err) == 0 &&

@@ -153,12 +153,81 @@ int sv_sql_list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_
         return rc;
 }
 
+int sv_sql_walk_audit(struct sv_store *s, int64_t after, int64_t through,
+                      int (*each)(void *context, const struct sv_audit_row *row,
+                                  struct sv_err *err),
+                      void *context, struct sv_err *err)
+{
+        SV_STMT *q = sv_sql_prepare(s,
+                                    "SELECT id, time, record, link FROM audit WHERE id > ? AND "
+                                    "id <= ? ORDER BY id",
+                                    err, "ii", after, through);
+        int rc;
+
+        while ((rc = sv_sql_step(s, q, err)) == 1) {
+                struct sv_audit_row row = {.link.id = sv_sql_number(q, 0),
+                                           .time = sv_sql_number(q, 1),
+                                           .text = sv_sql_text(q, 2)};
+
+                row.link.linked = !sv_sql_is_null(q, 3);
+                if (!row.text)
+                        row.text = "";
+                if ((row.link.linked && take_link(q, 3, row.link.id, row.link.link, err) < 0) ||
+                    each(context, &row, err) < 0)
+                        return -1;
+        }
+        return rc;
+}
+
+static int remove_before(struct sv_store *s, const struct sv_audit_link *at, const char *text,
+                         int64_t *removed, struct sv_err *err)
+{
+        SV_STMT *mark = sv_sql_prepare(s, "UPDATE audit SET record = ? WHERE id = ? AND link = ?",
+                                       err, "sib", text, at->id, sv_bytes(at->link, SV_LINK_SIZE));
+        SV_STMT *q = NULL;
+
+        if (sv_sql_step(s, mark, err) < 0)
+                return -1;
+        if (sv_sql_changes(s) != 1)
+                return sv_fail(err, SV_USAGE, "broker.audit.cut",
+                               "there is no record %lld with that link", (long long)at->id);
+        q = sv_sql_prepare(s, "DELETE FROM audit WHERE id < ?", err, "i", at->id);
+        if (sv_sql_step(s, q, err) < 0)
+                return -1;
+        *removed = sv_sql_changes(s);
+        return 0;
+}
+
+int sv_sql_cut_audit(struct sv_store *s, const struct sv_audit_link *at, const char *text,
+                     int64_t *removed, struct sv_err *err)
+{
+        if (sv_sql_begin(s, err) < 0)
+                return -1;
+        return sv_sql_end(s, remove_before(s, at, text, removed, err), err);
+}
+
 static int fail_record(int64_t id, struct sv_err *err)
 {
         return sv_fail(err, SV_SYSTEM, "broker.audit.chain",
                        "record %lld does not follow the one before it: it, or one before it, was "
                        "changed, removed or put there by somebody else; compare with audit_log",
                        (long long)id);
+}
+
+/* Only where the chain begins; the caller verifies the head. */
+static bool is_cut(const char *text, struct sv_audit_chain *c)
+{
+        SV_JSON *j = NULL;
+        const char *head;
+
+        if (c->cut.id || !text || sv_json_parse(sv_bytes_str(text), "broker.audit", &j, NULL) < 0 ||
+            strcmp(sv_json_text(j, "action", ""), "cut"))
+                return false;
+        head = sv_json_text(j, "head", "");
+        if (!*head || strlen(head) >= sizeof(c->cut_head))
+                return false;
+        memcpy(c->cut_head, head, strlen(head) + 1);
+        return true;
 }
 
 /* One record of the walk: those from before there was a chain come first, and strangers' have no
@@ -178,8 +247,15 @@ static int follow_chain(struct sv_stmt *q, struct sv_audit_chain *c, struct sv_e
                         c->older++;
                 return 0;
         }
-        if (take_link(q, 4, id, link, err) < 0 ||
-            make_link(c->newest.link, id, sv_sql_number(q, 1), text ? text : "", expected, err) < 0)
+        if (take_link(q, 4, id, link, err) < 0)
+                return -1;
+        if (!c->linked && !c->older && is_cut(text, c)) {
+                c->newest = (struct sv_audit_link){.id = id, .linked = true};
+                memcpy(c->newest.link, link, SV_LINK_SIZE);
+                c->cut = c->newest;
+                return 0;
+        }
+        if (make_link(c->newest.link, id, sv_sql_number(q, 1), text ? text : "", expected, err) < 0)
                 return -1;
         if (sv_sql_number(q, 3) ||
             !sv_bytes_eq(sv_bytes(link, SV_LINK_SIZE), sv_bytes(expected, SV_LINK_SIZE)))

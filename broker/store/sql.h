@@ -185,6 +185,12 @@ int sv_sql_put_audit(struct sv_store *s, int64_t now, const struct sv_json *reco
                      int64_t strangers, struct sv_audit_link *out, struct sv_err *err);
 int sv_sql_get_newest_audit(struct sv_store *s, struct sv_audit_link *out, int64_t *time,
                             struct sv_err *err);
+int sv_sql_walk_audit(struct sv_store *s, int64_t after, int64_t through,
+                      int (*each)(void *context, const struct sv_audit_row *row,
+                                  struct sv_err *err),
+                      void *context, struct sv_err *err);
+int sv_sql_cut_audit(struct sv_store *s, const struct sv_audit_link *at, const char *text,
+                     int64_t *removed, struct sv_err *err);
 int sv_sql_list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_json *list,
                       struct sv_err *err);
 int sv_sql_check_audit(struct sv_store *s, const struct sv_audit_link *known,

@@ -66,7 +66,19 @@ struct sv_audit_link {
 /* Adds "id" and "link" to a record that was put, for copies of it. */
 void sv_audit_note_link(struct sv_json *record, const struct sv_audit_link *link);
 
+#define SV_AUDIT_HEAD_SIZE 1024
+
+struct sv_audit_row { /* as the database has it; borrowed */
+        struct sv_audit_link link;
+        int64_t time;
+        const char *text; /* JSON */
+};
+
 struct sv_audit_chain {
+        /* What came before this record was taken out; the signed head that says so is to be
+         * verified by the caller (broker/head.h). "": all is there. */
+        struct sv_audit_link cut;
+        char cut_head[SV_AUDIT_HEAD_SIZE];
         int64_t linked, strangers;
         int64_t older; /* from before there was a chain */
         struct sv_audit_link newest;
@@ -215,6 +227,16 @@ struct sv_store_ops {
          * not among them. */
         int (*check_audit)(struct sv_store *s, const struct sv_audit_link *known,
                            struct sv_audit_chain *out, struct sv_err *err);
+        /* Each record above `after` and up to `through`, the oldest first, until one fails. */
+        int (*walk_audit)(struct sv_store *s, int64_t after, int64_t through,
+                          int (*each)(void *context, const struct sv_audit_row *row,
+                                      struct sv_err *err),
+                          void *context, struct sv_err *err);
+        /* Takes out what is before record `at` of the chain, and gives that one `text`, an object
+         * with action "cut" and the signed head: the chain goes on from its link. Counts what was
+         * taken out. SV_USAGE "broker.audit.cut" when there is no such record. */
+        int (*cut_audit)(struct sv_store *s, const struct sv_audit_link *at, const char *text,
+                         int64_t *removed, struct sv_err *err);
         /* The newest of the chain and its time in seconds; id 0: there is none. */
         int (*get_newest_audit)(struct sv_store *s, struct sv_audit_link *out, int64_t *time,
                                 struct sv_err *err);

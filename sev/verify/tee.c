@@ -44,6 +44,7 @@ static const char *const takes[] = {"vek", "ca", "crl", NULL};
 const struct sv_tee_verify sv_tee_verify_sev_snp = {
         .id = &sv_tee_sev_snp,
         .mark = "attestation_report",
+        .platform = "/chip_id",
         .measurement = "/measurement",
         .measurement_covers = "executables",
         .measurement_says = "what was launched is what --measurement says",

@@ -44,6 +44,7 @@ static const char *const takes[] = {"event-log", NULL};
 const struct sv_tee_verify sv_tee_verify_tdx = {
         .id = &sv_tee_tdx,
         .mark = "quote",
+        .platform = "/pck/ppid",
         .measurement = "/mrtd",
         .measurement_covers = "configuration",
         .measurement_says = "the firmware is what --measurement says; which kernel it started, no "

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What who looks after a broker asks of it while it serves. */
+#include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,21 +30,26 @@ static void set_config(const char *member, const char *value)
         OK(sv_file_write(path, 0644, sv_buf_bytes(&out), &err));
 }
 
-static int group_setup(void **state)
+static void find_metrics(void)
 {
         char port[256];
         SV_BUF text = SV_BUF_NULL;
 
-        start_new_broker(pin, &tls);
-        assert_int_equal(stop_broker(), 0);
-        set_config("metrics_listen", "127.0.0.1:0");
-        start_broker();
         in_dir(port, "port");
         WAIT_UNTIL((sv_buf_clear(&text), read_file(port, &text),
                     strchr(sv_buf_str(&text), '\n') != strrchr(sv_buf_str(&text), '\n')),
                    PATIENCE, "the port of metrics is not in %s", port);
         snprintf(metrics_url, sizeof(metrics_url), "https://127.0.0.1:%d",
                  atoi(strchr(sv_buf_str(&text), '\n') + 1));
+}
+
+static int group_setup(void **state)
+{
+        start_new_broker(pin, &tls);
+        assert_int_equal(stop_broker(), 0);
+        set_config("metrics_listen", "127.0.0.1:0");
+        start_broker();
+        find_metrics();
         return 0;
 }
 
@@ -152,7 +158,7 @@ static void request_ids(void **state)
         is_named("12345 678", false);
 }
 
-/* --- another configuration --- */
+/* --- a log that nobody reads --- */
 
 static int64_t read_counter(const char *name)
 {
@@ -165,6 +171,41 @@ static int64_t read_counter(const char *name)
         assert_non_null(at);
         return atoll(at + strlen(line));
 }
+
+static int log_pipe[2];
+
+static int serve_to_pipe(const char *config)
+{
+        dup2(log_pipe[1], STDERR_FILENO);
+        return serve_here(config);
+}
+
+/* Requests do not wait for it, and what it lost is counted. */
+static void stuck_log(void **state)
+{
+        char byte;
+
+        assert_int_equal(stop_broker(), 0);
+        assert_int_equal(pipe(log_pipe), 0);
+        fcntl(log_pipe[1], F_SETPIPE_SZ, 4096);
+        start_broker_by(serve_to_pipe);
+        find_metrics();
+        for (int i = 0; i < 40; i++) {
+                SV_HTTP answer = {0};
+
+                assert_int_equal(call(url, "GET", "/kbs/v0/resource/a/b/c", NULL, NULL, &answer),
+                                 401);
+        }
+        assert_true(read_counter("log_lost_total") > 0);
+        close(log_pipe[1]);
+        assert_int_equal(read(log_pipe[0], &byte, 1), 1); /* it had come there */
+        close(log_pipe[0]);
+        assert_int_equal(stop_broker(), 0);
+        start_broker();
+        find_metrics();
+}
+
+/* --- another configuration --- */
 
 static void reload_to(const char *counter)
 {
@@ -501,6 +542,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(metrics),
                 cmocka_unit_test(request_ids),
+                cmocka_unit_test(stuck_log),
                 cmocka_unit_test(keys_change),
                 cmocka_unit_test(most_keys),
                 cmocka_unit_test(reasons),
