@@ -211,6 +211,27 @@ static void exchanges(void **state)
         }
 }
 
+/* The record says which machine it was. */
+static void machine_is_recorded(void **state)
+{
+        SV_JSON *list = sv_json_array();
+        size_t attested = 0, released = 0;
+        struct sv_err err;
+
+        OK(b.store->ops->list_audit(b.store, 0, 1000, list, &err));
+        for (size_t i = 0; i < sv_json_len(list); i++) {
+                const struct sv_json *r = sv_json_at(list, i);
+                const char *outcome = sv_json_text(r, "outcome", "");
+
+                if (strcmp(outcome, "attested") && strcmp(outcome, "released"))
+                        continue;
+                attested += !strcmp(outcome, "attested");
+                released += !strcmp(outcome, "released");
+                assert_int_equal(strlen(sv_json_text(r, "platform", "")), 128);
+        }
+        assert_true(attested && released);
+}
+
 /* Clients of before 0.1.1's last release sent their evidence as text in a string. */
 static void evidence_in_a_string(void **state)
 {
@@ -369,9 +390,13 @@ static int old_teardown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(exchanges),     cmocka_unit_test(evidence_in_a_string),
-                cmocka_unit_test(switched),      cmocka_unit_test(switched_off),
-                cmocka_unit_test(keys),          cmocka_unit_test(messages),
+                cmocka_unit_test(exchanges),
+                cmocka_unit_test(machine_is_recorded),
+                cmocka_unit_test(evidence_in_a_string),
+                cmocka_unit_test(switched),
+                cmocka_unit_test(switched_off),
+                cmocka_unit_test(keys),
+                cmocka_unit_test(messages),
                 cmocka_unit_test(newer_session),
         };
 
