@@ -169,6 +169,8 @@
 /* settings of one host that are looked at, or changed: 512 CPUs have 2000; as many as one JSON text
  * holds, of eight members each */
 #define SV_TUNE_SETTINGS_MAX       8000
+/* bytes of a QEMU's numa_maps: a mapping has 200, and there are some thousands */
+#define SV_MAPS_SIZE_MAX           (8u << 20)
 /* bytes of one file of sysfs: a list of all CPUs, each for itself */
 #define SV_SYSFS_SIZE_MAX          (64u << 10)
 #define SV_GROUPS_MAX              1024 /* groups of one user that count */

@@ -10,6 +10,7 @@
 #include "base/program/page.h"
 #include "base/program/terminal.h"
 #include "launcher/cli/budget-guests.h"
+#include "launcher/cli/check-tuning.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/defined.h"
 #include "launcher/cli/describe.h"
@@ -230,6 +231,9 @@ static int run_show(const struct sv_args *args, struct sv_json **result, struct 
 {
         if (show_guest(sv_opt(args, "connect"), args->pos[0], result, err) < 0)
                 return -1;
+        if (sv_has(args, "check"))
+                return sv_check_tuning(*result, sv_opt(args, "connect"), !sv_has(args, "json"),
+                                       err);
         put_memory_budget(*result);
         if (sv_opt(args, "html") && write_guest_page(sv_opt(args, "html"), *result, err) < 0)
                 return -1;
@@ -239,6 +243,10 @@ static int run_show(const struct sv_args *args, struct sv_json **result, struct 
 }
 
 static const struct sv_opt show_opts[] = {
+        {"check", NULL,
+         "read back from the kernel what of the guest file's \"tuning\" is in force, and name each "
+         "difference",
+         0, false},
         {"html", "FILE", "write it as a page by itself, to attach to a ticket", 0, false},
         {"connect", "URI", "a guest of this libvirt", 'c', false},
         {NULL, NULL, NULL, 0, false},

@@ -125,26 +125,3 @@ int sv_embed_read_qemu_pid(const struct sv_state *s)
                        ? 0
                        : (int)strtol(sv_buf_str(&text), NULL, 10);
 }
-
-int sv_embed_check_confined(int pid, const char *model, struct sv_err *err)
-{
-        SV_STR own = sv_asprintf("/proc/%d/attr/apparmor/current", pid);
-        SV_STR common = sv_asprintf("/proc/%d/attr/current", pid);
-        SV_BUF label = SV_BUF_NULL;
-        bool apparmor, selinux;
-
-        if (sv_file_read(own, 4096, &label, "launch.confinement", NULL) < 0 || !label.n) {
-                sv_buf_clear(&label);
-                (void)sv_file_read(common, 4096, &label, "launch.confinement", NULL);
-        }
-        apparmor = !strncmp(sv_buf_str(&label), "libvirt-", 8) &&
-                   strstr(sv_buf_str(&label), "(enforce)");
-        selinux = strstr(sv_buf_str(&label), ":svirt") != NULL;
-        if (model ? (strcmp(model, "selinux") ? apparmor : selinux) : apparmor || selinux)
-                return 0;
-        return sv_fail(err, SV_SYSTEM, "launch.confinement",
-                       "the guest's QEMU runs with the label \"%.*s\", which confines nothing; "
-                       "load libvirt's profile or policy, or set "
-                       "\"security\":{\"required\":false}",
-                       (int)strcspn(sv_buf_str(&label), "\n"), sv_buf_str(&label));
-}

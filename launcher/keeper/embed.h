@@ -14,6 +14,3 @@ int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, const s
 int sv_embed_keep_cache(const struct sv_state *s, struct sv_err *err);
 /* The process id of the guest's QEMU, 0 when it has none. */
 int sv_embed_read_qemu_pid(const struct sv_state *s);
-/* Is that process confined by the model (NULL: any)? Asks the kernel, not libvirt.
- * launch.confinement when not. */
-int sv_embed_check_confined(int pid, const char *model, struct sv_err *err);

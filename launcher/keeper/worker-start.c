@@ -13,6 +13,7 @@
 #include "base/core/text.h"
 #include "launcher/virt/domain.h"
 #include "launcher/virt/virt-cpu.h"
+#include "launcher/host/labels.h"
 #include "launcher/host/vtpm-ca.h"
 #include "launcher/keeper/embed.h"
 #include "launcher/keeper/folder.h"
@@ -142,7 +143,8 @@ static int check_started(struct sv_worker *w, int pid, struct sv_err *err)
                 return -1;
         if (sv_folder_take_swtpm(k->state, &k->ids, err) < 0)
                 return -1;
-        return k->confined ? sv_embed_check_confined(pid, k->guest->security.model, err) : 0;
+        return k->confined ? sv_labels_check("", pid, k->guest->security.model, k->guest->uuid, err)
+                           : 0;
 }
 
 static int start_qemu(struct sv_worker *w, struct sv_err *err)

@@ -399,6 +399,7 @@ void sv_tuned_put(const struct sv_guest *g, const struct sv_tuned *t, struct sv_
                 put_placement(g, t, o);
         if (g->tune.hugepages)
                 sv_json_set_int(o, "hugepages", (int64_t)g->tune.hugepages);
+        sv_json_set_int(o, "memory", (int64_t)g->memory);
         disks = sv_json_set(o, "disks", sv_json_array());
         for (size_t i = 0; i < g->n_disks; i++) {
                 struct sv_json *d = sv_json_add(disks, sv_json_object());

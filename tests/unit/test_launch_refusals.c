@@ -11,6 +11,7 @@
 
 #include "base/core/file.h"
 #include "base/core/text.h"
+#include "launcher/host/labels.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/embed.h"
 #include "launcher/keeper/follow.h"
@@ -214,9 +215,8 @@ static void a_worker(void **state)
         w.stage.nvram = s.dir;
         FAILS(sv_worker_restart(&w, &err), SV_SYSTEM, "launch.nvram");
         /* no libvirt put a label on this program */
-        FAILS(sv_embed_check_confined(getpid(), NULL, &err), SV_SYSTEM, "launch.confinement");
-        FAILS(sv_embed_check_confined(getpid(), "apparmor", &err), SV_SYSTEM, "launch.confinement");
-        FAILS(sv_embed_check_confined(getpid(), "selinux", &err), SV_SYSTEM, "launch.confinement");
+        FAILS(sv_labels_check("", getpid(), NULL, (const uint8_t[16]){0}, &err), SV_SYSTEM,
+              "launch.confinement");
 }
 
 static int count_piece(void *arg, struct sv_bytes piece, struct sv_err *err)

@@ -335,6 +335,10 @@ static void other_machine(void **state)
                 {"{\"disks\":1}", SV_USAGE, "tdx.acpi", "disks 1"},
                 {"{\"nics\":1}", SV_USAGE, "tdx.acpi", "nics 1"},
                 {"{\"vsock\":1}", SV_USAGE, "tdx.acpi", "vsock 1"},
+                /* what the guest sees of "tuning" */
+                {"{\"cells\":0,\"threads\":0}", SV_OK, NULL, NULL},
+                {"{\"cells\":2}", SV_USAGE, "tdx.acpi", "cells 2, and the guest has 0"},
+                {"{\"threads\":2}", SV_USAGE, "tdx.acpi", "threads 2"},
                 {"{\"memory\":", SV_FORMAT, "tdx.acpi.json", "machine.json"},
         };
         SV_GUEST g = guest_with(old_firmware(), "\"generation\":\"202508\",\"acpi\":\"%/acpi\"");
@@ -351,6 +355,15 @@ static void other_machine(void **state)
                 }
                 FAILS(sv_tdx_measure(&g, &m, &err), t[i].class, t[i].check);
                 assert_non_null(strstr(err.msg, t[i].says));
+        }
+        /* and a folder from before there were any, for a guest that has */
+        g.tune.numa.cells = 2;
+        OK(sv_file_write(path_of("acpi/machine.json"), 0644, sv_bytes_str(t[0].machine), &err));
+        {
+                struct sv_measurement m = {0};
+
+                FAILS(sv_tdx_measure(&g, &m, &err), SV_USAGE, "tdx.acpi");
+                assert_non_null(strstr(err.msg, "cells 0, and the guest has 2"));
         }
         unlink(path_of("acpi/machine.json"));
 }
