@@ -211,6 +211,11 @@ class Cluster(Hosts):
                             ('constraints', f'<constraints>{constraints}</constraints>')):
             call(*enter(at), 'env', 'PCMK_ipc_type=socket', 'cibadmin', '--replace', '--scope', scope, '--xml-text', text)
 
+    def prefer(self, resource, host):
+        """It runs there from now on, and nothing else is changed."""
+        call(*enter(self.any()), 'env', 'PCMK_ipc_type=socket', 'cibadmin', '--replace', '--scope', 'constraints', '--xml-text',
+             f'<constraints><rsc_location id="{resource}-at" rsc="{resource}" node="{host.hostname}" score="INFINITY"/></constraints>')
+
     def clear(self):
         """Nothing is configured but what the cluster itself needs: what ran is stopped."""
         at = self.any()

@@ -95,6 +95,7 @@ def test_agent(c):
     # what keeps it is gone with its words: the process is what counts
     c.must_act(SUCCESS, 'monitor', binary='/bin/false')
     c.must_act(INSTALLED, 'monitor', binary='/nowhere')
+    c.must_act(OFF, 'monitor', binary='/nowhere', name='.')
     os.rename(c.file, c.file + '.away')
     c.must_act(SUCCESS, 'monitor')
     c.must_act(SUCCESS, 'stop')
@@ -290,7 +291,7 @@ def back_on(c, host, holder):
     wait_until(lambda: f'the guest does not get its disk: {c.broker.audit()[-3:]} {c.hosts.any().ask("crm_mon", "-1")}', lambda: reports(c)[-1][0] != holder, 240)
     host.on()
     wait_until('the host does not come back into the cluster', c.hosts.is_up, 120)
-    return c.hosts.named(c.hosts.where('g')[0])
+    return c.hosts.named(wait_until('the cluster does not say where the guest runs', lambda: c.hosts.where('g'), 240)[0])
 
 
 def split_brain(c):

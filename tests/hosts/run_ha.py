@@ -18,6 +18,7 @@ from env import say_to  # noqa: E402
 from runner import main  # noqa: E402
 
 WORLD = contextlib.ExitStack()
+OWN = [virtual_domain.virtual_domain, virtual_domain.daemon_agent]  # with clusters of their own
 
 
 class Shared:
@@ -35,13 +36,13 @@ def prepare(a, _):
     say = say_to()
     e = guests.HostsEnv(a.build, say)
     a.jobs = 1
-    if a.cases == [virtual_domain.virtual_domain]:
+    if set(a.cases) <= set(OWN):
         return lambda name: Shared(e)
     say('a cluster of three hosts')
     hosts = WORLD.enter_context(cluster.Cluster('a', 'b', 'c'))
-    return lambda name: Shared(e) if name == 'virtual_domain' else ha.Resource(e, hosts, name)
+    return lambda name: Shared(e) if name in [f.__name__ for f in OWN] else ha.Resource(e, hosts, name)
 
 
 if __name__ == '__main__':
     with WORLD:
-        sys.exit(main('ha', __doc__, ha.CASES + [virtual_domain.virtual_domain], prepare, cluster.missing_cluster))
+        sys.exit(main('ha', __doc__, ha.CASES + OWN, prepare, cluster.missing_cluster))

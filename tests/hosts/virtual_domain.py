@@ -52,3 +52,39 @@ def start(c, hosts):
     wait_until(lambda: f'the guest does not get its disk: {c.broker.audit()[-2:]}', lambda: c.released()[1] > before[1], 240)
     c.must(c.ask('show', 'g')['connect'] == 'qemu:///system', 'expected the guest to be known as ours')
     c.must(os.path.exists(hosts.a.path(BOOT)), 'expected what boots to be there')
+
+
+def daemon_agent(shared):
+    """our own agent for a guest that a daemon keeps: started, moved to another node while it runs without asking for its key again, and stopped there"""
+    with cluster.Cluster('a', 'b', 'c', kind=cluster.NodeWithDaemon) as hosts:
+        c = guests.Guest(shared.env, hosts, 'daemon_agent')
+        try:
+            move_case(c, hosts)
+        finally:
+            c.broker.stop()
+
+
+def move_case(c, hosts):
+    c.guest['security'] = {'shared_user': True}
+    c.prepare()
+    given = {'name': 'g', 'config': c.file, 'binary': c.env.vm, 'connect': 'qemu:///system', 'migrate_uri': 'qemu+tcp://%n/system'}
+    words = ''.join(f'<nvpair id="g-{k}" name="{k}" value="{v}"/>' for k, v in given.items())
+    times = {'monitor': '60s', 'start': '240s', 'stop': '26s', 'migrate_to': '240s', 'migrate_from': '60s'}
+    ops = ''.join(f'<op id="g-{k}-op" name="{k}" interval="{"5s" if k == "monitor" else "0"}" timeout="{v}"/>' for k, v in times.items())
+
+    def place(host):
+        hosts.configure(f'<primitive id="g" class="ocf" provider="secure-vm" type="guest"><instance_attributes id="g-i">{words}</instance_attributes>'
+                        f'<meta_attributes id="g-m"><nvpair id="g-am" name="allow-migrate" value="true"/></meta_attributes><operations>{ops}</operations></primitive>',
+                        f'<rsc_location id="g-at" rsc="g" node="{host.hostname}" score="INFINITY"/>')
+        wait_until(lambda: f'the guest does not run at {host.name}: {hosts.a.ask("crm_mon", "-1")}', lambda: hosts.where('g') == [host.name], 240)
+    place(hosts.a)
+    c.must(c.released() == (1, 1) and c.listed() == 'unlocked', f'expected a start to end with the disk, found {c.released()}, {c.listed()}')
+    c.must_answer()
+    hosts.prefer('g', hosts.b)
+    wait_until(lambda: f'the guest does not move: {hosts.a.ask("crm_mon", "-1")}', lambda: hosts.where('g') == ['b'], 240)
+    c.host = hosts.b
+    c.must(c.listed(hosts.a) == '' and c.released() == (1, 1), f'expected a move, found {c.listed(hosts.a)}, {c.released()}')
+    c.must_answer()
+    hosts.clear()
+    wait_until('the guest is not stopped', lambda: c.listed() in ('', 'stopped'), 120)
+    c.must(not [p for p in hosts.b.processes().values() if 'qemu-system' in p], 'something of the guest still runs')
