@@ -14,7 +14,7 @@ from patience import patient  # noqa: E402
 
 MAN = ['man3/libsecurevm.3'] + [f'man1/secure-vm{p}.1' for p in ('', '-collateral', '-host', '-id-block', '-launch', '-measure', '-verify')] + \
         ['man5/secure-vm-guest.5', 'man5/secure-vm-broker.json.5', 'man8/secure-vm-agent.8', 'man8/secure-vm-broker.8']
-DOCS = ['README.md', 'CHANGELOG.md'] + [f'{d}.md' for d in ('CHECKS', 'DESIGN', 'DISKS', 'FORMATS', 'HA', 'LIFE', 'THREATS', 'TUNING')]
+DOCS = ['README.md', 'CHANGELOG.md'] + [f'{d}.md' for d in ('BROKER', 'CHECKS', 'DESIGN', 'DISKS', 'FORMATS', 'HA', 'LIFE', 'THREATS', 'TUNING')]
 EXPECTED = {
     'lib/ocf/resource.d/secure-vm/guest',
     'include/secure-vm/securevm.h', *(f'lib/ARCHITECTURE/{f}' for f in ('libsecurevm.so', 'libsecurevm.so.0', 'libsecurevm.so.0.1.0', 'pkgconfig/securevm.pc', 'cryptsetup/libcryptsetup-token-secure-vm.so')),
