@@ -30,6 +30,7 @@ struct disk {
         struct sv_disk_report report;
         struct sv_secret *report_key; /* only where the disk is opened */
         bool claimed;                 /* the broker keeps others from it */
+        bool confirmed;               /* and its generation is not below the floor */
 };
 
 static const char *name_disk(const struct disk *d)
@@ -155,8 +156,23 @@ static int mount_confirmed(const struct sv_agent_config *config, struct disk *d,
         return sv_freshness_keep(&d->report, fsid, d->report_key, err);
 }
 
-/* A disk that did not become a root is not kept from the next guest, once nothing here can write
- * to it any more. */
+/* To the next guest: nothing here can write to it any more. */
+static void give_back(const struct sv_agent_config *config, struct disk *d,
+                      struct sv_kbs_client *client)
+{
+        struct sv_err failed = SV_ERR_NULL;
+
+        if (!d->claimed)
+                return;
+        d->report.state = SV_DISK_CLOSED;
+        if (!d->confirmed)
+                d->report.generation = 0;
+        if (sv_freshness_confirm(client, config->resource, d->report_key, &d->report, &failed) < 0)
+                print_unreported(&failed);
+        d->claimed = false;
+}
+
+/* A disk that did not become a root is not kept from the next guest. */
 static void close_disk(const struct sv_agent_config *config, struct disk *d,
                        struct sv_kbs_client *client)
 {
@@ -167,24 +183,37 @@ static void close_disk(const struct sv_agent_config *config, struct disk *d,
                 sv_event_print("%s", failed.msg);
                 return;
         }
-        if (!d->claimed)
-                return;
-        d->report.state = SV_DISK_CLOSED;
-        if (sv_freshness_confirm(client, config->resource, d->report_key, &d->report, &failed) < 0)
-                print_unreported(&failed);
+        give_back(config, d, client);
 }
 
-static int mount_fresh(const struct sv_agent_config *config, struct disk *d,
-                       struct sv_kbs_client *client, const struct sv_binding *binding,
-                       struct sv_secret *key, struct sv_err *err)
+/* Before it is opened: a kernel that opens a disk with tags replays its journal, and so writes to a
+ * disk that another instance may have. */
+static int claim_closed(const struct sv_agent_config *config, struct disk *d,
+                        struct sv_kbs_client *client, const struct sv_binding *binding,
+                        struct sv_secret *key, struct sv_err *err)
 {
         struct sv_disk_report *report = &d->report;
-        int64_t began = sv_clock_ms();
+        struct sv_err refused = SV_ERR_NULL;
 
         d->report_key = sv_disk_report_key(key, err);
         if (!d->report_key || sv_random(report->instance, sizeof(report->instance), err) < 0)
                 return -1;
         memcpy(report->header, binding->header_digest, sizeof(report->header));
+        d->claimed = sv_freshness_claim(client, config->resource, d->report_key, report,
+                                        sv_event_retry, &refused) == 0;
+        /* a broker of before does not take a report without a generation, and is asked later */
+        if (d->claimed || refused.class == SV_FORMAT)
+                return 0;
+        *err = refused;
+        return -1;
+}
+
+static int mount_fresh(const struct sv_agent_config *config, struct disk *d,
+                       struct sv_kbs_client *client, struct sv_err *err)
+{
+        struct sv_disk_report *report = &d->report;
+        int64_t began = sv_clock_ms();
+
         if (sv_freshness_read(d->device, &report->generation, err) < 0) {
                 sv_disk_explain(NULL, &d->header, err);
                 return -1;
@@ -192,7 +221,7 @@ static int mount_fresh(const struct sv_agent_config *config, struct disk *d,
         if (sv_freshness_claim(client, config->resource, d->report_key, report, sv_event_retry,
                                err) < 0)
                 return -1;
-        d->claimed = true;
+        d->claimed = d->confirmed = true;
         sv_event_time("floor", sv_clock_ms() - began);
         if (mount_confirmed(config, d, err) < 0)
                 return -1;
@@ -221,12 +250,10 @@ static void edit_root(const struct disk *d)
 }
 
 static int mount_or_close(const struct sv_agent_config *config, struct disk *d,
-                          struct sv_kbs_client *client, const struct sv_binding *binding,
-                          struct sv_secret *key, struct sv_err *err)
+                          struct sv_kbs_client *client, struct sv_err *err)
 {
-        int r = has_generation(config, d, client)
-                        ? mount_fresh(config, d, client, binding, key, err)
-                        : mount_disk(config, d, false, err);
+        int r = d->report_key ? mount_fresh(config, d, client, err)
+                              : mount_disk(config, d, false, err);
 
         if (r == 0 && config->has_verity)
                 r = cover_root(d, err);
@@ -234,9 +261,17 @@ static int mount_or_close(const struct sv_agent_config *config, struct disk *d,
                 edit_root(d);
         if (r < 0)
                 close_disk(config, d, client);
-        sv_secret_free(d->report_key);
-        d->report_key = NULL;
         return r;
+}
+
+static int map_and_mount(const struct sv_agent_config *config, const char *device,
+                         struct sv_bytes copy, struct disk *d, struct sv_kbs_client *client,
+                         struct sv_secret *key, struct sv_err *err)
+{
+        if (map_disk(config, device, copy, d, key, err) == 0)
+                return mount_or_close(config, d, client, err);
+        close_disk(config, d, client);
+        return -1;
 }
 
 static int open_disk(const struct sv_release *r, struct sv_kbs_client *client,
@@ -247,6 +282,7 @@ static int open_disk(const struct sv_release *r, struct sv_kbs_client *client,
         SV_SECRET *key = NULL;
         SV_BUF copy = SV_BUF_NULL;
         char device[64];
+        int rc;
 
         sv_event_start("header", NULL);
         if (sv_binding_unpack(resource, &binding, &key, err) < 0)
@@ -257,12 +293,16 @@ static int open_disk(const struct sv_release *r, struct sv_kbs_client *client,
                 return -1;
         sv_event_done("header", "the disk's header is the one that the key was made for");
         sv_event_start("open", NULL);
-        if (map_disk(r->config, device, sv_buf_bytes(&copy), d, key, err) < 0)
-                return -1;
-        if (mount_or_close(r->config, d, client, &binding, key, err) < 0)
-                return -1;
-        sv_event_done("open", device);
-        return 0;
+        if (has_generation(r->config, d, client) &&
+            claim_closed(r->config, d, client, &binding, key, err) < 0)
+                rc = -1;
+        else
+                rc = map_and_mount(r->config, device, sv_buf_bytes(&copy), d, client, key, err);
+        sv_secret_free(d->report_key);
+        d->report_key = NULL;
+        if (rc == 0)
+                sv_event_done("open", device);
+        return rc;
 }
 
 static void print_note(const struct sv_note *note)

@@ -73,7 +73,8 @@ int sv_luks_close(const char *name, struct sv_err *err)
 {
         int r = crypt_deactivate(NULL, name);
 
-        return r < 0 ? sv_fail(err, SV_SYSTEM, "luks.open", "the disk cannot be closed again: %s",
-                               strerror(-r))
-                     : 0;
+        return r < 0 && r != -ENODEV /* it never was open */
+                       ? sv_fail(err, SV_SYSTEM, "luks.open", "the disk cannot be closed again: %s",
+                                 strerror(-r))
+                       : 0;
 }

@@ -124,11 +124,16 @@ int sv_disk_report_parse(struct sv_bytes text, struct sv_disk_report *out,
 
         if (sv_json_parse(text, "disk.report", &j, err) < 0 ||
             sv_json_only(j, names, "disk.report", err) < 0 ||
-            sv_json_need_int(j, "generation", 1, INT64_MAX, &generation, "disk.report", err) < 0 ||
+            sv_json_need_int(j, "generation", 0, INT64_MAX, &generation, "disk.report", err) < 0 ||
             parse_hex(j, "header", report.header, sizeof(report.header), err) < 0 ||
             parse_claim(j, &report, err) < 0 ||
             parse_hex(j, "mac", mac, SV_REPORT_MAC_SIZE, err) < 0)
                 return -1;
+        if (!generation &&
+            (report.unnamed || (report.state != SV_DISK_OPENS && report.state != SV_DISK_CLOSED)))
+                return sv_fail(err, SV_FORMAT, "disk.report.member",
+                               "generation: expected a number from 1 on; only a disk that is not "
+                               "open has none");
         report.generation = (uint64_t)generation;
         *out = report;
         return 0;

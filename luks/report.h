@@ -13,7 +13,7 @@
 #define SV_INSTANCE_SIZE   16
 
 enum sv_disk_state {
-        SV_DISK_OPENS, /* the first report: before the disk is mounted */
+        SV_DISK_OPENS, /* the first reports: before the disk is opened, and before it is mounted */
         SV_DISK_RUNS,
         SV_DISK_ENDS,   /* another instance may have the disk soon: it is still mounted */
         SV_DISK_CLOSED, /* another instance may have the disk now: nothing here can write to it */
@@ -28,7 +28,7 @@ struct sv_disk_report {
         uint8_t header[48];                 /* sv_luks_header_digest: which disk */
         uint8_t instance[SV_INSTANCE_SIZE]; /* random, made where the disk is opened */
         enum sv_disk_state state;
-        uint64_t generation;
+        uint64_t generation; /* 0: not read yet, or of no account; with "opens" and "closed" only */
         bool unnamed; /* no instance and no state: these are 0 */
 };
 

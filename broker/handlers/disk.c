@@ -118,7 +118,9 @@ static int claim_lease(struct sv_request *r, const char *volume,
         return 0;
 }
 
-/* An older disk is no reason to wait for anybody. */
+/* Before the disk is opened, which writes to it where it has a journal, nobody knows its
+ * generation: only who has it is asked. Otherwise an older disk is no reason to wait for anybody.
+ */
 static int claim_disk(struct sv_request *r, const char *volume, const struct sv_disk_report *report,
                       struct sv_err *err)
 {
@@ -126,8 +128,11 @@ static int claim_disk(struct sv_request *r, const char *volume, const struct sv_
         bool opens = report->unnamed || report->state == SV_DISK_OPENS;
         struct sv_disk_floor floor;
 
-        if (find_lease(r, err) < 0 ||
-            store->ops->get_disk(store, r->resource, volume, &floor, err) < 0)
+        if (find_lease(r, err) < 0)
+                return -1;
+        if (!report->generation)
+                return claim_lease(r, volume, report, err);
+        if (store->ops->get_disk(store, r->resource, volume, &floor, err) < 0)
                 return -1;
         if ((!opens || (int64_t)report->generation >= floor.generation) &&
             claim_lease(r, volume, report, err) < 0)
@@ -140,7 +145,8 @@ static void record_report(struct sv_request *r, const char *volume,
                           const struct sv_disk_report *report)
 {
         sv_json_set_str(r->audit, "volume", volume);
-        sv_json_set_int(r->audit, "generation", (int64_t)report->generation);
+        if (report->generation)
+                sv_json_set_int(r->audit, "generation", (int64_t)report->generation);
         if (report->unnamed)
                 return;
         sv_json_set_hex(r->audit, "instance", sv_bytes(report->instance, sizeof(report->instance)));

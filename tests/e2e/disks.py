@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Disks with authentication tags: what somebody does to their blocks is noticed."""
 import concurrent.futures
+import hashlib
 import json
 import os
 import re
@@ -211,10 +212,15 @@ def generation(c):
     return shown(c).get('generation', 0)
 
 
-def end_lease(c):
-    """Once the next guest was refused; whether it was closed out until then."""
+def digest_of(path):
+    with open(path, 'rb') as f:
+        return hashlib.file_digest(f, 'sha256').hexdigest()
+
+
+def end_lease(c, untouched):
+    """Once the next guest was refused; whether it was closed out until then, and had not even opened the disk."""
     wait_until(lambda: 'no guest was refused', lambda: any(r.get('check') == 'disk.in-use' for r in c.broker.audit()), 200)
-    opened = any(r.get('outcome') == 'confirmed' for r in c.broker.audit())
+    opened = any(r.get('outcome') == 'confirmed' for r in c.broker.audit()) or not untouched()
     run(*c.vm, 'key', 'end-lease', 'default/g/root', *c.broker.admin(), env=c.environment)
     return not opened
 
@@ -230,7 +236,8 @@ def older_disk(c):
     c.wait_console('journal: empty', 60)
     c.must(all(f'report {n}: status 0' in c.console() for n in (1, 2, 3)), 'expected each report to be taken')
     c.must(all(f'probe {name}: {3 * BLOCK} bytes' in c.console() for name in FILES), 'expected every file to be read')
-    reports = [r for r in c.broker.audit() if r['action'] == 'disk']
+    asked, *reports = [r for r in c.broker.audit() if r['action'] == 'disk']
+    c.must(asked['state'] == 'opens' and 'generation' not in asked, f'expected that the agent asks before it opens the disk, found {asked}')
     reported = [r['generation'] for r in reports]
     c.must(len(set(reported)) == 4 and reported == sorted(reported) and reported[3] == generation(c), f'expected four growing generations, found {reported}')
     c.must([r['state'] for r in reports] == ['opens', 'runs', 'ends', 'runs'] and len({r['instance'] for r in reports}) == 1, f'found {reports}')
@@ -239,10 +246,11 @@ def older_disk(c):
     opened, audit = len(c.broker.audit()), c.broker.audit
     c.broker.audit = lambda: audit()[opened:]
     put_back(c, but=(16, 16384))  # the superblocks: at 64 KiB and at 64 MiB
+    blocks = digest_of(c.path('root.img'))
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        closed_out = pool.submit(end_lease, c)
+        closed_out = pool.submit(end_lease, c, lambda: digest_of(c.path('root.img')) == blocks)
         c.launch()
-        c.must(closed_out.result(), 'the second instance was let in')
+        c.must(closed_out.result(), 'the second instance was let in, or wrote to the disk')
     c.must_refuse('proof', 'disk.tree', released=True)
     c.must('disk.in-use' in c.console(), 'expected the second instance to say what it waits for')
     c.must('lease' not in shown(c), 'expected a guest without a root to give the disk back')

@@ -31,7 +31,7 @@
 static char steps[1024];    /* "mount modules config ..."; what only cleans up begins with '-' */
 static const char *fail_at; /* this step fails */
 static struct sv_agent_config given;
-static bool integrity, confidential, closing_fails;
+static bool integrity, confidential, closing_fails, older_broker;
 static bool name_header; /* the release asks which header the disk has */
 static char named[97];
 
@@ -99,13 +99,20 @@ REPLACE(struct sv_secret *, sv_disk_report_key, (struct sv_secret * key, struct 
 REPLACE(int, sv_freshness_read, (const char *opened, uint64_t *generation, struct sv_err *err),
         *generation = 7;
         return take_step("generation", err);)
-STEP("claim", sv_freshness_claim,
-     (struct sv_kbs_client * client, const char *resource, struct sv_secret *key,
-      const struct sv_disk_report *report, sv_retry_log *retry, struct sv_err *err))
+REPLACE(int, sv_freshness_claim,
+        (struct sv_kbs_client * client, const char *resource, struct sv_secret *key,
+         const struct sv_disk_report *report, sv_retry_log *retry, struct sv_err *err),
+        if (report->generation) return take_step("claim", err);
+        if (!older_broker) return take_step("ask", err);
+        return sv_fail(err, SV_FORMAT, "disk.report.member", "what is that");)
 REPLACE(int, sv_freshness_confirm,
         (struct sv_kbs_client * client, const char *resource, struct sv_secret *key,
          const struct sv_disk_report *report, struct sv_err *err),
         assert_int_equal(report->state, SV_DISK_CLOSED);
+        assert_int_equal(report->generation,
+                         strstr(steps, "mounted") || strstr(steps, "data") || strstr(steps, "root")
+                                 ? 7
+                                 : 0);
         return take_step("-back", err);)
 STEP("root", sv_root_mount,
      (const struct sv_machine *m, const char *device, const struct sv_agent_config *c,
@@ -194,7 +201,7 @@ static void drop_cleanup(char out[1024])
                         snprintf(out + strlen(out), 1024 - strlen(out), "%s%s", *out ? " " : "", w);
 }
 
-/* All steps in their order; then each of them fails. From the mount on, the disk is closed. */
+/* All steps in their order; then each of them fails. From where it is opened, it is closed. */
 static void expect_steps(const char *all)
 {
         char copy[1024], taken[1024], *end = NULL;
@@ -206,8 +213,8 @@ static void expect_steps(const char *all)
         for (char *w = strtok_r(copy, " ", &end); w; w = strtok_r(NULL, " ", &end)) {
                 size_t n = (size_t)(w - copy) + strlen(w);
                 SV_STR word = sv_asprintf(" %s ", w);
-                bool opened =
-                        strstr(" report-key generation claim root mounted keep data cover ", word);
+                bool opened = strstr(
+                        " check open size generation claim root mounted keep data cover ", word);
 
                 run(w);
                 drop_cleanup(taken);
@@ -218,15 +225,16 @@ static void expect_steps(const char *all)
 }
 
 #define BEGIN  "mount modules config needs"
-#define HEADER "network release unpack find head binding header copy check open size"
+#define HEADER "network release unpack find head binding header copy"
+#define OPEN   "check open size"
 
 static void encrypted(void **state)
 {
         given = (struct sv_agent_config){.disk = "d", .root_type = "ext4", .keep_console = true};
         integrity = confidential = false;
-        expect_steps(BEGIN " " HEADER " root switch");
+        expect_steps(BEGIN " " HEADER " " OPEN " root switch");
         confidential = true;
-        expect_steps(BEGIN " entropy " HEADER " root hide switch");
+        expect_steps(BEGIN " entropy " HEADER " " OPEN " root hide switch");
         assert_non_null(strstr(steps, "-down"));
 }
 
@@ -234,13 +242,15 @@ static void encrypted(void **state)
  * got, became no root, and nothing can write to it any more. */
 static void with_generation(void **state)
 {
-        static const char *const claimed[] = {"claim", "root", "mounted", "keep"};
+        static const char *const claimed[] = {"ask",   "check", "open",    "size", "generation",
+                                              "claim", "root",  "mounted", "keep"};
 
         given = (struct sv_agent_config){.disk = "d", .root_type = "btrfs", .keep_console = true};
         integrity = confidential = false;
-        expect_steps(BEGIN " " HEADER " root switch");
+        expect_steps(BEGIN " " HEADER " " OPEN " root switch");
         integrity = true;
-        expect_steps(BEGIN " " HEADER " report-key generation claim root mounted keep switch");
+        expect_steps(BEGIN " " HEADER " report-key ask " OPEN
+                           " generation claim root mounted keep switch");
         for (size_t i = 0; i < sizeof(claimed) / sizeof(*claimed); i++) {
                 run(claimed[i]);
                 assert_true((strstr(steps, "-back") != NULL) == (i > 0));
@@ -248,10 +258,16 @@ static void with_generation(void **state)
                 closing_fails = true;
                 run(claimed[i]);
                 closing_fails = false;
-                assert_true(strstr(steps, "-unmount -close") && !strstr(steps, "-back"));
+                assert_true(!strstr(steps, "-back") && (i == 0 || strstr(steps, "-close")));
         }
+        older_broker = true;
+        run(NULL);
+        assert_non_null(strstr(steps, OPEN " generation claim root"));
+        run("claim");
+        assert_true(strstr(steps, "-close") && !strstr(steps, "-back"));
+        older_broker = false;
         strcpy(given.root_type, "ext4");
-        expect_steps(BEGIN " " HEADER " root switch");
+        expect_steps(BEGIN " " HEADER " " OPEN " root switch");
 }
 
 static void verity(void **state)
@@ -269,11 +285,11 @@ static void data(void **state)
                 .has_verity = true, .data = "d", .root_type = "btrfs", .keep_console = true};
         confidential = true;
         integrity = false;
-        expect_steps(BEGIN " entropy verity " HEADER " data cover hide switch");
+        expect_steps(BEGIN " entropy verity " HEADER " " OPEN " data cover hide switch");
         assert_non_null(strstr(steps, "-down"));
         integrity = true;
-        expect_steps(BEGIN " entropy verity " HEADER
-                           " report-key generation claim data mounted keep cover hide switch");
+        expect_steps(BEGIN " entropy verity " HEADER " report-key ask " OPEN
+                           " generation claim data mounted keep cover hide switch");
         run("cover");
         assert_non_null(strstr(steps, "-unmount -close -back"));
 }

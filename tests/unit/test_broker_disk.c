@@ -68,16 +68,32 @@ static void write_report(const struct sv_binding *binding, uint64_t generation,
         write_claim(binding, 'a', SV_DISK_RUNS, generation, key, out);
 }
 
-/* Of the first disk, so many seconds from now. */
-static void claims(const char *check, char instance, enum sv_disk_state state, int64_t later)
+static int claim_at(char instance, enum sv_disk_state state, uint64_t generation, int64_t later)
 {
         SV_BUF body = SV_BUF_NULL;
         SV_HTTP answer = {0};
 
-        write_claim(&one, instance, state, 15, disk_key, &body);
-        ask(&(struct ask){"POST", REPORT, NULL, NULL, sv_buf_bytes(&body), later}, &answer);
+        write_claim(&one, instance, state, generation, disk_key, &body);
+        return ask(&(struct ask){"POST", REPORT, NULL, NULL, sv_buf_bytes(&body), later}, &answer);
+}
+
+/* Of the first disk, so many seconds from now. */
+static void claims(const char *check, char instance, enum sv_disk_state state, int64_t later)
+{
+        int status = claim_at(instance, state, 15, later);
+
         assert_string_equal(seen_check, check);
-        assert_int_equal(answer.status, *check ? 401 : 204);
+        assert_int_equal(status, *check ? 401 : 204);
+}
+
+/* The same of a disk whose generation is not known. */
+static void claims_closed(int status, const char *check, char instance, enum sv_disk_state state,
+                          int64_t later)
+{
+        int found = claim_at(instance, state, 0, later);
+
+        assert_string_equal(seen_check, check);
+        assert_int_equal(found, status);
 }
 
 static void reports(int status, const char *check, const struct sv_binding *binding,
@@ -304,6 +320,30 @@ static void end_is_no_renewal(void **state)
         ends_lease(204, "", "");
         claims("", 'b', SV_DISK_ENDS, SV_LEASE_OPEN_S + 4);
         claims("", 'c', SV_DISK_OPENS, SV_LEASE_OPEN_S + 4);
+}
+
+/* Before the disk is opened it is had already, whatever its generation is; and it can be given back
+ * by who was refused for that. The floor stays. */
+static void before_it_is_open(void **state)
+{
+        SV_JSON *record = NULL;
+
+        claims_closed(204, "", 'a', SV_DISK_OPENS, 0);
+        record = last_record();
+        assert_null(sv_json_get(record, "generation"));
+        claims_closed(401, "disk.in-use", 'b', SV_DISK_OPENS, 1);
+        claims("disk.in-use", 'b', SV_DISK_OPENS, 1);
+        claims("", 'a', SV_DISK_OPENS, 2);
+        claims_closed(401, "disk.in-use", 'b', SV_DISK_OPENS, SV_LEASE_OPEN_S);
+        claims("", 'a', SV_DISK_CLOSED, SV_LEASE_OPEN_S);
+        claims_closed(204, "", 'b', SV_DISK_OPENS, SV_LEASE_OPEN_S + 1);
+        assert_int_equal(claim_at('b', SV_DISK_OPENS, 14, SV_LEASE_OPEN_S + 2), 401);
+        assert_string_equal(seen_check, "disk.rollback");
+        claims_closed(401, "disk.superseded", 'a', SV_DISK_CLOSED, SV_LEASE_OPEN_S + 3);
+        claims_closed(204, "", 'b', SV_DISK_CLOSED, SV_LEASE_OPEN_S + 3);
+        claims("", 'c', SV_DISK_OPENS, SV_LEASE_OPEN_S + 4);
+        claims_closed(400, "disk.report.member", 'c', SV_DISK_RUNS, SV_LEASE_OPEN_S + 5);
+        claims_closed(400, "disk.report.member", 'c', SV_DISK_ENDS, SV_LEASE_OPEN_S + 5);
 }
 
 /* A disk that became no root is closed: the next guest gets it at once. */
@@ -579,6 +619,7 @@ int main(void)
                 cmocka_unit_test_setup(given_back, new_disk),
                 cmocka_unit_test_setup(end_is_no_renewal, new_disk),
                 cmocka_unit_test_setup(closed, new_disk),
+                cmocka_unit_test_setup(before_it_is_open, new_disk),
                 cmocka_unit_test_setup(older_agent, new_disk),
                 cmocka_unit_test_setup(forms_are_apart, new_disk),
                 cmocka_unit_test_setup(older_or_other, new_disk),
