@@ -198,7 +198,7 @@ def acpi():
             return
         write(tees={'tdx': {'quote_port': 4050}})
         result = run(0, 'image', 'acpi', '--out', out, guest)
-        assert result['machine'] == {'memory': 1 << 30, 'vcpus': 2, 'disks': 1, 'nics': 0, 'vsock': 1} and result['files'] == 5, result
+        assert result['machine'] == {'memory': 1 << 30, 'vcpus': 2, 'disks': 1, 'cells': 0, 'threads': 0, 'nics': 0, 'vsock': 1} and result['files'] == 5, result
         with open(os.path.join(out, 'machine.json')) as f:
             assert json.load(f) == result['machine']
         with open(os.path.join(out, 'bootorder'), 'rb') as f:

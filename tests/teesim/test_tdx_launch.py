@@ -184,6 +184,8 @@ def refusals(m):
     m.write(tdx={'quote_service': 'vsock:2:4050'})
     m.refused('usage', 2, 'tdx.domain.quote_service')
     m.write(tuning={'hugepages': '2MiB'})
+    m.refused('usage', 2, 'tuning.hugepages')
+    m.write(tuning={'migration': True})
     m.refused('usage', 2, 'tdx.domain.cannot')
     must(not os.path.exists(m.state_file), 'a refused guest was launched')
 
