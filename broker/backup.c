@@ -169,6 +169,20 @@ static int record_restore(struct sv_broker *b, struct sv_store *backup, int64_t 
         return sv_broker_record(b, backup, j, &line, err);
 }
 
+/* Of the database whose place is taken, however old this broker's own serial is: others may have
+ * gone on with it. One that is not believed has none. */
+static int64_t read_number(const struct sv_broker *b)
+{
+        const struct sv_store_place place = {.path = b->config.database, .key = b->store_key};
+        SV_STORE *store = NULL;
+        int64_t number = 0;
+
+        if (sv_store_exists(place.path, NULL) != 1 || sv_store_open(&place, &store, NULL) < 0 ||
+            store->ops->get_number(store, &number, NULL) < 0)
+                return 0;
+        return number;
+}
+
 /* While nobody changes the database: what comes back is newer than all that was there; where that
  * is not known any more, seconds since 1970 are above any number of changes. What was used since
  * the backup is not in it: so nothing counts any more that was issued before. */
@@ -177,12 +191,13 @@ static int take_place(struct sv_broker *b, struct sv_store *backup, bool unauthe
 {
         SV_FD lock = sv_serial_lock(b->config.kek, err);
         struct sv_serial before, now;
+        int64_t above = read_number(b);
 
         if (lock < 0 || sv_serial_read(b->config.serial, &before, err) < 0)
                 return -1;
-        if (backup->ops->renew(backup, before.number < 0 ? time(NULL) : before.number, &now, err) <
-                    0 ||
-            forget_issued(b, backup, err) < 0 ||
+        if (above < (before.number < 0 ? time(NULL) : before.number))
+                above = before.number < 0 ? time(NULL) : before.number;
+        if (backup->ops->renew(backup, above, &now, err) < 0 || forget_issued(b, backup, err) < 0 ||
             record_restore(b, backup, before.number, &now, unauthenticated, err) < 0 ||
             backup->ops->copy(backup, b->config.database, err) < 0)
                 return -1;

@@ -282,7 +282,7 @@ int sv_broker_follow_store(struct sv_broker *b, struct sv_err *err)
         struct stat st;
 
         if (!sv_store_is_file(b->config.database))
-                return b->store ? 0 : open_store(b, err);
+                return b->store ? b->store->ops->reconnect(b->store, err) : open_store(b, err);
         if (stat(b->config.database, &st) < 0)
                 return sv_fail_errno(err, "broker.store", "the database %s is gone",
                                      b->config.database);

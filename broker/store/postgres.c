@@ -18,6 +18,8 @@
 /* An advisory lock's number means what those take it for who use this database. */
 #define LOCK "4850188191125219"
 
+#define READS 16 /* of what came unasked, at most */
+
 #define OID_BYTEA 17
 #define OID_INT8  20
 #define OID_INT2  21
@@ -130,7 +132,8 @@ static int set_durable_postgres(struct sv_sql *s, bool durable)
 
 static int begin_write_postgres(struct sv_sql *s)
 {
-        if (exec_postgres(s, "BEGIN; SELECT pg_advisory_xact_lock(" LOCK ")") == 0)
+        if (exec_postgres(s, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT "
+                             "pg_advisory_xact_lock(" LOCK ")") == 0)
                 return 0;
         exec_postgres(s, "ROLLBACK");
         return -1;
@@ -401,8 +404,7 @@ static int write_version_postgres(struct sv_sql *s, int64_t version)
 
 /* --- the connection --- */
 
-/* What hangs elsewhere holds nobody up for ever, and what a program in the database would do with
- * names of its own is not found. */
+/* What hangs elsewhere holds nobody up for ever. */
 static int set_up_session(struct sv_sql *s)
 {
         return exec_postgres(s, "SET client_min_messages = warning; SET lock_timeout = 10000;"
@@ -411,13 +413,16 @@ static int set_up_session(struct sv_sql *s)
                                 "SET synchronous_commit = on; SET client_encoding = 'UTF8'");
 }
 
-/* A server that has ended the connection has sent that it did. */
+/* A server that has ended the connection has sent that it did, and why: both are read. */
 static bool is_lost(PGconn *pg)
 {
-        struct pollfd p = {.fd = PQsocket(pg), .events = POLLIN};
+        for (int i = 0; i < READS && PQstatus(pg) == CONNECTION_OK; i++) {
+                struct pollfd p = {.fd = PQsocket(pg), .events = POLLIN};
 
-        if (p.fd >= 0 && poll(&p, 1, 0) > 0)
+                if (poll(&p, 1, 0) <= 0)
+                        break;
                 PQconsumeInput(pg);
+        }
         return PQstatus(pg) != CONNECTION_OK;
 }
 

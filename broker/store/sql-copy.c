@@ -128,6 +128,16 @@ int sv_sql_verify(struct sv_store *s, struct sv_err *err)
         return sv_macs_begin_change(s, &m, err) < 0 ? -1 : sv_macs_end_change(s, &m, 0, err);
 }
 
+int sv_sql_get_number(struct sv_store *s, int64_t *out, struct sv_err *err)
+{
+        struct sv_macs m = {.lock = 0};
+
+        if (sv_macs_begin_read(s, &m, err) < 0)
+                return -1;
+        *out = m.serial;
+        return sv_macs_end_read(s, &m, 0);
+}
+
 int sv_sql_renew(struct sv_store *s, int64_t above, struct sv_serial *out, struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};

@@ -137,6 +137,15 @@ int sv_sql_end(struct sv_store *s, int rc, struct sv_err *err)
         return -1;
 }
 
+int sv_sql_reconnect(struct sv_store *s, struct sv_err *err)
+{
+        struct sv_sql *self = (struct sv_sql *)s;
+
+        return !self->driver->renew || self->driver->renew(self) == 0
+                       ? 0
+                       : sv_sql_fail(s, "no connection to the database", err);
+}
+
 /* A log that was synced is synced up to its end: what is durable makes durable what came before. */
 int sv_sql_hold(struct sv_store *s, bool durable, struct sv_err *err)
 {
@@ -144,8 +153,6 @@ int sv_sql_hold(struct sv_store *s, bool durable, struct sv_err *err)
 
         if (sv_sql_settle(s, false, err) < 0)
                 return -1;
-        if (self->driver->renew && self->driver->renew(self) < 0)
-                return sv_sql_fail(s, "no connection to the database", err);
         if (is_transaction_open(s) && sv_sql_exec(s, "ROLLBACK", err) < 0)
                 return -1;
         if (self->soft == durable) {

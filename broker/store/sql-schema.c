@@ -124,6 +124,15 @@ int sv_sql_is_authenticated(struct sv_store *s, bool *out, struct sv_err *err)
         return 0;
 }
 
+/* Would a step take what it finds as it is? */
+static bool has_fill_from(const struct sv_sql *s, int64_t version)
+{
+        for (int64_t i = version; s->driver->steps[i].sql; i++)
+                if (s->driver->steps[i].fill)
+                        return true;
+        return false;
+}
+
 static int update_locked(struct sv_store *s, struct sv_err *err)
 {
         struct sv_sql *self = (struct sv_sql *)s;
@@ -133,7 +142,7 @@ static int update_locked(struct sv_store *s, struct sv_err *err)
 
         if ((place->lock && lock < 0) || read_schema_version(s, &version, err) < 0)
                 return -1;
-        if (version < WITH_MACS && check_first(place, err) < 0)
+        if (has_fill_from(self, version) && check_first(place, err) < 0)
                 return -1;
         return sv_sql_migrate(s, self->driver->steps, count_steps(self), err);
 }

@@ -180,10 +180,30 @@ int sv_macs_begin_read(struct sv_store *s, struct sv_macs *m, struct sv_err *err
         return -1;
 }
 
+/* Also what another process, or another broker, has committed. What is held has its serial after
+ * it. */
+static int write_serial(struct sv_store *s, const struct sv_macs *m, struct sv_err *err)
+{
+        struct sv_sql *self = (struct sv_sql *)s;
+        struct sv_serial now = {.number = m->serial};
+
+        if (!self->place.serial || m->outside.number == m->serial)
+                return 0;
+        memcpy(now.mac, m->mac, SV_MAC_SIZE);
+        if (!self->held.on)
+                return sv_serial_write(self->place.serial, &now, err);
+        self->held.serial = now;
+        return 0;
+}
+
+/* What was seen within a request that goes on is remembered: no older one is believed here again.
+ */
 int sv_macs_end_read(struct sv_store *s, struct sv_macs *m, int rc)
 {
         if (!m->inner)
                 sv_sql_exec(s, "COMMIT", NULL);
+        else if (rc == 0 && ((struct sv_sql *)s)->place.key)
+                rc = write_serial(s, m, NULL);
         sv_macs_free(m);
         return rc;
 }
@@ -243,22 +263,6 @@ int sv_macs_write(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
                 err, "ibb", m->serial, sv_bytes(m->digests, sizeof(m->digests)),
                 sv_bytes(m->mac, SV_MAC_SIZE));
         return sv_sql_step(s, q, err);
-}
-
-/* Also what another process has committed before it was killed. What is held has its serial after
- * it. */
-static int write_serial(struct sv_store *s, const struct sv_macs *m, struct sv_err *err)
-{
-        struct sv_sql *self = (struct sv_sql *)s;
-        struct sv_serial now = {.number = m->serial};
-
-        if (!self->place.serial || m->outside.number == m->serial)
-                return 0;
-        memcpy(now.mac, m->mac, SV_MAC_SIZE);
-        if (!self->held.on)
-                return sv_serial_write(self->place.serial, &now, err);
-        self->held.serial = now;
-        return 0;
 }
 
 int sv_macs_end_change(struct sv_store *s, struct sv_macs *m, int rc, struct sv_err *err)

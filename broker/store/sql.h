@@ -124,6 +124,7 @@ int64_t sv_sql_changes(struct sv_store *s);
 /* 's', 'b', 'i' as above into values; returns how many. */
 int sv_sql_take_values(const char *types, va_list ap, struct sv_sql_value *values);
 
+int sv_sql_reconnect(struct sv_store *s, struct sv_err *err);
 int sv_sql_hold(struct sv_store *s, bool durable, struct sv_err *err);
 int sv_sql_reserve(struct sv_store *s, struct sv_err *err);
 int sv_sql_settle(struct sv_store *s, bool keep, struct sv_err *err);
@@ -151,6 +152,7 @@ int sv_sql_detach(struct sv_store *s, struct sv_err *err);
 int sv_sql_copy(struct sv_store *from, const char *path, struct sv_err *err);
 int sv_sql_verify(struct sv_store *s, struct sv_err *err);
 int sv_sql_check(struct sv_store *s, struct sv_err *err);
+int sv_sql_get_number(struct sv_store *s, int64_t *out, struct sv_err *err);
 int sv_sql_renew(struct sv_store *s, int64_t above, struct sv_serial *out, struct sv_err *err);
 
 /* --- versions, broker/store/sql-schema.c --- */

@@ -207,6 +207,12 @@ struct sv_store_ops {
          * is to take the place of another. */
         int (*renew)(struct sv_store *s, int64_t above, struct sv_serial *out, struct sv_err *err);
 
+        /* Before a request: a connection that was lost is made again. Without one that can be lost
+         * it does nothing. */
+        int (*reconnect)(struct sv_store *s, struct sv_err *err);
+        /* The number of its newest change; 0: none. The state is checked as by a read. */
+        int (*get_number)(struct sv_store *s, int64_t *out, struct sv_err *err);
+
         /* From now on what is changed waits for `settle`, so that the changes of a request and its
          * record are done together; functions see what waits. A loss of power may take what is not
          * `durable`; the end of a process takes nothing. */

@@ -7,6 +7,7 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/core/text.h"
+#include "base/core/visible.h"
 #include "base/program/colour.h"
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/commands.h"
@@ -23,18 +24,29 @@ static const struct sv_opt opts[] = {
         {0},
 };
 
+/* The broker's words quote a guest's: nothing of them may steer the terminal. */
+static char *copy_visible(const struct sv_json *row, const char *member)
+{
+        char *text = sv_asprintf("%s", sv_json_text(row, member, ""));
+
+        sv_make_visible(text, strlen(text), false);
+        return text;
+}
+
 static void print_tried_guest(const struct sv_json *row)
 {
         bool holds = sv_json_bool(sv_json_get(row, "holds"), false);
-        const char *guest = sv_json_text(row, "guest", "");
+        SV_STR guest = copy_visible(row, "guest");
+        SV_STR when = copy_visible(row, "released");
+        SV_STR message = copy_visible(row, "message");
+        SV_STR check = copy_visible(row, "check");
 
         printf("  %s%-7s%s  %-36s  %s",
                sv_colour(STDOUT_FILENO, holds ? SV_COLOUR_GREEN : SV_COLOUR_RED),
                holds ? "holds" : "refused", sv_colour(STDOUT_FILENO, SV_COLOUR_NONE),
-               *guest ? guest : "(no name)", sv_json_text(row, "released", ""));
+               *guest ? guest : "(no name)", when);
         if (!holds)
-                printf("\n           %s [%s]", sv_json_text(row, "message", ""),
-                       sv_json_text(row, "check", ""));
+                printf("\n           %s [%s]", message, check);
         printf("\n");
 }
 

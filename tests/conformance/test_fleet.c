@@ -443,6 +443,45 @@ static void liar_in_the_database(void **state)
         database_is_sound();
 }
 
+/* By the server, as when it is told to end: whoever asks next notices nothing. */
+static void connections_cut(void **state)
+{
+        for (int round = 0; round < 2; round++) {
+                run_on_server("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> "
+                              "pg_backend_pid() AND datname = current_database()");
+                for (int i = 0; i < BROKERS; i++) {
+                        SV_ADMIN *a = administer_at(i);
+                        SV_JSON *answer = NULL;
+                        struct sv_err err;
+
+                        OK(sv_admin_list_resources(a, &answer, &err));
+                }
+        }
+}
+
+static int64_t read_number(int i)
+{
+        SV_STR path = sv_asprintf("%s/serial", brokers[i].folder);
+        struct sv_serial serial;
+        struct sv_err err;
+
+        OK(sv_serial_read(path, &serial, &err));
+        return serial.number;
+}
+
+/* A broker that has released under a state believes no older one, whoever has made it. */
+static void each_remembers(void **state)
+{
+        int64_t newest;
+
+        for (int i = 0; i < 3; i++)
+                put_next(0, false);
+        newest = read_number(0);
+        assert_true(read_number(1) < newest);
+        release_once(2, -1); /* by broker 1 */
+        assert_int_equal(read_number(1), newest);
+}
+
 /* From the server into a file, and back into it. */
 static void there_and_back(void **state)
 {
@@ -450,7 +489,7 @@ static void there_and_back(void **state)
         SV_STR file = sv_asprintf("%s/backup", dir);
         SV_BROKER b = {.audit_fd = -1};
         struct sv_backup_count count = {0};
-        struct sv_restore r = {.from = file};
+        struct sv_restore r = {.from = file, .replace = true};
         SV_ADMIN *a = administer_at(1);
         struct sv_err err;
 
@@ -459,7 +498,12 @@ static void there_and_back(void **state)
         OK(sv_backup_make(&b, file, &count, &err));
         assert_true(count.resources > acknowledged);
         OK(sv_admin_delete_resource(a, "default/put/r0", NULL, &err));
+        for (int i = 0; i < 3; i++)
+                put_next(2, false); /* broker 0 has not seen these */
         OK(sv_backup_restore(&b, &r, &err));
+        for (int i = 0; i < BROKERS; i++)
+                assert_true(is_well(i)); /* the state is newer than what each has seen */
+        acknowledged -= 3;
         all_is_there();
         put_next(2, false);
         all_is_there();
@@ -497,7 +541,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(another_at_each_step), cmocka_unit_test(nonce_counts_once),
-                cmocka_unit_test(killed_in_each_step),  cmocka_unit_test(liar_in_the_database),
+                cmocka_unit_test(killed_in_each_step),  cmocka_unit_test(connections_cut),
+                cmocka_unit_test(each_remembers),       cmocka_unit_test(liar_in_the_database),
                 cmocka_unit_test(standby_takes_over),   cmocka_unit_test(there_and_back),
         };
 

@@ -271,6 +271,29 @@ static void not_a_database(void **state)
         FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store");
 }
 
+/* A server's word that its tables are of some version makes nobody take what is in them. */
+static void other_version(void **state)
+{
+        SV_STORE *s = NULL;
+        struct sv_store *other = NULL;
+        struct sv_sql *c;
+        struct sv_err err;
+
+        if (!is_on_server())
+                skip();
+        s = open_store();
+        OK(put_policy_text(s, "a/b/c", sv_bytes_str("text"), 1, &err));
+        empty_server();
+        c = sv_postgres_connect(path, &err);
+        assert_non_null(c);
+        OK(sv_sql_exec(&c->store,
+                       "CREATE TABLE schema_version (version BIGINT NOT NULL);"
+                       "INSERT INTO schema_version VALUES (9)",
+                       &err));
+        sv_sql_close(&c->store);
+        FAILS(sv_store_open(&place, &other, &err), SV_SYSTEM, "broker.store.rollback");
+}
+
 static void configuration(void **state)
 {
         static const struct {
@@ -413,6 +436,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(audit, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(strangers_records, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(not_a_database, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(other_version, setup_place, teardown_place),
                 cmocka_unit_test(configuration),
                 cmocka_unit_test(config_numbers),
         };
