@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,22 +42,66 @@ static int make_new_folder(void *arg)
         return mkdir(c->temp, 0711); /* for a daemon's QEMU, which opens a file by its name */
 }
 
+static bool has_name(const struct sv_copying *c)
+{
+        struct stat open, named;
+
+        return c->folder < 0 || (fstat(c->folder, &open) == 0 && lstat(c->temp, &named) == 0 &&
+                                 open.st_dev == named.st_dev && open.st_ino == named.st_ino);
+}
+
+/* EEXIST: it is another's. NFS locks no folder; there has_name finds at the end who came between.
+ */
+static int lock_folder(struct sv_copying *c)
+{
+        sv_closep(&c->folder);
+        c->folder = open(c->temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (c->folder < 0)
+                return -1;
+        if ((flock(c->folder, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) || !has_name(c)) {
+                sv_closep(&c->folder);
+                errno = EEXIST;
+                return -1;
+        }
+        return 0;
+}
+
+/* Backups of two guests, each locked, may be given one name. */
+static int make_locked_folder(void *arg)
+{
+        struct sv_copying *c = arg;
+
+        if (lock_folder(c) < 0)
+                return errno != ENOENT || mkdir(c->temp, 0711) < 0 ? -1 : lock_folder(c);
+        if (make_new_folder(c) < 0) {
+                sv_closep(&c->folder);
+                return -1;
+        }
+        return lock_folder(c);
+}
+
 static int begin_copying(struct sv_copying *c, struct sv_err *err)
 {
         const struct sv_guest *g = c->site->guest;
 
         for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++)
                 c->fds[i] = -1;
+        c->folder = -1;
         c->set.n = c->site->n;
         c->set.made = time(NULL);
         snprintf(c->set.guest, sizeof(c->set.guest), "%s", g->name);
         for (size_t i = 0; i < c->set.n; i++)
                 snprintf(c->set.disks[i].id, sizeof(c->set.disks[i].id), "%s",
                          g->disks[c->site->disks[i].index].id);
-        if (call_as(c, make_new_folder, c) < 0)
-                return sv_fail_errno(err, "snapshot.folder", "%s%s", c->temp,
-                                     c->own ? "" : sv_owner_note(g));
-        return 0;
+        if (call_as(c, c->own ? make_locked_folder : make_new_folder, c) == 0)
+                return 0;
+        if (c->own && errno == EEXIST)
+                return sv_fail(err, SV_SYSTEM, "backup.busy",
+                               "another command makes a backup of that name (%s is locked): wait "
+                               "for its end, or give another name",
+                               c->temp);
+        return sv_fail_errno(err, "snapshot.folder", "%s%s", c->temp,
+                             c->own ? "" : sv_owner_note(g));
 }
 
 int sv_copying_snapshot(const struct sv_site *p, const char *name, struct sv_copying *out,
@@ -270,12 +315,23 @@ struct naming {
         struct sv_err *err;
 };
 
+static int check_own_folder(const struct naming *n)
+{
+        return has_name(n->c) ? 0
+                              : sv_fail(n->err, SV_SYSTEM, "backup.busy",
+                                        "somebody has put another folder in the place of %s: "
+                                        "there is no backup",
+                                        n->c->temp);
+}
+
 static int name_folder(void *arg)
 {
         struct naming *n = arg;
         SV_STR list = sv_asprintf("%s/%s", n->c->temp, SV_SAVED_FILE);
 
-        if (sv_file_write(list, 0600, n->text, n->err) < 0)
+        if (check_own_folder(n) < 0 || sv_file_write(list, 0600, n->text, n->err) < 0)
+                return -1;
+        if (check_own_folder(n) < 0)
                 return -1;
         if (sv_folder_sync(list) < 0 || rename(n->c->temp, n->c->path) < 0 ||
             sv_folder_sync(n->c->path) < 0)
@@ -307,7 +363,9 @@ int sv_copying_finish(struct sv_copying *c, const volatile bool *cancel, struct 
 
 static int drop_folder(void *arg)
 {
-        return sv_remove_tree(arg, NULL);
+        const struct sv_copying *c = arg;
+
+        return has_name(c) ? sv_remove_tree(c->temp, NULL) : 0;
 }
 
 void sv_copying_free(struct sv_copying *c)
@@ -316,8 +374,10 @@ void sv_copying_free(struct sv_copying *c)
                 return;
         for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++)
                 sv_closep(&c->fds[i]);
-        if (c->temp)
-                call_as(c, drop_folder, c->temp);
+        /* where a backup has no folder of its own, another has that name */
+        if (c->temp && (!c->own || c->folder >= 0))
+                call_as(c, drop_folder, c);
+        sv_closep(&c->folder);
         free(c->temp);
         free(c->path);
         *c = (struct sv_copying){0};

@@ -16,6 +16,7 @@ struct sv_copying {
         bool digest; /* of each file into copies.json */
         char *temp;  /* the folder's name until it is whole */
         char *path;  /* and then */
+        int folder;  /* of a backup: open, and locked */
         struct sv_saved set;
         int fds[SV_GUEST_DISKS_MAX];
         struct stat made[SV_GUEST_DISKS_MAX];
@@ -25,7 +26,8 @@ struct sv_copying {
 /* A new snapshot in the site, which is locked. SV_USAGE "snapshot.exists", "snapshot.limit". */
 int sv_copying_snapshot(const struct sv_site *p, const char *name, struct sv_copying *out,
                         struct sv_err *err);
-/* A new backup in `path`, which is not there or is an empty folder: SV_USAGE "backup.exists". */
+/* A new backup in `path`, which is not there or is an empty folder: SV_USAGE "backup.exists".
+ * SV_SYSTEM "backup.busy" while another is made there. */
 int sv_copying_backup(const struct sv_site *p, const char *path, struct sv_copying *out,
                       struct sv_err *err);
 /* The files, as large as the disks, when somebody else is to write them; with all their room, so

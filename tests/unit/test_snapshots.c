@@ -258,6 +258,53 @@ static void backs_up(void **state)
         FAILS(sv_backup_read(find("none"), &set, &err), SV_SYSTEM, "copies.absent");
 }
 
+/* A guest of one other disk, and its backup on its way to the same name. */
+static void begin_other_backup(struct sv_site *p, struct sv_copying *c)
+{
+        static char h_name[] = "h";
+        static struct sv_guest other = {
+                .file = h_name, .name = h_name, .disks = disks + 1, .n_disks = 1};
+        int fds[SV_GUEST_DISKS_MAX];
+
+        OK(sv_site_find(&other, p, &err));
+        OK(sv_site_lock(p, &err));
+        OK(sv_site_hold(p, false, fds, &err));
+        OK(sv_copying_backup(p, find("copy"), c, &err));
+        OK(sv_copying_fill(c, fds, NULL, &err));
+        sv_site_let_go(fds);
+}
+
+static void two_backups_have_two_names(void **state)
+{
+        SV_SITE p = {.lock = -1};
+        SV_COPYING c = {0};
+        struct sv_saved set;
+
+        begin_other_backup(&p, &c);
+        guest.n_disks = 1;
+        FAILS(back_up("copy"), SV_SYSTEM, "backup.busy");
+        OK(sv_copying_finish(&c, NULL, &err));
+        OK(sv_backup_check(find("copy"), &set, NULL, &err));
+        assert_string_equal(set.guest, "h");
+        FAILS(back_up("copy"), SV_USAGE, "backup.exists");
+}
+
+/* Where no folder can be locked. */
+static void counts_its_own_folder_only(void **state)
+{
+        SV_SITE p = {.lock = -1};
+        SV_COPYING c = {0};
+
+        begin_other_backup(&p, &c);
+        OK(sv_remove_tree(find(".copy.unfinished-backup"), &err));
+        assert_int_equal(mkdir(find(".copy.unfinished-backup"), 0700), 0);
+        FAILS(sv_copying_finish(&c, NULL, &err), SV_SYSTEM, "backup.busy");
+        sv_copying_free(&c);
+        assert_int_equal(access(find("copy"), F_OK), -1);
+        assert_int_equal(access(find(".copy.unfinished-backup"), F_OK), 0);
+        assert_int_equal(access(find(".copy.unfinished-backup/copies.json"), F_OK), -1);
+}
+
 static void tells_snapshots_from_backups(void **state)
 {
         struct sv_saved set;
@@ -395,6 +442,8 @@ int main(void)
                 cmocka_unit_test_setup(needs_a_folder, begin),
                 cmocka_unit_test_setup(reserves_beforehand, begin),
                 cmocka_unit_test_setup(a_full_disk_changes_nothing, begin),
+                cmocka_unit_test_setup(two_backups_have_two_names, begin),
+                cmocka_unit_test_setup(counts_its_own_folder_only, begin),
                 cmocka_unit_test_setup(tells_snapshots_from_backups, begin),
         };
 
