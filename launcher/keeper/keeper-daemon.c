@@ -86,7 +86,8 @@ static int check_not_running(struct sv_virt *v, const char *name, struct sv_err 
                 return 0;
         if (sv_virt_lookup(v, name, err) < 0 || sv_facts_read_ours(v, name, &facts, err) < 0)
                 return -1;
-        return sv_virt_is_running(v, name) ? fail_runs_there(name, err) : 0;
+        return sv_virt_is_running(v, name) ? fail_runs_there(name, err)
+                                           : sv_virt_check_unsaved(v, name, err);
 }
 
 /* The copies, and a domain that boots them. *boot: what was measured. */

@@ -241,5 +241,7 @@ int sv_disks_while_off_under_daemon(const char *uri, const struct sv_guest *g,
                 return -1;
         if (sv_virt_is_running(v, g->name))
                 return fail_running(g, " --connect", err);
+        if (sv_virt_check_unsaved(v, g->name, err) < 0)
+                return -1;
         return check_several(v, g, err) < 0 ? -1 : fn(arg, err);
 }

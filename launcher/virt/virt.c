@@ -269,6 +269,29 @@ bool sv_virt_is_running(struct sv_virt *v, const char *name)
         return runs;
 }
 
+static int fail_saved(const char *name, struct sv_err *err)
+{
+        return sv_fail(err, SV_USAGE, "virt.saved",
+                       "guest %s is saved with its memory, and its next start would go on from "
+                       "there; \"virsh start %s\" lets it, \"secure-vm destroy %s --connect\" "
+                       "forgets it",
+                       name, name, name);
+}
+
+int sv_virt_check_unsaved(struct sv_virt *v, const char *name, struct sv_err *err)
+{
+        virDomainPtr dom = vir.DomainLookupByName(v->conn, name);
+        int saved = dom ? vir.DomainHasManagedSaveImage(dom, 0) : 0;
+
+        if (saved < 0)
+                sv_virt_fail(err, "asking whether the guest's memory is saved");
+        else if (saved)
+                fail_saved(name, err);
+        if (dom)
+                vir.DomainFree(dom);
+        return saved ? -1 : 0;
+}
+
 int sv_virt_associate(struct sv_virt *v, const char *group, int *fds, unsigned n,
                       struct sv_err *err)
 {
@@ -318,8 +341,9 @@ int sv_virt_destroy(struct sv_virt *v, struct sv_err *err)
 
 int sv_virt_undefine(struct sv_virt *v, struct sv_err *err)
 {
-        return vir.DomainUndefineFlags(v->dom,
-                                       VIR_DOMAIN_UNDEFINE_NVRAM | VIR_DOMAIN_UNDEFINE_KEEP_TPM) < 0
+        return vir.DomainUndefineFlags(v->dom, VIR_DOMAIN_UNDEFINE_NVRAM |
+                                                       VIR_DOMAIN_UNDEFINE_KEEP_TPM |
+                                                       VIR_DOMAIN_UNDEFINE_MANAGED_SAVE) < 0
                        ? sv_virt_fail(err, "undefining the guest")
                        : 0;
 }

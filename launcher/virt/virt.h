@@ -48,6 +48,9 @@ int sv_virt_get_argv(struct sv_virt *v, const char *xml, struct sv_buf *out, str
 int sv_virt_define(struct sv_virt *v, const char *xml, struct sv_err *err);
 /* Does a domain of that name run there? */
 bool sv_virt_is_running(struct sv_virt *v, const char *name);
+/* SV_USAGE "virt.saved": its memory is saved (virsh managedsave), and belongs to its disks as they
+ * are. */
+int sv_virt_check_unsaved(struct sv_virt *v, const char *name, struct sv_err *err);
 /* Is there a domain of that name at all? */
 bool sv_virt_is_known(struct sv_virt *v, const char *name);
 /* Take the domain of that name as the subject. virt.absent when there is none. */
@@ -66,7 +69,7 @@ int sv_virt_forward_ports(struct sv_virt *v, const struct sv_guest *g, struct sv
 int sv_virt_shutdown(struct sv_virt *v, struct sv_err *err);
 /* At once; no error when it is off already. */
 int sv_virt_destroy(struct sv_virt *v, struct sv_err *err);
-/* Forget the definition and its variable store; a vTPM's state is kept. */
+/* Forget the definition, its variable store and its saved memory; a vTPM's state is kept. */
 int sv_virt_undefine(struct sv_virt *v, struct sv_err *err);
 int sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct sv_err *err);
 /* Of a paused one: "asked", or what has stopped it: "disk" (an I/O error: full, or gone),
