@@ -8,6 +8,7 @@
 #include "base/core/file.h"
 #include "base/core/text.h"
 #include "base/program/terminal.h"
+#include "launcher/cli/budget-guests.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/defined.h"
 #include "launcher/ha/cib.h"
@@ -29,7 +30,8 @@ static int take_guests(const struct sv_args *args, struct sv_guest *guests, stru
                         return sv_fail_errno(err, "guest.file", "%s", guests[i].file);
                 free(guests[i].file);
                 guests[i].file = whole;
-                if (sv_ha_add_guest(p, &guests[i], err) < 0)
+                if (sv_ha_add_guest(p, &guests[i], sv_budget_is_confidential(guests[i].tee), err) <
+                    0)
                         return -1;
         }
         return 0;
@@ -171,7 +173,8 @@ static int run_ha_plan(const struct sv_args *args, struct sv_json **result, stru
                                "which nodes? --nodes takes their names, and the memory that guests "
                                "may have there, as a=64GiB,b=64GiB");
         *result = sv_json_object();
-        if (sv_ha_read_nodes(sv_opt(args, "nodes"), &p, err) == 0 &&
+        if (sv_budget_read_rules(&p.rules, err) == 0 &&
+            sv_ha_read_nodes(sv_opt(args, "nodes"), &p, err) == 0 &&
             take_guests(args, guests, &p, err) == 0 && sv_ha_place(&p, err) == 0)
                 r = report_plan(args, &p, *result, err);
         for (int i = 0; i < args->n; i++)

@@ -80,10 +80,13 @@ void sv_ha_put_reasons(const struct sv_ha_plan *p, const struct sv_ha_options *o
                 add_reason(list, "no-quorum-policy stop",
                            "nodes that are fewer than half stop their guests, since the others "
                            "start them");
-        add_reason(list, "placement",
-                   "each guest counts with its memory and %llu MiB for QEMU and vTPM "
-                   "(utilization): Pacemaker starts none where that is not left",
-                   SV_HA_OVERHEAD >> 20);
+        add_reason(
+                list, "placement",
+                "each guest counts with its memory and %llu MiB for QEMU and vTPM, one that may be "
+                "confidential also with the %u %% that it may share beside its private memory "
+                "(utilization, as \"secure-vm host budget\" counts): Pacemaker starts none where "
+                "that is not left",
+                SV_BUDGET_OVERHEAD >> 20, p->rules.shared_percent);
         add_reason(list, "resource-stickiness",
                    "a guest stays where it is when its first node comes back: a move is a boot");
         add_reason(list, "migration-threshold 3, start-failure-is-fatal false",

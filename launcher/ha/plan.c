@@ -82,7 +82,8 @@ int sv_ha_read_nodes(const char *text, struct sv_ha_plan *p, struct sv_err *err)
                        "another one to go on at");
 }
 
-int sv_ha_add_guest(struct sv_ha_plan *p, const struct sv_guest *g, struct sv_err *err)
+int sv_ha_add_guest(struct sv_ha_plan *p, const struct sv_guest *g, bool confidential,
+                    struct sv_err *err)
 {
         struct sv_ha_place *grown;
 
@@ -94,7 +95,8 @@ int sv_ha_add_guest(struct sv_ha_plan *p, const struct sv_guest *g, struct sv_er
         if (!grown)
                 return sv_fail_errno(err, "base.memory", "the guests");
         p->places = grown;
-        grown[p->n_places++] = (struct sv_ha_place){.guest = g, .cost = g->memory + SV_HA_OVERHEAD};
+        grown[p->n_places++] = (struct sv_ha_place){
+                .guest = g, .cost = sv_budget_cost(&p->rules, g->memory, confidential)};
         return 0;
 }
 

@@ -4,9 +4,7 @@
 #pragma once
 
 #include "guest/guest.h"
-
-/* What a guest costs beside its memory: QEMU, its vTPM, its supervisor. Bytes. */
-#define SV_HA_OVERHEAD (256ull << 20)
+#include "launcher/host/budget.h"
 
 struct sv_ha_node {
         char *name;
@@ -23,6 +21,7 @@ struct sv_ha_place {
 };
 
 struct sv_ha_plan {
+        struct sv_budget_rules rules; /* the nodes', by which a guest's cost is known */
         struct sv_ha_node *nodes;
         size_t n_nodes;
         struct sv_ha_place *places; /* in the order in which the guests were named */
@@ -35,8 +34,11 @@ void sv_ha_plan_free(struct sv_ha_plan *p);
 /* "a=64GiB,b=64GiB,c": SV_USAGE "ha.nodes" for fewer than two, more than SV_HA_NODES_MAX, one named
  * twice, no name, or memory at some of them only. */
 int sv_ha_read_nodes(const char *text, struct sv_ha_plan *p, struct sv_err *err);
-/* SV_USAGE "ha.guests" for a guest named twice. The guest must live as long as the plan. */
-int sv_ha_add_guest(struct sv_ha_plan *p, const struct sv_guest *g, struct sv_err *err);
+/* SV_USAGE "ha.guests" for a guest named twice. The guest must live as long as the plan.
+ * `confidential`: it may run under a TEE of the processor, and costs what a node's budget then
+ * counts. */
+int sv_ha_add_guest(struct sv_ha_plan *p, const struct sv_guest *g, bool confidential,
+                    struct sv_err *err);
 /* Fills in places and budgets. SV_USAGE "ha.budget" when a node would need more than it has once
  * another one dies; the plan is filled then, too. */
 int sv_ha_place(struct sv_ha_plan *p, struct sv_err *err);

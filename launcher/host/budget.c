@@ -14,8 +14,6 @@
 #define MIB         (1ull << 20)
 #define FILE_MAX    4096
 #define PERCENT_MAX 10000
-/* QEMU, its devices' buffers and swtpm, beside the guest's memory */
-#define OVERHEAD    (96 * MIB)
 
 struct sv_budget_rules sv_budget_defaults(void)
 {
@@ -146,7 +144,8 @@ int sv_budget_begin(const char *sysroot, const struct sv_budget_rules *rules, st
 
 uint64_t sv_budget_cost(const struct sv_budget_rules *rules, uint64_t memory, bool confidential)
 {
-        return memory + OVERHEAD + (confidential ? memory / 100 * rules->shared_percent : 0);
+        return memory + SV_BUDGET_OVERHEAD +
+               (confidential ? memory / 100 * rules->shared_percent : 0);
 }
 
 void sv_budget_add(struct sv_budget *b, uint64_t memory, unsigned vcpus, bool confidential)

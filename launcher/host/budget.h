@@ -7,6 +7,9 @@
 
 #include "base/json/json.h"
 
+/* QEMU, its devices' buffers and swtpm, beside a guest's memory. Bytes. */
+#define SV_BUDGET_OVERHEAD (96ull << 20)
+
 /* A host's file: $XDG_CONFIG_HOME/secure-vm/host.json, root's /etc/secure-vm/host.json, with
  * SECURE_VM_DIR .host.json below that. */
 struct sv_budget_rules {

@@ -13,13 +13,13 @@ static struct sv_err err;
 static struct sv_guest guests[N];
 
 static const char *const texts[N] = {
-        "{\"name\":\"big\",\"kernel\":\"k\",\"memory\":\"7936MiB\",\"disks\":[{\"path\":\"r\"}],"
+        "{\"name\":\"big\",\"kernel\":\"k\",\"memory\":\"8096MiB\",\"disks\":[{\"path\":\"r\"}],"
         "\"cmdline\":\"securevm.root=btrfs\",\"attestation\":{\"url\":\"https://"
         "b:1\",\"ca\":\"ca.pem\",\"lease\":300,\"ek_roots\":[\"a.pem\"]}}",
-        "{\"name\":\"web\",\"kernel\":\"k\",\"memory\":\"3840MiB\"}",
-        "{\"name\":\"db\",\"kernel\":\"k\",\"memory\":\"3840MiB\",\"disks\":[{\"path\":\"r\"}],"
+        "{\"name\":\"web\",\"kernel\":\"k\",\"memory\":\"4000MiB\"}",
+        "{\"name\":\"db\",\"kernel\":\"k\",\"memory\":\"4000MiB\",\"disks\":[{\"path\":\"r\"}],"
         "\"attestation\":{\"url\":\"https://b:1\",\"ca\":\"ca.pem\"}}",
-        "{\"name\":\"small\",\"kernel\":\"k\",\"memory\":\"256MiB\"}",
+        "{\"name\":\"small\",\"kernel\":\"k\",\"memory\":\"416MiB\"}",
 };
 
 static int read_guests(void **state)
@@ -38,9 +38,10 @@ static int free_guests(void **state)
 
 static void plan_on(const char *nodes, struct sv_ha_plan *p)
 {
+        p->rules = sv_budget_defaults();
         OK(sv_ha_read_nodes(nodes, p, &err));
         for (size_t i = 0; i < N; i++)
-                OK(sv_ha_add_guest(p, &guests[i], &err));
+                OK(sv_ha_add_guest(p, &guests[i], false, &err));
 }
 
 static void bad_nodes(void **state)
@@ -83,7 +84,7 @@ static void guest_twice(void **state)
         SV_HA_PLAN p = {0};
 
         plan_on("a,b", &p);
-        FAILS(sv_ha_add_guest(&p, &guests[1], &err), SV_USAGE, "ha.guests");
+        FAILS(sv_ha_add_guest(&p, &guests[1], false, &err), SV_USAGE, "ha.guests");
 }
 
 /* Costs: big 8 GiB, web and db 4 GiB each, small 0.5 GiB. */
@@ -126,6 +127,27 @@ static void too_little(void **state)
         assert_non_null(strstr(err.msg, "when node a dies, node c would need 12"));
         plan_on("a=4GiB,b=4GiB", &least);
         FAILS(sv_ha_place(&least, &err), SV_USAGE, "ha.budget");
+}
+
+/* A TEE's guest has its private memory and, beside it, what it shares: at the node's budget, and
+ * so here. */
+static void confidential_guest(void **state)
+{
+        SV_HA_PLAN p = {.rules = sv_budget_defaults()};
+        SV_HA_PLAN q = {.rules = sv_budget_defaults()};
+        const uint64_t own = guests[3].memory, more = SV_BUDGET_OVERHEAD;
+
+        OK(sv_ha_read_nodes("a=15GiB,b=15GiB", &p, &err));
+        OK(sv_ha_add_guest(&p, &guests[0], true, &err));
+        FAILS(sv_ha_place(&p, &err), SV_USAGE, "ha.budget");
+        assert_true(p.places[0].cost == sv_budget_cost(&p.rules, guests[0].memory, true));
+        q.rules.shared_percent = 25;
+        OK(sv_ha_read_nodes("a=16GiB,b=16GiB", &q, &err));
+        OK(sv_ha_add_guest(&q, &guests[3], true, &err));
+        OK(sv_ha_add_guest(&q, &guests[1], false, &err));
+        OK(sv_ha_place(&q, &err));
+        assert_true(q.places[0].cost == own + own / 100 * 25 + more);
+        assert_true(q.places[1].cost == guests[1].memory + more);
 }
 
 static void unknown_memory(void **state)
@@ -229,10 +251,10 @@ static void reasons(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(bad_nodes),      cmocka_unit_test(guest_twice),
-                cmocka_unit_test(balanced),       cmocka_unit_test(too_little),
-                cmocka_unit_test(unknown_memory), cmocka_unit_test(configuration),
-                cmocka_unit_test(reasons),
+                cmocka_unit_test(bad_nodes),          cmocka_unit_test(guest_twice),
+                cmocka_unit_test(balanced),           cmocka_unit_test(too_little),
+                cmocka_unit_test(confidential_guest), cmocka_unit_test(unknown_memory),
+                cmocka_unit_test(configuration),      cmocka_unit_test(reasons),
         };
 
         return cmocka_run_group_tests(tests, read_guests, free_guests);
