@@ -171,7 +171,7 @@ static int record_restore(struct sv_broker *b, struct sv_store *backup, int64_t 
 
 /* Of the database whose place is taken, however old this broker's own serial is: others may have
  * gone on with it. One that is not believed has none. */
-static int64_t read_number(const struct sv_broker *b)
+static int64_t read_newest_number(const struct sv_broker *b)
 {
         const struct sv_store_place place = {.path = b->config.database, .key = b->store_key};
         SV_STORE *store = NULL;
@@ -191,7 +191,7 @@ static int take_place(struct sv_broker *b, struct sv_store *backup, bool unauthe
 {
         SV_FD lock = sv_serial_lock(b->config.kek, err);
         struct sv_serial before, now;
-        int64_t above = read_number(b);
+        int64_t above = read_newest_number(b);
 
         if (lock < 0 || sv_serial_read(b->config.serial, &before, err) < 0)
                 return -1;

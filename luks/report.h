@@ -29,7 +29,7 @@ struct sv_disk_report {
         uint8_t instance[SV_INSTANCE_SIZE]; /* random, made where the disk is opened */
         enum sv_disk_state state;
         uint64_t generation; /* 0: not read yet, or of no account; with "opens" and "closed" only */
-        bool unnamed; /* no instance and no state: these are 0 */
+        bool unnamed;        /* no instance and no state: these are 0 */
 };
 
 /* HMAC-SHA256 of a fixed text under the disk's key. */

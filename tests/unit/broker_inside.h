@@ -128,7 +128,7 @@ static inline void put_policy(const char *path)
         assert_int_equal(administer("PUT", target, sv_buf_bytes(&text)), 204);
 }
 
-static void put_secret(const char *path)
+static inline void put_secret(const char *path)
 {
         SV_STR target = sv_asprintf("/kbs/v0/resource/%s", path);
 
