@@ -214,16 +214,17 @@ static int check_none_is_left(const struct sv_site *p, struct sv_err *err)
         return 0;
 }
 
-/* The old disk is given up only as it was when that was decided. */
-static int check_old_disk(const struct sv_site *p, const char *path, int64_t mtime,
-                          struct sv_err *err)
+/* The old disk is given up only as it was when that was decided. It stays locked while *fd is open.
+ */
+static int hold_old_disk(const struct sv_site *p, const char *path, int64_t mtime, int *fd,
+                         struct sv_err *err)
 {
-        SV_FD fd = sv_owner_open(p->guest, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
         struct stat st = {0};
 
-        if (fd < 0 && errno == ENOENT)
+        *fd = sv_owner_open(p->guest, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+        if (*fd < 0 && errno == ENOENT)
                 return 0;
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (*fd < 0 || fstat(*fd, &st) < 0)
                 return sv_fail_errno(err, "snapshot.unfinished", "%s", path);
         if (find_mtime(&st) != mtime)
                 return sv_fail(err, SV_SYSTEM, "snapshot.unfinished",
@@ -232,18 +233,29 @@ static int check_old_disk(const struct sv_site *p, const char *path, int64_t mti
                                "of the snapshot, or remove it to have this one; with several "
                                "disks, the same for all",
                                path, path);
-        return sv_disk_lock_open(fd, path, err);
+        return sv_disk_lock_open(*fd, path, err);
 }
 
-static int settle_disk(const struct sv_site *p, const char *path, int64_t mtime, struct sv_err *err)
+/* No disk gets its new content before all may have theirs. */
+static int settle_names(const struct sv_site *p, const struct journal *j, struct sv_err *err)
 {
-        SV_STR new = new_path(path);
+        bool waits[SV_GUEST_DISKS_MAX] = {false};
+        int held[SV_GUEST_DISKS_MAX], r = 0;
 
-        if (!is_there(p, new))
-                return 0;
-        if (check_old_disk(p, path, mtime, err) < 0)
-                return -1;
-        return give_name(p, path, err);
+        for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++)
+                held[i] = -1;
+        for (size_t i = 0; r == 0 && i < j->n; i++) {
+                SV_STR new = new_path(j->paths[i]);
+
+                waits[i] = is_there(p, new);
+                if (waits[i])
+                        r = hold_old_disk(p, j->paths[i], j->mtimes[i], &held[i], err);
+        }
+        for (size_t i = 0; r == 0 && i < j->n; i++)
+                if (waits[i])
+                        r = give_name(p, j->paths[i], err);
+        sv_site_let_go(held);
+        return r;
 }
 
 static int settle_site(const struct sv_site *p, struct sv_err *err)
@@ -255,13 +267,12 @@ static int settle_site(const struct sv_site *p, struct sv_err *err)
                 return -1;
         if (r == 0)
                 return check_none_is_left(p, err);
-        for (size_t i = 0; i < j.n; i++) {
+        if (j.renaming && settle_names(p, &j, err) < 0)
+                return -1;
+        for (size_t i = 0; !j.renaming && i < j.n; i++) {
                 SV_STR new = new_path(j.paths[i]);
 
-                if (!j.renaming)
-                        sv_site_unlink(p, new);
-                else if (settle_disk(p, j.paths[i], j.mtimes[i], err) < 0)
-                        return -1;
+                sv_site_unlink(p, new);
         }
         remove_journal(p);
         return check_none_is_left(p, err);

@@ -158,8 +158,22 @@ static void restoring_is_killed(void **state)
 
 /* --- and somebody was there before the next command --- */
 
-/* Until both copies are whole and the first has its name. */
-static void leave_in_the_middle(void)
+static bool has_first_name(void)
+{
+        return look("a") == 'o';
+}
+
+static bool says_renaming(void)
+{
+        SV_BUF b = SV_BUF_NULL;
+
+        if (sv_file_read(find("a.snapshots/.revert.json"), 4096, &b, "test", NULL) < 0)
+                return false;
+        return strstr(sv_buf_str(&b), "renaming");
+}
+
+/* The first call after which that is so. */
+static void leave_when(bool (*is_so)(void))
 {
         for (long n = 1;; n++) {
                 begin(NULL);
@@ -167,10 +181,32 @@ static void leave_in_the_middle(void)
                 fill("a", 'n');
                 fill("b", 'n');
                 assert_true(kill_at_call(run_go_back, n));
-                if (look("a") == 'o')
+                if (is_so())
                         break;
         }
         assert_int_equal(look("b"), 'n');
+}
+
+/* Until both copies are whole and the first has its name. */
+static void leave_in_the_middle(void)
+{
+        leave_when(has_first_name);
+}
+
+static void none_goes_without_the_other(void **state)
+{
+        leave_when(says_renaming);
+        assert_int_equal(look("a"), 'n');
+        fill("b", 'w');
+        FAILS(sv_revert_check(&guest, &err), SV_SYSTEM, "snapshot.unfinished");
+        FAILS(take("two"), SV_SYSTEM, "snapshot.unfinished");
+        assert_int_equal(look("a"), 'n');
+        assert_int_equal(look("b"), 'w');
+        unlink(find("a.reverting"));
+        unlink(find("b.reverting"));
+        OK(sv_revert_check(&guest, &err));
+        assert_int_equal(look("a"), 'n');
+        expect_clean();
 }
 
 static void a_disk_written_since_stays(void **state)
@@ -184,6 +220,29 @@ static void a_disk_written_since_stays(void **state)
         assert_int_equal(rename(find("b.reverting"), find("b")), 0);
         OK(sv_revert_check(&guest, &err));
         expect_clean();
+}
+
+static unsigned locked_renames;
+
+/* A disk that gets its new content meanwhile is nobody's. */
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to)
+{
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        SV_FD fd = open(to, O_RDWR);
+
+        locked_renames += fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) < 0;
+        return __real_rename(from, to);
+}
+
+static void disks_stay_locked_until_then(void **state)
+{
+        leave_when(says_renaming);
+        locked_renames = 0;
+        OK(sv_revert_check(&guest, &err));
+        assert_int_equal(locked_renames, 2);
+        assert_true(look("a") == 'o' && look("b") == 'o');
 }
 
 /* Another guest file with one of the disks does not know which of the two counts. */
@@ -229,6 +288,8 @@ int main(void)
                 cmocka_unit_test(going_back_is_killed),
                 cmocka_unit_test(restoring_is_killed),
                 cmocka_unit_test_setup(a_disk_written_since_stays, begin),
+                cmocka_unit_test_setup(none_goes_without_the_other, begin),
+                cmocka_unit_test_setup(disks_stay_locked_until_then, begin),
                 cmocka_unit_test_setup(another_guest_waits, begin),
                 cmocka_unit_test_setup(a_torn_journal_is_refused, begin),
         };
