@@ -334,7 +334,7 @@ static int name_folder(void *arg)
         if (check_own_folder(n) < 0)
                 return -1;
         if (sv_folder_sync(list) < 0 || rename(n->c->temp, n->c->path) < 0 ||
-            sv_folder_sync(n->c->path) < 0)
+            (n->c->own ? sv_folder_sync(n->c->path) : sv_site_sync(n->c->path)) < 0)
                 return sv_fail_errno(n->err, "snapshot.folder", "%s", n->c->path);
         return 0;
 }

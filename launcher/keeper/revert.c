@@ -45,14 +45,10 @@ static int write_whole(void *arg)
 {
         const struct writing *w = arg;
 
-        SV_STR folder = sv_path_folder(w->path);
-
         if (sv_file_write(w->path, 0600, w->text, w->err) < 0)
                 return -1;
-        /* the folder's own name, too: it may be new */
-        return sv_folder_sync(w->path) < 0 || sv_folder_sync(folder) < 0
-                       ? sv_fail_errno(w->err, "snapshot.folder", "%s", w->path)
-                       : 0;
+        return sv_site_sync(w->path) < 0 ? sv_fail_errno(w->err, "snapshot.folder", "%s", w->path)
+                                         : 0;
 }
 
 static int note_revert(const struct sv_site *p, const int64_t *mtimes, bool renaming,

@@ -108,6 +108,13 @@ char *sv_site_path(const struct sv_site *p, const char *name)
         return sv_asprintf("%s/%s", p->folder, name);
 }
 
+int sv_site_sync(const char *path)
+{
+        SV_STR folder = sv_path_folder(path);
+
+        return sv_folder_sync(path) < 0 ? -1 : sv_folder_sync(folder);
+}
+
 /* --- removing --- */
 
 struct removing {

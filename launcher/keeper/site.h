@@ -44,5 +44,8 @@ void sv_site_let_go(int fds[SV_GUEST_DISKS_MAX]);
 /* With the owner's rights: rm -r, and to remove one name. */
 int sv_site_remove_tree(const struct sv_site *p, const char *path, struct sv_err *err);
 void sv_site_unlink(const struct sv_site *p, const char *path);
+/* For sv_owner_call: the names beside `path`, and that of their folder, which may be new, go to the
+ * medium. -1 with errno. */
+int sv_site_sync(const char *path);
 /* FOLDER/NAME, to be freed. */
 char *sv_site_path(const struct sv_site *p, const char *name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Snapshots and backups of disks: their text, and what each step makes. */
+#include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -103,6 +104,45 @@ static void reads_tasks(void **state)
 }
 
 /* --- what each does --- */
+
+static char synced[8192]; /* the folders, each with a space behind it */
+static int refused_rename;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+        char link[32], path[512];
+        ssize_t n;
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = readlink(link, path, sizeof(path) - 1);
+        if (n > 0 && strlen(synced) + (size_t)n + 2 < sizeof(synced))
+                snprintf(synced + strlen(synced), sizeof(synced) - strlen(synced), "%.*s ", (int)n,
+                         path);
+        return __real_fsync(fd);
+}
+
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to)
+{
+        if (!refused_rename || !strstr(from, ".reverting"))
+                return __real_rename(from, to);
+        errno = refused_rename;
+        return -1;
+}
+
+/* The folder of snapshots is new with the first of them. */
+static void is_there_after_a_loss_of_power(void **state)
+{
+        char above[64];
+
+        snprintf(above, sizeof(above), "%s ", dir);
+        *synced = 0;
+        OK(take("one"));
+        assert_non_null(strstr(synced, above));
+}
 
 static void comes_back(void **state)
 {
@@ -427,6 +467,7 @@ int main(void)
                 cmocka_unit_test(refuses_other_text),
                 cmocka_unit_test(counts_disks),
                 cmocka_unit_test(reads_tasks),
+                cmocka_unit_test_setup(is_there_after_a_loss_of_power, begin),
                 cmocka_unit_test_setup(comes_back, begin),
                 cmocka_unit_test_setup(keeps_the_newest, begin),
                 cmocka_unit_test_setup(keeps_mode_and_holes, begin),
