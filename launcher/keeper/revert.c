@@ -14,7 +14,8 @@
 #include "launcher/keeper/copying.h"
 #include "launcher/keeper/owner.h"
 
-#define JOURNAL ".revert.json"
+#define JOURNAL     ".revert.json"
+#define JOURNAL_NEW ".revert.json.new"
 
 static char *new_path(const char *disk)
 {
@@ -36,26 +37,42 @@ struct journal {
 };
 
 struct writing {
-        char *path;
+        char *path, *temp;
         struct sv_bytes text;
         struct sv_err *err;
 };
+
+/* Under one name until it is whole, which the next command finds. */
+static int write_temp(const struct writing *w)
+{
+        SV_FD fd = open(w->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        if (fd < 0)
+                return sv_fail_errno(w->err, "snapshot.folder", "%s", w->temp);
+        if (sv_fd_write(fd, w->temp, w->text, w->err) < 0)
+                return -1;
+        return fsync(fd) < 0 ? sv_fail_errno(w->err, "snapshot.folder", "%s", w->temp) : 0;
+}
 
 static int write_whole(void *arg)
 {
         const struct writing *w = arg;
 
-        if (sv_file_write(w->path, 0600, w->text, w->err) < 0)
+        if (write_temp(w) < 0) {
+                unlink(w->temp);
                 return -1;
-        return sv_site_sync(w->path) < 0 ? sv_fail_errno(w->err, "snapshot.folder", "%s", w->path)
-                                         : 0;
+        }
+        return rename(w->temp, w->path) < 0 || sv_site_sync(w->path) < 0
+                       ? sv_fail_errno(w->err, "snapshot.folder", "%s", w->path)
+                       : 0;
 }
 
 static int note_revert(const struct sv_site *p, const int64_t *mtimes, bool renaming,
                        struct sv_err *err)
 {
         SV_STR path = sv_site_path(p, JOURNAL);
-        struct writing w = {.path = path, .err = err};
+        SV_STR temp = sv_site_path(p, JOURNAL_NEW);
+        struct writing w = {.path = path, .temp = temp, .err = err};
         SV_JSON *j = sv_json_object();
         SV_BUF text = SV_BUF_NULL;
         struct sv_json *rows;
@@ -277,9 +294,9 @@ static int settle_site(const struct sv_site *p, struct sv_err *err)
 /* What a killed command made or took away. */
 static int sweep_folder(const struct sv_site *p, struct sv_err *err)
 {
-        static const char *const names[] = {SV_SITE_NEW, SV_SITE_OLD};
+        static const char *const names[] = {SV_SITE_NEW, SV_SITE_OLD, JOURNAL_NEW};
 
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
                 SV_STR path = sv_site_path(p, names[i]);
 
                 if (sv_site_remove_tree(p, path, err) < 0)

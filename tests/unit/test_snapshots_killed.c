@@ -38,6 +38,8 @@ static void expect_clean(void)
         for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
                 if (access(find(names[i]), F_OK) == 0)
                         fail_msg("%s is left", names[i]);
+        if (!count_snapshots() && access(find("a.snapshots"), F_OK) == 0)
+                fail_msg("a.snapshots is left, without a snapshot");
 }
 
 static void enter_and_leave(void)
