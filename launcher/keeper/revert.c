@@ -43,26 +43,14 @@ struct writing {
 };
 
 /* Under one name until it is whole, which the next command finds. */
-static int write_temp(const struct writing *w)
-{
-        SV_FD fd = open(w->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-        if (fd < 0)
-                return sv_fail_errno(w->err, "snapshot.folder", "%s", w->temp);
-        if (sv_fd_write(fd, w->temp, w->text, w->err) < 0)
-                return -1;
-        return fsync(fd) < 0 ? sv_fail_errno(w->err, "snapshot.folder", "%s", w->temp) : 0;
-}
-
 static int write_whole(void *arg)
 {
         const struct writing *w = arg;
+        SV_FD fd = open(w->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-        if (write_temp(w) < 0) {
-                unlink(w->temp);
+        if (fd >= 0 && sv_fd_write(fd, w->temp, w->text, w->err) < 0)
                 return -1;
-        }
-        return rename(w->temp, w->path) < 0 || sv_site_sync(w->path) < 0
+        return fd < 0 || fsync(fd) < 0 || rename(w->temp, w->path) < 0 || sv_site_sync(w->path) < 0
                        ? sv_fail_errno(w->err, "snapshot.folder", "%s", w->path)
                        : 0;
 }
@@ -90,7 +78,10 @@ static int note_revert(const struct sv_site *p, const int64_t *mtimes, bool rena
         if (sv_buf_ok(&text, JOURNAL, err) < 0)
                 return -1;
         w.text = sv_buf_bytes(&text);
-        return sv_owner_call(p->guest, write_whole, &w);
+        if (sv_owner_call(p->guest, write_whole, &w) == 0)
+                return 0;
+        sv_site_unlink(p, temp);
+        return -1;
 }
 
 static int read_row(const struct sv_json *row, char path[SV_PATH_MAX + 1], int64_t *mtime,
@@ -537,6 +528,24 @@ static int copy_all(struct work *w, struct sv_err *err)
         return p->n > 1 ? note_revert(p, w->mtimes, true, err) : 0;
 }
 
+/* Of one disk no journal says "renaming": the next command would take the copy away. */
+static int rename_one(const struct sv_site *p, struct sv_err *err)
+{
+        const char *path = p->disks[0].path;
+        SV_STR new = new_path(path);
+        int why = sv_owner_call(p->guest, rename_new, (void *)path) < 0 ? errno : 0;
+        bool old = why && is_there(p, new);
+
+        settle_site(p, NULL);
+        errno = why;
+        if (!why)
+                return 0;
+        return sv_fail_errno(err, "snapshot.folder",
+                             old ? "the copy cannot become %s; the disk is as it was"
+                                 : "%s is as asked for; a loss of power may undo that",
+                             path);
+}
+
 static int rename_all(const struct sv_site *p, struct sv_err *err)
 {
         for (size_t i = 0; i < p->n; i++)
@@ -569,7 +578,7 @@ static int do_revert(struct work *w, struct sv_err *err)
                         return -1;
         if (copy_all(w, err) < 0)
                 return give_up(p);
-        return rename_all(p, err);
+        return p->n > 1 ? rename_all(p, err) : rename_one(p, err);
 }
 
 int sv_revert_disks(const struct sv_revert *r, struct sv_err *err)

@@ -107,6 +107,7 @@ static void reads_tasks(void **state)
 
 static char synced[8192]; /* the folders, each with a space behind it */
 static int refused_rename;
+static bool refuses_after_rename, renamed;
 
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
@@ -120,6 +121,10 @@ int __wrap_fsync(int fd)
         if (n > 0 && strlen(synced) + (size_t)n + 2 < sizeof(synced))
                 snprintf(synced + strlen(synced), sizeof(synced) - strlen(synced), "%.*s ", (int)n,
                          path);
+        if (refuses_after_rename && renamed) {
+                errno = EIO;
+                return -1;
+        }
         return __real_fsync(fd);
 }
 
@@ -127,7 +132,8 @@ int __real_rename(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to)
 {
-        if (!refused_rename || !strstr(from, ".reverting"))
+        renamed = strstr(from, ".reverting");
+        if (!refused_rename || !renamed)
                 return __real_rename(from, to);
         errno = refused_rename;
         return -1;
@@ -162,6 +168,45 @@ static void comes_back(void **state)
         OK(delete ("one"));
         FAILS(delete ("one"), SV_USAGE, "snapshot.absent");
         assert_int_equal(look("b"), 'n');
+}
+
+/* With several disks the next command goes on; with one there is nothing to go on with. */
+static void says_what_became_of_it(void **state)
+{
+        OK(take("one"));
+        fill("a", 'n');
+        fill("b", 'n');
+        refused_rename = EIO;
+        FAILS(go_back("one"), SV_SYSTEM, "snapshot.unfinished");
+        assert_non_null(strstr(err.msg, "tries again"));
+        refused_rename = 0;
+        OK(sv_revert_check(&guest, &err));
+        assert_true(look("a") == 'o' && look("b") == 'o');
+        OK(delete ("one"));
+
+        guest.n_disks = 1;
+        OK(take("one"));
+        fill("a", 'n');
+        refused_rename = EIO;
+        FAILS(go_back("one"), SV_SYSTEM, "snapshot.folder");
+        assert_non_null(strstr(err.msg, "as it was"));
+        assert_int_equal(look("a.reverting"), '-');
+        refused_rename = 0;
+        OK(sv_revert_check(&guest, &err));
+        assert_int_equal(look("a"), 'n');
+}
+
+static void the_new_one_may_not_be_on_the_medium(void **state)
+{
+        guest.n_disks = 1;
+        OK(take("one"));
+        fill("a", 'n');
+        refuses_after_rename = true;
+        FAILS(go_back("one"), SV_SYSTEM, "snapshot.folder");
+        refuses_after_rename = false;
+        assert_non_null(strstr(err.msg, "as asked for"));
+        assert_int_equal(look("a"), 'o');
+        assert_int_equal(access(find("a.snapshots/.revert.json"), F_OK), -1);
 }
 
 static void keeps_the_newest(void **state)
@@ -469,6 +514,8 @@ int main(void)
                 cmocka_unit_test(reads_tasks),
                 cmocka_unit_test_setup(is_there_after_a_loss_of_power, begin),
                 cmocka_unit_test_setup(comes_back, begin),
+                cmocka_unit_test_setup(says_what_became_of_it, begin),
+                cmocka_unit_test_setup(the_new_one_may_not_be_on_the_medium, begin),
                 cmocka_unit_test_setup(keeps_the_newest, begin),
                 cmocka_unit_test_setup(keeps_mode_and_holes, begin),
                 cmocka_unit_test_setup(refuses_what_is_no_file, begin),
