@@ -82,27 +82,37 @@ static int fail_cancelled(struct sv_err *err)
         return sv_fail(err, SV_SYSTEM, "snapshot.cancelled", "cancelled: nothing has changed");
 }
 
-/* Also after a failure to ask: QEMU writes to the files for as long as there is a job. */
+static int fail_untold(struct sv_err *err)
+{
+        return sv_fail(err, SV_SYSTEM, "snapshot.job",
+                       "libvirt did not say how the copying went, and was told to end it: there "
+                       "is no copy");
+}
+
+/* QEMU writes to the files for as long as there is a job: nobody goes on before it has none, or is
+ * gone. */
 static int wait_for_job(struct sv_virt *v, const volatile bool *cancel,
                         struct sv_progress *progress, struct sv_err *err)
 {
-        bool asked = false;
+        bool asked = false, untold = false;
 
         for (;;) {
                 JOB j = {0};
+                bool told = read_job(v, 0, &j) == 0;
 
-                if (read_job(v, 0, &j) < 0)
+                if (!told && vir.DomainIsActive(v->dom) != 1)
                         return judge_end(v, err);
-                if (j.type == VIR_DOMAIN_JOB_NONE)
+                if (told && j.type == VIR_DOMAIN_JOB_NONE)
                         break;
-                if (cancel && *cancel && !asked) {
+                /* again and again while the daemon does not answer: who knows what it has heard */
+                if (!told || (cancel && *cancel && !asked))
                         vir.DomainAbortJob(v->dom);
-                        asked = true;
-                }
+                untold |= !told;
+                asked |= cancel && *cancel;
                 report_progress(&j, progress);
                 usleep(POLL_US);
         }
-        return asked ? fail_cancelled(err) : judge_end(v, err);
+        return asked ? fail_cancelled(err) : untold ? fail_untold(err) : judge_end(v, err);
 }
 
 int sv_virt_copy_disks(struct sv_virt *v, const char *const *paths, size_t n,
