@@ -121,6 +121,15 @@ int sv_budget_check_launch(const char *uri, const struct sv_launch *l, struct sv
         return 0;
 }
 
+int sv_budget_fits(const struct sv_launch *l, struct sv_err *err)
+{
+        const struct sv_guest *g = l->guest;
+        const struct sv_budget_guest guest = {g->memory, g->vcpus, l->tee->id->confidential};
+        const char *advice;
+
+        return sv_budget_check_guest(NULL, g->name, &guest, &advice, err);
+}
+
 int sv_budget_check_start(const char *uri, const char *name, struct sv_err *err)
 {
         struct sv_budget_guest guest;

@@ -25,4 +25,6 @@ int sv_budget_check_guest(const char *uri, const char *name, const struct sv_bud
 /* The same for a launch, and for one that a daemon keeps and that is off. */
 int sv_budget_check_launch(const char *uri, const struct sv_launch *l, struct sv_json *warnings,
                            struct sv_err *err);
+/* For sv_launch: our own supervisor's guests alone, without a warning. */
+int sv_budget_fits(const struct sv_launch *l, struct sv_err *err);
 int sv_budget_check_start(const char *uri, const char *name, struct sv_err *err);

@@ -44,7 +44,7 @@ int sv_launch_prepare(const char *uri, const struct sv_guest *g, struct sv_launc
         struct sv_host host;
         int r;
 
-        *l = (struct sv_launch){.guest = g};
+        *l = (struct sv_launch){.guest = g, .fits = sv_budget_fits};
         if (sv_tee_choose(NULL, g, SV_CHOOSE_HERE, &l->tee, err) < 0)
                 return -1;
         sv_host_kvm("", &host);

@@ -10,6 +10,7 @@
 #include "base/program/log.h"
 #include "launcher/host/confinement.h"
 #include "launcher/host/host.h"
+#include "launcher/keeper/claim.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/console-log.h"
 #include "launcher/keeper/autostart.h"
@@ -129,9 +130,13 @@ static int launch_embedded(const char *uri, const struct sv_launch *l, struct sv
                 return -1;
         if (set_apart(&work, err) < 0)
                 return -1;
-        f->fd = sv_guard_start(&s, sv_worker_run, &work, err);
-        if (f->fd < 0)
+        if (sv_claim_place(l, &s, err) < 0)
                 return -1;
+        f->fd = sv_guard_start(&s, sv_worker_run, &work, err);
+        if (f->fd < 0) {
+                sv_guard_note_end(&s, err->msg);
+                return -1;
+        }
         f->commit = true;
         r = sv_follow_events(f, err);
         /* Without "commit" this ends everything; with it, nothing. */

@@ -16,6 +16,9 @@ struct sv_launch {
         const struct sv_guest *guest;
         const struct sv_tee_host *tee;
         bool kvm; /* else TCG */
+        /* may it start beside those that run? Asked once more when no other can begin meanwhile;
+         * NULL: nobody asks */
+        int (*fits)(const struct sv_launch *l, struct sv_err *err);
 };
 
 /* `uri` is the daemon's, NULL for our own. Errors are those of launcher/virt/virt.h and

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/keeper/status.h"
 
+#include <time.h>
+
 #include "base/core/text.h"
 #include "base/crypto/crypto.h"
+#include "launcher/keeper/life.h"
 
 static void put_disk(struct sv_json *list, const struct sv_disk *disk)
 {
@@ -71,6 +74,21 @@ void sv_status_put_guest(struct sv_json *status, const struct sv_guest *g)
         for (size_t i = 0; i < g->n_nics; i++)
                 put_nic(list, g, i);
         put_attestation(status, g);
+}
+
+struct sv_json *sv_status_begin(const struct sv_guest *g, const char *tee, bool kvm)
+{
+        struct sv_json *j = sv_json_object();
+        char when[32];
+
+        sv_status_put_version(j);
+        sv_status_put_guest(j, g);
+        sv_json_set_str(j, "tee", tee);
+        sv_json_set_str(j, "accelerator", kvm ? "kvm" : "tcg");
+        sv_json_set_str(j, "state", sv_life_word(SV_LIFE_STARTING));
+        sv_json_set_str(j, "since", sv_format_time(time(NULL), when));
+        sv_json_set(j, "steps", sv_json_array());
+        return j;
 }
 
 void sv_status_put_row(const struct sv_json *status, struct sv_json *row)

@@ -7,6 +7,9 @@
 /* Adds name, uuid, guest file, vcpus, memory, disks, nics and attestation; nothing of them is
  * secret. */
 void sv_status_put_guest(struct sv_json *status, const struct sv_guest *g);
+/* The first status of a launch: the same with version, TEE, accelerator, "starting", since when,
+ * and no steps yet. Looks at the clock. */
+struct sv_json *sv_status_begin(const struct sv_guest *g, const char *tee, bool kvm);
 /* What a list shows of each guest, of its status; "-" for what that does not say. */
 void sv_status_put_row(const struct sv_json *status, struct sv_json *row);
 /* Has a guest with this status been paused for so long (seconds since 1970) that the lease of its

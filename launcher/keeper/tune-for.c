@@ -3,14 +3,20 @@
 
 #include <string.h>
 
+#include "launcher/keeper/claim.h"
 #include "launcher/keeper/owner.h"
 #include "launcher/virt/virt-dac.h"
 
 int sv_tune_for(const char *uri, const struct sv_guest *g, const struct sv_tee_host *tee,
                 struct sv_tuned *out, struct sv_err *err)
 {
-        if (sv_uri_is_here(uri))
-                return sv_tune_guest("", g, tee->id->confidential, out, err);
+        struct sv_bitset taken = {0};
+
+        if (sv_uri_is_here(uri)) {
+                if (sv_tune_asks_host(g))
+                        sv_claims_find_cpus(g->name, &taken);
+                return sv_tune_guest("", g, tee->id->confidential, &taken, out, err);
+        }
         if (!sv_tune_asks_host(g))
                 return 0;
         sv_fail(err, SV_USAGE, "tuning.remote",

@@ -15,11 +15,11 @@
 #include "launcher/virt/virt-cpu.h"
 #include "launcher/host/labels.h"
 #include "launcher/host/vtpm-ca.h"
+#include "launcher/keeper/claim.h"
 #include "launcher/keeper/embed.h"
 #include "launcher/keeper/folder.h"
 #include "launcher/keeper/owner.h"
 #include "launcher/keeper/processes.h"
-#include "launcher/keeper/tune-for.h"
 #include "launcher/keeper/worker-int.h"
 
 static void report_step(struct sv_worker *w, const char *step, int64_t since)
@@ -53,9 +53,9 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
 
         for (size_t i = 0; i < k->guest->n_disks; i++)
                 buffered[i] = !sv_disk_direct_flag(k->guest, &k->guest->disks[i]);
-        if (sv_tune_for(NULL, k->guest, k->tee, &tuned, err) < 0)
+        if (sv_claim_cpus("", k->state, k->guest, k->tee->id->confidential, w->status, &tuned,
+                          err) < 0)
                 return -1;
-        sv_tuned_put(k->guest, &tuned, w->status);
         return sv_stage_domain(&w->stage, k->guest, k->tee, &place, xml, err);
 }
 

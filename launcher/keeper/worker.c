@@ -248,20 +248,12 @@ static void finish_guest(struct sv_worker *w)
 
 static struct sv_json *make_status(const struct sv_work *k)
 {
-        struct sv_json *j = sv_json_object();
-        char when[32];
+        struct sv_json *j = sv_status_begin(k->guest, k->tee->id->name, k->kvm);
 
-        sv_status_put_version(j);
-        sv_status_put_guest(j, k->guest);
-        sv_json_set_str(j, "tee", k->tee->id->name);
-        sv_json_set_str(j, "accelerator", k->kvm ? "kvm" : "tcg");
-        sv_json_set_str(j, "state", sv_life_word(SV_LIFE_STARTING));
-        sv_json_set_str(j, "since", sv_format_time(time(NULL), when));
         sv_json_set_int(j, "qemu_uid", k->ids.qemu ? k->ids.qemu : geteuid());
         sv_json_set_int(j, "swtpm_uid", k->ids.qemu ? k->ids.swtpm : geteuid());
         sv_json_set_int(j, "guard_pid", getppid());
         sv_json_set_int(j, "worker_pid", getpid());
-        sv_json_set(j, "steps", sv_json_array());
         return j;
 }
 

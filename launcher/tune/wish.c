@@ -269,7 +269,8 @@ static void show_distances(const struct sv_topology *t, struct sv_tuned *out)
 }
 
 static int place_by_wish(const char *root, const struct sv_topology *t, const struct sv_guest *g,
-                         size_t n_cells, struct sv_tuned *out, struct sv_err *err)
+                         size_t n_cells, const struct sv_bitset *taken, struct sv_tuned *out,
+                         struct sv_err *err)
 {
         struct sv_place_cell cells[SV_GUEST_CELLS_MAX];
         struct sv_bitset nodes[SV_GUEST_CELLS_MAX] = {0};
@@ -295,6 +296,8 @@ static int place_by_wish(const char *root, const struct sv_topology *t, const st
                         w.at = nodes;
                 w.given = given ? vcpus : NULL;
                 sv_threads_find_own(root, &w.allowed);
+                if (taken)
+                        w.taken = *taken;
                 sv_threads_find_taken(root, 0, &w.taken);
                 find_device_nodes(root, t, g, &w.near);
                 r = sv_place_guest(t, &w, &out->place, err);
@@ -327,7 +330,7 @@ static int check_mode(const struct sv_guest *g, const struct sv_tuned *t, struct
 }
 
 int sv_tune_guest(const char *root, const struct sv_guest *g, bool confidential,
-                  struct sv_tuned *out, struct sv_err *err)
+                  const struct sv_bitset *taken, struct sv_tuned *out, struct sv_err *err)
 {
         SV_TUNED made = {.bound = g->tune.numa.given,
                          .pinned = asks_placement(g),
@@ -350,7 +353,8 @@ int sv_tune_guest(const char *root, const struct sv_guest *g, bool confidential,
                 return 0;
         if (confidential && check_confidential(g, err) < 0)
                 return -1;
-        if (place_by_wish(root, &t, g, n_cells, &made, err) < 0 || check_mode(g, &made, err) < 0)
+        if (place_by_wish(root, &t, g, n_cells, taken, &made, err) < 0 ||
+            check_mode(g, &made, err) < 0)
                 return -1;
         if (!confidential && g->tune.numa.cells > 1)
                 show_distances(&t, &made);

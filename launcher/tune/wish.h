@@ -15,12 +15,13 @@ struct sv_tuned {
         unsigned *distances;
 };
 
-/* `confidential`: a TEE keeps its memory from the host. Nothing is decided without a wish. Errors
+/* `confidential`: a TEE keeps its memory from the host. `taken`: CPUs that others will have, beside
+ * those that threads of running guests have; NULL: none. Nothing is decided without a wish. Errors
  * name file, line and member of the guest file: SV_USAGE or SV_SYSTEM "tuning.cpus",
  * "tuning.numa", "tuning.hugepages", "tuning.io", "tuning.vhost"; those of place.h and topology.h.
  */
 int sv_tune_guest(const char *root, const struct sv_guest *g, bool confidential,
-                  struct sv_tuned *out, struct sv_err *err);
+                  const struct sv_bitset *taken, struct sv_tuned *out, struct sv_err *err);
 void sv_tuned_free(struct sv_tuned *t);
 #define SV_TUNED __attribute__((cleanup(sv_tuned_free))) struct sv_tuned
 

@@ -45,7 +45,7 @@ static void tune(const char *more, bool confidential, struct sv_tuned *t)
         SV_GUEST g = {0};
 
         parse(more, &g);
-        OK(sv_tune_guest(base, &g, confidential, t, &err));
+        OK(sv_tune_guest(base, &g, confidential, NULL, t, &err));
 }
 
 /* The host: an EPYC with four nodes of 16 cores, a card at node 2 below br0, an NVMe at node 1. */
@@ -83,7 +83,7 @@ static void decided(void **state)
               "\"numa\":{},\"cpus\":{\"pin\":[\"20\",\"21\",\"40\",\"41-42\"],\"iothreads\":[\"9\"]"
               "}}",
               &g);
-        OK(sv_tune_guest(base, &g, false, &pins, &err));
+        OK(sv_tune_guest(base, &g, false, NULL, &pins, &err));
         is_list(&pins.place.nodes[0], "1-2");
         is_list(&pins.place.vcpus[3], "41-42");
         is_list(&pins.place.iothreads[0], "9");
@@ -147,7 +147,7 @@ static void refused(void **state)
 
                 print_message("%s\n", t[i].more);
                 OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/d", &g, &err));
-                FAILS(sv_tune_guest(base, &g, t[i].confidential, &tuned, &err), t[i].class,
+                FAILS(sv_tune_guest(base, &g, t[i].confidential, NULL, &tuned, &err), t[i].class,
                       t[i].check);
                 if (!strstr(err.msg, t[i].place) || strncmp(err.msg, "g.json:", 7))
                         fail_msg("\"%s\" is not in \"%s\"", t[i].place, err.msg);
@@ -183,7 +183,7 @@ static void elsewhere(void **state)
                         "sys/devices/system/node/node3/hugepages/hugepages-2048kB/%s_hugepages",
                         i ? "nr" : "free");
         }
-        FAILS(sv_tune_guest(base, &g, false, &tuned, &err), SV_USAGE, "tuning.numa");
+        FAILS(sv_tune_guest(base, &g, false, NULL, &tuned, &err), SV_USAGE, "tuning.numa");
         put_host_file(base, sv_buf_str(&kept), "sys/devices/system/node/node3/meminfo");
         FAILS(sv_tune_for("qemu+ssh://far/system", &g, &tee, &tuned, &err), SV_USAGE,
               "tuning.remote");
