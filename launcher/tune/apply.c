@@ -100,26 +100,24 @@ static int add_settings(const struct sv_tune_plan *plan, struct sv_tune_journal 
         return 0;
 }
 
-/* Is it still in force, of the same device? A boot restores what it set. */
-static bool is_in_force(const char *root, const struct sv_tune_entry *e, bool same_boot)
+static bool is_same_device(const char *root, const struct sv_tune_entry *e)
 {
         SV_STR id = sv_tune_read_id(root, e->path);
 
-        return !strcmp(id, e->id) && (same_boot || has_value(root, e, e->wanted));
+        return !strcmp(id, e->id);
 }
 
-/* What an earlier apply changed stays in the record: with its own first value. */
+/* What an earlier apply of this boot changed stays in the record: with its own first value. */
 static int merge_earlier(const char *root, const struct sv_tune_journal *earlier,
                          struct sv_tune_journal *j, struct sv_err *err)
 {
-        bool same_boot = !strcmp(earlier->boot, j->boot);
         size_t n = j->n;
 
         for (size_t i = 0; i < earlier->n; i++) {
                 const struct sv_tune_entry *e = &earlier->entries[i];
                 size_t k;
 
-                if (!is_in_force(root, e, same_boot))
+                if (!is_same_device(root, e))
                         continue;
                 for (k = 0; k < n && strcmp(j->entries[k].path, e->path) != 0; k++)
                         ;
@@ -219,7 +217,7 @@ static int check_record(const char *root, const struct sv_tune_journal *earlier,
 static int check_applied_profile(const struct sv_tune_journal *earlier,
                                  const struct sv_tune_journal *j, struct sv_err *err)
 {
-        return strcmp(earlier->boot, j->boot) != 0 || !strcmp(earlier->profile, j->profile)
+        return !strcmp(earlier->profile, j->profile)
                        ? 0
                        : sv_fail(err, SV_USAGE, "tune.applied",
                                  "the profile %s is in force: \"secure-vm tune undo\" first, then "
@@ -244,11 +242,13 @@ static int apply_locked(const struct sv_tune_plan *plan, const char *dir, struct
 
         if (had < 0)
                 return -1;
-        /* that of another boot has nothing left to restore, or what is still in force is kept */
-        if (unfinished && !strcmp(earlier.boot, j.boot))
+        if (had && (check_record(root, &earlier, err) < 0))
+                return -1;
+        /* that of another boot has nothing left to restore */
+        had = had && !strcmp(earlier.boot, j.boot);
+        if (had && unfinished)
                 return refuse_unfinished(err);
-        if ((had && (check_record(root, &earlier, err) < 0 ||
-                     check_applied_profile(&earlier, &j, err) < 0)) ||
+        if ((had && check_applied_profile(&earlier, &j, err) < 0) ||
             add_settings(plan, &j, left, err) < 0)
                 return -1;
         n = j.n;
@@ -304,14 +304,19 @@ static int restore_all(const char *root, const struct sv_tune_journal *j, size_t
                        struct sv_err *err)
 {
         const struct sv_tune_entry *bad = NULL;
+        bool *failed = calloc(j->n + 1, sizeof(*failed));
         int why = 0;
 
+        if (!failed)
+                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for %zu settings", j->n);
         for (int round = 0; round < 2; round++) {
                 bad = NULL;
                 for (size_t i = 0; i < j->n; i++) {
-                        if (judge_entry(root, &j->entries[i]))
+                        /* a value that the kernel made of ours is nobody else's */
+                        if (round ? !failed[i] : !!judge_entry(root, &j->entries[i]))
                                 continue;
-                        if (put_value(root, &j->entries[i], j->entries[i].old) < 0) {
+                        failed[i] = put_value(root, &j->entries[i], j->entries[i].old) < 0;
+                        if (failed[i]) {
                                 bad = &j->entries[i];
                                 why = errno;
                         } else {
@@ -319,6 +324,7 @@ static int restore_all(const char *root, const struct sv_tune_journal *j, size_t
                         }
                 }
         }
+        free(failed);
         if (!bad)
                 return 0;
         return sv_fail(err, SV_SYSTEM, "tune.undo",
@@ -331,20 +337,23 @@ static int undo_locked(const char *root, const char *dir, struct sv_json *result
                        struct sv_err *err)
 {
         struct sv_json *kept = sv_json_set(result, "kept", sv_json_array());
+        SV_STR boot = sv_tune_read_boot(root);
         SV_TUNE_JOURNAL j = {.n = 0};
-        bool unfinished;
+        bool unfinished, same_boot;
         int had = sv_tune_journal_read(dir, &j, &unfinished, err);
         size_t restored = 0;
 
         if (had < 0 || (had && check_record(root, &j, err) < 0))
                 return -1;
-        for (size_t i = 0; i < j.n; i++) {
+        /* what a boot has set is not to become what another boot had */
+        same_boot = had && !strcmp(boot, j.boot);
+        for (size_t i = 0; same_boot && i < j.n; i++) {
                 const char *why = judge_entry(root, &j.entries[i]);
 
                 if (why && *why)
                         keep_entry(kept, &j.entries[i], why);
         }
-        if (had && restore_all(root, &j, &restored, err) < 0)
+        if (same_boot && restore_all(root, &j, &restored, err) < 0)
                 return -1;
         sv_json_set_int(result, "settings", (int64_t)j.n);
         sv_json_set_int(result, "restored", (int64_t)restored);
@@ -389,7 +398,7 @@ static void compare_entry(const char *root, const struct sv_tune_entry *e, struc
                 sv_json_set_str(o, "why", "another device has its name now");
 }
 
-int sv_tune_check(const char *root, const char *dir, struct sv_json *result, struct sv_err *err)
+static int check_once(const char *root, const char *dir, struct sv_json *result, struct sv_err *err)
 {
         struct sv_json *list = sv_json_set(result, "differences", sv_json_array());
         SV_TUNE_JOURNAL j = {.n = 0};
@@ -420,4 +429,29 @@ int sv_tune_check(const char *root, const char *dir, struct sv_json *result, str
                        "%s; \"secure-vm tune apply\" sets them again",
                        sv_json_len(list), j.n, sv_json_text(first, "path", ""),
                        sv_json_text(first, "wanted", ""), sv_json_text(first, "found", "gone"));
+}
+
+/* A change in progress looks as one that was cut short, and one that has just ended as what it was
+ * in between: what is not well is looked at twice. */
+int sv_tune_check(const char *root, const char *dir, struct sv_json *result, struct sv_err *err)
+{
+        static const char *const members[] = {"profile", "settings", "unfinished", "differences"};
+
+        for (int round = 0;; round++) {
+                struct sv_err why = SV_ERR_NULL;
+                SV_JSON *found = sv_json_object();
+                int r = check_once(root, dir, found, &why);
+
+                if (r < 0 && sv_tune_is_busy(dir))
+                        return sv_tune_fail_busy(err);
+                if (r < 0 && round == 0)
+                        continue;
+                for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+                        if (sv_json_get(found, members[i]))
+                                sv_json_set(result, members[i],
+                                            sv_json_ref(sv_json_get(found, members[i])));
+                if (r < 0 && err)
+                        *err = why;
+                return r;
+        }
 }

@@ -13,6 +13,7 @@
 #define APPLYING       "applying.json"
 #define APPLIED        "applied.json"
 #define JOURNAL_FORMAT 1
+#define LOCK_TRIES     10
 
 static const char *const forms[] = {"text", "choice", "mask", "list"};
 #define N_FORMS (sizeof(forms) / sizeof(forms[0]))
@@ -61,6 +62,20 @@ int sv_tune_journal_add(struct sv_tune_journal *j, struct sv_tune_entry e, struc
 
 /* --- the folder --- */
 
+int sv_tune_fail_busy(struct sv_err *err)
+{
+        return sv_fail(err, SV_SYSTEM, "tune.busy",
+                       "another \"secure-vm tune\" is changing this host; wait for its end");
+}
+
+bool sv_tune_is_busy(const char *dir)
+{
+        SV_STR path = sv_asprintf("%s/lock", dir);
+        SV_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
 int sv_tune_lock(const char *dir, struct sv_err *err)
 {
         SV_STR path = sv_asprintf("%s/lock", dir);
@@ -71,11 +86,14 @@ int sv_tune_lock(const char *dir, struct sv_err *err)
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (fd < 0)
                 return sv_fail_errno(err, "tune.journal", "cannot make %s", path);
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-                return fd;
+        /* who only asks whether it is held has it for a moment */
+        for (int i = 0; i < LOCK_TRIES; i++) {
+                if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+                        return fd;
+                usleep(10000);
+        }
         close(fd);
-        return sv_fail(err, SV_SYSTEM, "tune.busy",
-                       "another \"secure-vm tune\" is changing this host; wait for its end");
+        return sv_tune_fail_busy(err);
 }
 
 /* --- reading: who can write there is root, but a file may be damaged or a newer program's --- */

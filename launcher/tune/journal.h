@@ -32,6 +32,9 @@ int sv_tune_journal_add(struct sv_tune_journal *j, struct sv_tune_entry e, struc
 
 /* Makes the folder and holds it: SV_SYSTEM "tune.busy" when another one does. The caller closes. */
 int sv_tune_lock(const char *dir, struct sv_err *err);
+/* Does another one hold it just now? */
+bool sv_tune_is_busy(const char *dir);
+int sv_tune_fail_busy(struct sv_err *err);
 /* 1 with what stands there (*unfinished: an apply was cut short), 0 without one; SV_FORMAT
  * "tune.journal" for what is none, SV_SYSTEM "tune.journal" when it cannot be read. */
 int sv_tune_journal_read(const char *dir, struct sv_tune_journal *out, bool *unfinished,

@@ -153,7 +153,17 @@ static void what_is_gone(void **state)
         assert_no_record();
 }
 
-/* A boot has set what it sets: that is seen and left, the rest is restored. */
+static void restore_values(const struct sv_tune_plan *plan)
+{
+        for (size_t i = 0; i < plan->n; i++)
+                if (plan->settings[i].action == SV_TUNE_SET)
+                        assert_int_equal(write_as_kernel(root, plan->settings[i].path,
+                                                         plan->settings[i].now),
+                                         0);
+}
+
+/* A boot has set what it sets: that is left, as are values that are as ours were (KSM, say, that
+ * was on by hand before, is off by default, and would be switched on). */
 static void after_a_boot(void **state)
 {
         SV_TUNE_PLAN plan = {.n = 0};
@@ -174,20 +184,29 @@ static void after_a_boot(void **state)
                 assert_int_equal(write_as_kernel(root, s->path, s->now), 0);
                 back++;
         }
+        assert_true(sets > back && back);
+        writes = 0;
         OK(sv_tune_undo(root, record, undone, &err));
-        assert_as_before(&plan);
-        assert_int_equal(sv_json_int(sv_json_get(undone, "restored"), -1), sets - back);
+        assert_int_equal(writes, 0);
+        assert_int_equal(sv_json_int(sv_json_get(undone, "restored"), -1), 0);
+        assert_no_record();
+        restore_values(&plan);
 
         /* another profile is no contradiction then */
         OK(apply_host());
         put_host_file(root, "a third\n", "proc/sys/kernel/random/boot_id");
         put_host_file(root, "44\n", "proc/sys/vm/swappiness");
         profile = SV_TUNE_LATENCY;
-        OK(apply_host());
-        OK(undo_host());
+        {
+                SV_TUNE_PLAN second = {.n = 0};
+
+                OK(make_plan(&second));
+                OK(apply_host());
+                OK(undo_host());
+                assert_as_before(&second);
+        }
         assert_int_equal(sv_kernel_file_number(root, "/proc/sys/vm/swappiness", 0), 44);
-        put_host_file(root, "60\n", "proc/sys/vm/swappiness");
-        assert_as_before(&plan);
+        assert_no_record();
 }
 
 /* --- refused --- */
@@ -242,6 +261,7 @@ static void no_way_back(void **state)
         FAILS(apply_host(), SV_SYSTEM, "tune.unfinished");
         FAILS(check_host_now(), SV_SYSTEM, "tune.unfinished");
         put_host_file(root, "another\n", "proc/sys/kernel/random/boot_id");
+        restore_values(&plan);
         OK(apply_host()); /* a boot has taken back what was cut short */
         OK(undo_host());
         assert_as_before(&plan);
@@ -253,6 +273,26 @@ static void no_way_back(void **state)
         forgive();
         OK(undo_host());
         assert_as_before(&plan);
+        assert_no_record();
+}
+
+/* The kernel makes a third value of the old one: that is nobody else's, and undo does not forget.
+ */
+static void kept_as_another(void **state)
+{
+        SV_TUNE_PLAN plan = {.n = 0};
+        SV_JSON *undone = sv_json_object();
+
+        take_host("nested", SV_TUNE_THROUGHPUT);
+        OK(make_plan(&plan));
+        OK(apply_host());
+        odd_path = "/proc/sys/vm/swappiness";
+        FAILS(undo_host(), SV_SYSTEM, "tune.undo");
+        assert_non_null(strstr(err.msg, "the kernel keeps another"));
+        assert_true(has_record("applied.json"));
+        forgive();
+        put_host_file(root, "10\n", "proc/sys/vm/swappiness");
+        OK(sv_tune_undo(root, record, undone, &err));
         assert_no_record();
 }
 
@@ -377,6 +417,10 @@ static void as_many_as_a_record_holds(void **state)
 static void one_at_a_time(void **state)
 {
         SV_STR path = NULL;
+        SV_STR applied = NULL;
+        SV_STR applying = NULL;
+        SV_JSON *found = sv_json_object();
+        SV_BUF text = SV_BUF_NULL;
         int fd;
 
         take_host("nested", SV_TUNE_THROUGHPUT);
@@ -387,7 +431,17 @@ static void one_at_a_time(void **state)
         FAILS(apply_host(), SV_SYSTEM, "tune.busy");
         FAILS(undo_host(), SV_SYSTEM, "tune.busy");
         OK(check_host_now()); /* only looks */
+        /* in the middle of it: not an apply that was cut short */
+        applied = sv_asprintf("%s/applied.json", record);
+        applying = sv_asprintf("%s/applying.json", record);
+        assert_int_equal(rename(applied, applying), 0);
+        FAILS(sv_tune_check(root, record, found, &err), SV_SYSTEM, "tune.busy");
+        sv_tune_put_metrics(found, 1, &text);
+        assert_int_equal(text.n, 0);
         close(fd);
+        FAILS(check_host_now(), SV_SYSTEM, "tune.unfinished");
+        assert_int_equal(rename(applying, applied), 0);
+        OK(check_host_now());
         free(root);
         root = sv_asprintf("%s/elsewhere", base);
         FAILS(undo_host(), SV_USAGE, "tune.root");
@@ -433,6 +487,7 @@ static void metrics(void **state)
         assert_non_null(strstr(sv_buf_str(&text), "\nsecure_vm_tune_unfinished 0\n"));
         assert_non_null(strstr(sv_buf_str(&text), "\nsecure_vm_tune_checked_seconds 1700000000\n"));
         sv_json_set_str(none, "profile", "a\"} 1\nx");
+        sv_json_set_bool(none, "unfinished", false);
         sv_tune_put_metrics(none, 1, &nothing);
         assert_non_null(strstr(sv_buf_str(&nothing), "settings{profile=\"\"} 0\n"));
 }
@@ -440,19 +495,13 @@ static void metrics(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(there_and_back),
-                cmocka_unit_test(second_apply),
-                cmocka_unit_test(sabotage),
-                cmocka_unit_test(what_is_gone),
-                cmocka_unit_test(after_a_boot),
-                cmocka_unit_test(each_write_refused),
-                cmocka_unit_test(no_way_back),
-                cmocka_unit_test(closed_file),
-                cmocka_unit_test(managed_interrupt),
-                cmocka_unit_test(damaged_record),
-                cmocka_unit_test(as_many_as_a_record_holds),
-                cmocka_unit_test(one_at_a_time),
-                cmocka_unit_test(no_room_for_the_record),
+                cmocka_unit_test(there_and_back), cmocka_unit_test(second_apply),
+                cmocka_unit_test(sabotage),       cmocka_unit_test(what_is_gone),
+                cmocka_unit_test(after_a_boot),   cmocka_unit_test(each_write_refused),
+                cmocka_unit_test(no_way_back),    cmocka_unit_test(kept_as_another),
+                cmocka_unit_test(closed_file),    cmocka_unit_test(managed_interrupt),
+                cmocka_unit_test(damaged_record), cmocka_unit_test(as_many_as_a_record_holds),
+                cmocka_unit_test(one_at_a_time),  cmocka_unit_test(no_room_for_the_record),
                 cmocka_unit_test(metrics),
         };
 

@@ -18,10 +18,10 @@ static const char *const *hugepages;
 
 /* --- a kernel that refuses --- */
 
-static int refused_write = -1, refuse_with, writes; /* the n-th write, counted from 0 */
-static int refusals;                                /* so many in a row */
-static bool keeps;                                  /* it says yes, and does nothing */
-static const char *closed_path, *managed_path;
+static int refused_write = -1, refuse_with, writes;       /* the n-th write, counted from 0 */
+static int refusals;                                      /* so many in a row */
+static bool keeps;                                        /* it says yes, and does nothing */
+static const char *closed_path, *managed_path, *odd_path; /* of the last it makes 77 */
 
 int __real_sv_kernel_file_write(const char *r, const char *path, const char *value);
 int __wrap_sv_kernel_file_write(const char *r, const char *path, const char *value);
@@ -73,7 +73,7 @@ int __wrap_sv_kernel_file_write(const char *r, const char *path, const char *val
                 errno = refuse_with;
                 return -1;
         }
-        return write_as_kernel(r, path, value);
+        return write_as_kernel(r, path, odd_path && !strcmp(path, odd_path) ? "77" : value);
 }
 
 int __wrap_sv_kernel_file_try(const char *r, const char *path)
@@ -88,7 +88,7 @@ int __wrap_sv_kernel_file_try(const char *r, const char *path)
 static inline void forgive(void)
 {
         refused_write = -1;
-        closed_path = managed_path = NULL;
+        closed_path = managed_path = odd_path = NULL;
         keeps = false;
         writes = 0;
 }
