@@ -40,7 +40,21 @@ static struct sv_err err;
 #define FAILURE(task, code, reason)                                                              \
         "<failure op_key=\"g_" task "_0\" node=\"a\" exitcode=\"" code "\" exitreason=\"" reason \
         "\" task=\"" task "\"/>"
-#define WELL MON(NODE("true", "false"), "")
+#define META(name, value)                                                             \
+        "<meta_attributes id=\"k\"><nvpair id=\"l\" name=\"" name "\" value=\"" value \
+        "\"/></meta_attributes>"
+#define WITH_OPTION(name, value) \
+        CIB(OPTIONS PROPERTY(name, value), "", FENCE GUEST(THRESHOLD, MONITOR STOP))
+#define WITH_META(name, value) \
+        CIB(OPTIONS, "", FENCE GUEST(THRESHOLD META(name, value), MONITOR STOP))
+#define OF_TEMPLATE(inside, own)                                                                   \
+        CIB(OPTIONS, "",                                                                           \
+            FENCE "<template id=\"t\" class=\"ocf\" provider=\"secure-vm\" type=\"guest\">" inside \
+                  "</template><primitive id=\"guest-g\" template=\"t\">" own "</primitive>")
+#define OPERATIONS(ops) "<operations>" ops "</operations>"
+#define SHORT_STOP      "<op id=\"b\" name=\"stop\" interval=\"0\" timeout=\"9s\"/>"
+#define AWAY(what)      "<node name=\"a\" online=\"true\" unclean=\"false\" " what "=\"true\"/>"
+#define WELL            MON(NODE("true", "false"), "")
 
 static const struct {
         const char *cib, *mon, *expected; /* "check/level/about" of each finding, or none */
@@ -83,6 +97,49 @@ static const struct {
                    "type=\"VirtualDomain\">" THRESHOLD "<operations>" STOP
                    "</operations></primitive>"),
          WELL, "ha.monitor/fail/v "},
+        {CIB(PROPERTY("stonith-enabled", "N"), "", FENCE GUEST(THRESHOLD, MONITOR STOP)), WELL,
+         "ha.fencing/fail/stonith-enabled "},
+        {CIB(PROPERTY("stonith-enabled", "Off"), "", FENCE GUEST(THRESHOLD, MONITOR STOP)), WELL,
+         "ha.fencing/fail/stonith-enabled "},
+        {CIB(PROPERTY("stonith-enabled", "FALSE"), "", FENCE GUEST(THRESHOLD, MONITOR STOP)), WELL,
+         "ha.fencing/fail/stonith-enabled "},
+        /* the cluster looks on */
+        {WITH_OPTION("maintenance-mode", "true"), WELL, "ha.managed/fail/maintenance-mode "},
+        {WITH_OPTION("maintenance-mode", "Y"), WELL, "ha.managed/fail/maintenance-mode "},
+        {WITH_OPTION("maintenance-mode", "false"), WELL, ""},
+        {WITH_OPTION("stop-all-resources", "on"), WELL, "ha.managed/fail/stop-all-resources "},
+        {WITH_OPTION("is-managed-default", "no"), WELL, "ha.managed/fail/is-managed-default "},
+        {WITH_META("is-managed", "False"), WELL, "ha.managed/fail/guest-g "},
+        {WITH_META("is-managed", "true"), WELL, ""},
+        {WITH_META("maintenance", "1"), WELL, "ha.managed/fail/guest-g "},
+        {WITH_META("target-role", "stopped"), WELL, "ha.stopped/warn/guest-g "},
+        {WITH_META("target-role", "Started"), WELL, ""},
+        {CIB(OPTIONS, "<rsc_defaults>" META("is-managed", "off") "</rsc_defaults>",
+             FENCE GUEST(THRESHOLD, MONITOR STOP)),
+         WELL, "ha.managed/fail/guest-g "},
+        {CIB(OPTIONS, "<rsc_defaults>" META("is-managed", "off") "</rsc_defaults>",
+             FENCE GUEST(THRESHOLD META("is-managed", "true"), MONITOR STOP)),
+         WELL, ""},
+        {CIB(OPTIONS, "",
+             FENCE "<group id=\"x\">" GUEST(THRESHOLD, MONITOR STOP)
+                     META("target-role", "Stopped") "</group>"),
+         WELL, "ha.stopped/warn/guest-g "},
+        {GOOD, MON(AWAY("standby"), ""), "ha.node/warn/a "},
+        {GOOD, MON(AWAY("standby_onfail"), ""), "ha.node/warn/a "},
+        {GOOD, MON(AWAY("maintenance"), ""), "ha.managed/fail/a "},
+        /* what a template says, its resources say */
+        {OF_TEMPLATE(THRESHOLD OPERATIONS(MONITOR STOP), ""), WELL, ""},
+        {OF_TEMPLATE("", ""), WELL,
+         "ha.threshold/warn/guest-g ha.monitor/fail/guest-g ha.stop-timeout/warn/guest-g "},
+        {OF_TEMPLATE(THRESHOLD OPERATIONS(MONITOR SHORT_STOP), OPERATIONS(STOP)), WELL, ""},
+        {OF_TEMPLATE(THRESHOLD OPERATIONS(MONITOR STOP), OPERATIONS(SHORT_STOP)), WELL,
+         "ha.stop-timeout/warn/guest-g "},
+        {OF_TEMPLATE(THRESHOLD META("is-managed", "no") OPERATIONS(MONITOR STOP), ""), WELL,
+         "ha.managed/fail/guest-g "},
+        {CIB(OPTIONS, "",
+             FENCE GUEST(THRESHOLD, "<op id=\"a\" name=\"monitor\" interval=\"10s\" "
+                                    "enabled=\"No\"/>" STOP)),
+         WELL, "ha.monitor/fail/guest-g "},
         {GOOD, MON(NODE("false", "true"), ""), "ha.node/fail/a "},
         {GOOD, MON(NODE("false", "false"), ""), "ha.node/warn/a "},
         {GOOD, MON("", FAILURE("stop", "1", "why")), "ha.stop/fail/g_stop_0 at a "},
