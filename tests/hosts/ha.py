@@ -78,12 +78,10 @@ class Resource(Guest):
 def test_agent(c):
     """by ocf-tester, and what it does not ask: files that are missing, a wrong file, a guest that stands"""
     c.prepare()
-    first = len(c.broker.audit())
     r = subprocess.run([*enter(c.host), 'ocf-tester', '-n', 'g', '-o', 'name=g', '-o', f'config={c.file}', '-o', f'binary={c.env.vm}', '-o', 'unlock_timeout=0', AGENT],
                        capture_output=True, text=True, check=False)
     c.must(r.returncode == 0 and 'passed all tests' in r.stdout, f'ocf-tester: {r.stdout[-900:]} {r.stderr[-300:]}')
     c.must(not c.running(), 'expected nothing to run after ocf-tester')
-    c.must(len(c.broker.audit()) >= first, 'the audit record became shorter')
     # a start has the disk, or the reason
     c.must_act(SUCCESS, 'start')
     wait_until('the disk was not opened', lambda: c.released()[1] >= 1)
@@ -167,15 +165,18 @@ def reports(c):
 
 
 def count_double_opens(c):
-    """How often an instance had the disk although another one, that was heard after it, had it before: who lost it was taken for the holder again, or two
-    had it in turns."""
-    gone, holder, doubles = set(), None, 0
-    for who, _ in reports(c):
-        if who != holder:
-            doubles += who in gone
+    """How many instances were heard of the disk, taken or refused, after another one had got it: each of them had it open still, and wrote."""
+    gone, holder, doubles = set(), None, set()
+    for r in c.broker.audit():
+        who = r.get('instance')
+        if r['action'] != 'disk' or not who:
+            continue
+        if who in gone:
+            doubles.add(who)
+        elif r.get('outcome') == 'confirmed' and who != holder:
             gone.add(holder)
             holder = who
-    return doubles
+    return len(doubles)
 
 
 def qemu_since(host, name='g'):
@@ -314,6 +315,9 @@ def split_brain(c):
 def power_cuts(c):
     """many times in a row, at any moment: a host's power is cut, or the cluster loses it and fences it, or believes so; the disk is never opened twice"""
     rounds = int(os.environ.get('SV_HA_CUTS') or 100)
+    seed = int(os.environ.get('SV_HA_SEED') or random.randrange(1 << 32))
+    moments = random.Random(seed)
+    print(f'    {c.name}: SV_HA_SEED={seed}', flush=True)
     c.prepare()
     storage = Storage(c)
     seconds, kinds = [], ('cut', 'split', 'lie')
@@ -321,7 +325,7 @@ def power_cuts(c):
         first = c.hosts.a
         start_in_cluster(c, first, FREEZE)
         for i in range(rounds):
-            time.sleep(random.uniform(0, 4))  # at any moment; nothing is judged by it
+            time.sleep(moments.uniform(0, 4))  # at any moment; nothing is judged by it
             holder = reports(c)[-1][0]
             if kinds[i % 3] == 'cut':
                 _, fenced, runs = cut(c, first)
