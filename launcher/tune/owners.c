@@ -11,6 +11,7 @@
 #include "base/core/text.h"
 #include "launcher/tune/kernel-file.h"
 #include "launcher/tune/threads.h"
+#include "launcher/tune/trust.h"
 
 static const struct {
         const char *comm; /* the kernel keeps 15 bytes of a process's name */
@@ -162,6 +163,7 @@ int sv_tune_find_processes(const char *root, const struct sv_bitset *online,
                         continue;
                 note_daemon(root, folder, sv_buf_str(&comm), out);
                 if (!strncmp(sv_buf_str(&comm), "qemu", 4) &&
+                    sv_tune_trusts_process(root, names[i]) &&
                     add_running_guest(root, folder, (unsigned)pid, online, out, err) < 0) {
                         sv_tune_processes_free(out);
                         return -1;

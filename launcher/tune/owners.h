@@ -33,8 +33,8 @@ struct sv_tune_processes {
         size_t n_guests;
 };
 
-/* Of daemons, processes of root's and of our own user count: others could pretend. Guests' names
- * are names, or "process N". */
+/* Of daemons, processes of root's and of our own user count, of guests those that
+ * launcher/tune/trust.h names: others could pretend. Guests' names are names, or "process N". */
 int sv_tune_find_processes(const char *root, const struct sv_bitset *online,
                            struct sv_tune_processes *out, struct sv_err *err);
 void sv_tune_processes_free(struct sv_tune_processes *p);

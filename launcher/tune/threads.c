@@ -8,6 +8,7 @@
 
 #include "base/core/file.h"
 #include "launcher/tune/sys-file.h"
+#include "launcher/tune/trust.h"
 
 /* The list behind a word of /proc/PID/status; false when it is not there. */
 static bool find_status_set(const char *status, const char *word, struct sv_bitset *out)
@@ -91,7 +92,8 @@ static bool is_qemu(const char *root, const char *pid)
         SV_STR path = sv_asprintf("/proc/%s/comm", pid);
         SV_BUF text = SV_BUF_NULL;
 
-        return sv_sys_read(root, path, &text, NULL) == 0 && !strncmp(sv_buf_str(&text), "qemu", 4);
+        return sv_sys_read(root, path, &text, NULL) == 0 &&
+               !strncmp(sv_buf_str(&text), "qemu", 4) && sv_tune_trusts_process(root, pid);
 }
 
 void sv_threads_find_taken(const char *root, unsigned except, struct sv_bitset *taken)

@@ -14,7 +14,8 @@ struct sv_thread {
  * The caller frees *out. */
 int sv_threads_read(const char *root, unsigned pid, struct sv_thread **out, size_t *n,
                     struct sv_err *err);
-/* Adds the CPUs that a vCPU of some QEMU's has for itself, but for those of process `except`. */
+/* Adds the CPUs that a vCPU of some QEMU's has for itself, but for those of process `except`;
+ * of QEMUs that may be guests (launcher/tune/trust.h). */
 void sv_threads_find_taken(const char *root, unsigned except, struct sv_bitset *taken);
 /* The CPUs that this process may use; empty where that cannot be told. */
 void sv_threads_find_own(const char *root, struct sv_bitset *allowed);

@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 
 #include "launcher/keeper/tune-for.h"
+#include "launcher/tune/owners.h"
 #include "launcher/tune/threads.h"
+#include "launcher/tune/trust.h"
 #include "launcher/tune/wish.h"
 #include "tests/unit/host_tree.h"
 
@@ -223,6 +225,53 @@ static void own_threads(void **state)
         FAILS(sv_threads_read(base, 999, &threads, &n, &err), SV_SYSTEM, "tune.threads");
 }
 
+/* Anybody may have a process of that name. */
+static void trusted_users(void **state)
+{
+        static const struct {
+                uid_t uid;
+                bool trusted;
+        } t[] = {{0, true},        {64055, true},    {1000, false}, {2000000, true},
+                 {2000002, false}, {2000004, false}, {3000, false}, {107, true}};
+        struct sv_bitset online = {0}, taken = {0};
+        struct sv_tune_processes found = {0};
+        SV_STR folder = sv_asprintf("%s/proc/700", base);
+
+        put_host_file(base,
+                      "root:x:0:0::/root:/bin/sh\nlibvirt-qemu:x:64055:64055::/:/bin/false\n"
+                      "eve:x:1000:1000::/home/eve:/bin/sh\nqemu:x:107:107::/:/bin/false\n"
+                      "late:x:2000004:2000004::/:/bin/sh\n",
+                      "etc/passwd");
+        put_host_file(base, "/var/lib/secure-vm/web", "var/lib/secure-vm/.ids/2000000");
+        put_host_file(base, "", "var/lib/secure-vm/.ids/2000002"); /* given back */
+        put_host_file(base, "/var/lib/secure-vm/x", "var/lib/secure-vm/.ids/2000004");
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                print_message("%u\n", (unsigned)t[i].uid);
+                assert_int_equal(sv_tune_trusts_uid(base, t[i].uid),
+                                 t[i].trusted || t[i].uid == geteuid());
+        }
+        assert_true(sv_tune_trusts_uid(base, geteuid()));
+        assert_false(sv_tune_trusts_process(base, "999"));
+        OK(sv_bitset_parse("0-127", SV_CPUS_MAX, &online, "x", "x", &err));
+        OK(sv_tune_find_processes(base, &online, &found, &err));
+        assert_int_equal(found.n_guests, 1);
+        sv_tune_processes_free(&found);
+        if (geteuid() != 0) {
+                print_message("a process of another user: only root can make one's folder\n");
+                return;
+        }
+        assert_int_equal(chown(folder, 1000, 1000), 0);
+        sv_threads_find_taken(base, 0, &taken);
+        is_list(&taken, "");
+        OK(sv_tune_find_processes(base, &online, &found, &err));
+        assert_int_equal(found.n_guests, 0);
+        sv_tune_processes_free(&found);
+        assert_int_equal(chown(folder, 64055, 64055), 0);
+        sv_threads_find_taken(base, 0, &taken);
+        is_list(&taken, "33");
+        assert_int_equal(chown(folder, 0, 0), 0);
+}
+
 static int make_machine(void **state)
 {
         if (make_host_base(base) < 0)
@@ -247,7 +296,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(decided),     cmocka_unit_test(refused),
                 cmocka_unit_test(elsewhere),   cmocka_unit_test(caches),
-                cmocka_unit_test(own_threads),
+                cmocka_unit_test(own_threads), cmocka_unit_test(trusted_users),
         };
 
         return cmocka_run_group_tests(tests, make_machine, remove_machine);
