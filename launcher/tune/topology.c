@@ -24,6 +24,17 @@ static int read_set(const char *root, const char *path, unsigned limit, struct s
                        : sv_bitset_parse(sv_buf_str(&text), limit, out, path, FORMAT, err);
 }
 
+/* Of those that are online. In a container "online" may be what it may use (lxcfs), and other lists
+ * the host's. */
+static int read_online_set(const char *root, const char *path, const struct sv_topology *t,
+                           struct sv_bitset *out, struct sv_err *err)
+{
+        if (read_set(root, path, SV_CPUS_MAX, out, err) < 0)
+                return -1;
+        sv_bitset_keep(out, &t->online);
+        return 0;
+}
+
 /* --- CPUs --- */
 
 static unsigned *get_group(struct sv_topo_cpu *c, bool l3)
@@ -38,7 +49,6 @@ static int join_group(struct sv_topology *t, struct sv_topo_cpu *c, const struct
 {
         size_t *n = l3 ? &t->n_l3s : &t->n_cores;
         bool again = sv_bitset_has(seen, c->id), same = true;
-        unsigned size = 0;
 
         for (size_t i = 0; i < t->n_cpus; i++) {
                 struct sv_topo_cpu *other = &t->cpus[i];
@@ -51,13 +61,10 @@ static int join_group(struct sv_topology *t, struct sv_topo_cpu *c, const struct
                         same &= !sv_bitset_has(seen, other->id);
                         *get_group(other, l3) = (unsigned)*n;
                 }
-                size += inside;
         }
-        if (!same || !sv_bitset_has(set, c->id) || size != sv_bitset_count(set))
+        if (!same || !sv_bitset_has(set, c->id))
                 return sv_fail(err, SV_FORMAT, CONTRADICT,
-                               "%s: the CPUs that it names do not name each other, or are not "
-                               "online",
-                               path);
+                               "%s: the CPUs that it names do not name each other", path);
         if (!again) {
                 sv_bitset_join(seen, set);
                 ++*n;
@@ -88,7 +95,8 @@ static int find_last_cache(const char *root, unsigned id, char path[96], struct 
         return 0;
 }
 
-/* All CPUs have their caches in the same order: which is the last one the first says. */
+/* Most CPUs have their caches in the same order: which is the last one the first says. Of a
+ * processor with several kinds of cores some have fewer, and are asked themselves. */
 static int read_l3(const char *root, struct sv_topology *t, struct sv_topo_cpu *c,
                    const char *first, struct sv_bitset *seen, struct sv_err *err)
 {
@@ -96,11 +104,16 @@ static int read_l3(const char *root, struct sv_topology *t, struct sv_topo_cpu *
         struct sv_bitset set = {0};
         char path[96];
 
-        snprintf(path, sizeof(path), CPU "/cpu%u%s", c->id,
-                 tail ? tail : "/topology/package_cpus_list");
-        if (!tail && !sv_sys_has(root, path))
-                snprintf(path, sizeof(path), CPU "/cpu%u/topology/core_siblings_list", c->id);
-        return read_set(root, path, SV_CPUS_MAX, &set, err) < 0
+        snprintf(path, sizeof(path), CPU "/cpu%u%s", c->id, tail ? tail : "");
+        if ((!tail || !sv_sys_has(root, path)) && find_last_cache(root, c->id, path, err) < 0)
+                return -1;
+        if (!*path) {
+                snprintf(path, sizeof(path), CPU "/cpu%u/topology/package_cpus_list", c->id);
+                if (!sv_sys_has(root, path))
+                        snprintf(path, sizeof(path), CPU "/cpu%u/topology/core_siblings_list",
+                                 c->id);
+        }
+        return read_online_set(root, path, t, &set, err) < 0
                        ? -1
                        : join_group(t, c, &set, true, seen, path, err);
 }
@@ -118,7 +131,7 @@ static int read_cpu(const char *root, struct sv_topology *t, struct sv_topo_cpu 
         c->package = (unsigned)package;
         c->isolated = sv_bitset_has(&t->isolated, c->id);
         snprintf(path, sizeof(path), CPU "/cpu%u/topology/thread_siblings_list", c->id);
-        return read_set(root, path, SV_CPUS_MAX, &siblings, err) < 0
+        return read_online_set(root, path, t, &siblings, err) < 0
                        ? -1
                        : join_group(t, c, &siblings, false, seen, path, err);
 }
@@ -266,9 +279,9 @@ static int take_node_cpus(struct sv_topology *t, size_t node, const char *path,
 {
         const struct sv_bitset *cpus = &t->nodes[node].cpus;
 
-        if (!sv_bitset_within(cpus, &t->online) || sv_bitset_count_both(cpus, seen))
-                return sv_fail(err, SV_FORMAT, CONTRADICT,
-                               "%s: a CPU that is not online, or is another node's", path);
+        if (sv_bitset_count_both(cpus, seen))
+                return sv_fail(err, SV_FORMAT, CONTRADICT, "%s: a CPU that is another node's too",
+                               path);
         sv_bitset_join(seen, cpus);
         for (size_t i = 0; i < t->n_cpus; i++)
                 if (sv_bitset_has(cpus, t->cpus[i].id))
@@ -283,7 +296,7 @@ static int read_host_node(const char *root, struct sv_topology *t, size_t node,
         char path[128];
 
         snprintf(path, sizeof(path), NODE "/node%u/cpulist", n->id);
-        if (read_set(root, path, SV_CPUS_MAX, &n->cpus, err) < 0 ||
+        if (read_online_set(root, path, t, &n->cpus, err) < 0 ||
             take_node_cpus(t, node, path, seen, err) < 0)
                 return -1;
         snprintf(path, sizeof(path), NODE "/node%u/meminfo", n->id);
