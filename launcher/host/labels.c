@@ -2,8 +2,10 @@
 #include "launcher/host/labels.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/core/file.h"
 #include "base/core/text.h"
@@ -11,7 +13,7 @@
 #define CHECK "launch.confinement"
 
 /* AppArmor's own file; SELinux has the common one, in which AppArmor's label stands without the
- * other. Without a newline or a NUL byte at the end. */
+ * other. Without a newline or a NUL byte at the end; empty where none can be read. */
 static void read_label(const char *root, int pid, const char *task, const char *file,
                        struct sv_buf *out)
 {
@@ -21,6 +23,14 @@ static void read_label(const char *root, int pid, const char *task, const char *
         (void)sv_file_read(path, 4096, out, CHECK, NULL);
         while (out->n && (out->p[out->n - 1] == '\n' || !out->p[out->n - 1]))
                 out->n--;
+}
+
+/* It may have ended since its folder was listed: then that is gone, too. */
+static bool has_thread_ended(const char *root, int pid, const char *task)
+{
+        SV_STR path = sv_asprintf("%s/proc/%d/task/%s", root, pid, task);
+
+        return access(path, F_OK) < 0 && (errno == ENOENT || errno == ESRCH);
 }
 
 /* USER:ROLE:TYPE:s0:cA,cB: an other guest's QEMU has another pair. */
@@ -52,7 +62,7 @@ static int fail_label(const char *task, const char *label, const char *wanted, s
                        task, label, wanted);
 }
 
-/* `first` is the label of the first thread. */
+/* `first` is the label of the first thread. 1: the thread has ended. */
 static int check_thread(const char *root, int pid, const char *task, const char *model,
                         const char *profile, struct sv_buf *first, struct sv_err *err)
 {
@@ -62,6 +72,8 @@ static int check_thread(const char *root, int pid, const char *task, const char 
 
         read_label(root, pid, task, "apparmor/current", &apparmor);
         read_label(root, pid, task, "current", &common);
+        if (!apparmor.n && !common.n && has_thread_ended(root, pid, task))
+                return 1;
         if (!apparmor.n)
                 sv_buf_put(&apparmor, sv_buf_bytes(&common));
         if (may_apparmor && !strcmp(sv_buf_str(&apparmor), profile))
@@ -91,18 +103,18 @@ int sv_labels_check(const char *root, int pid, const char *model, const uint8_t 
         int r = 0;
 
         profile = sv_asprintf("libvirt-%s (enforce)", sv_format_uuid(uuid, text));
-        for (struct dirent *e; d && r == 0 && (e = readdir(d));) {
+        for (struct dirent *e; d && r >= 0 && (e = readdir(d));) {
                 if (e->d_name[0] < '1' || e->d_name[0] > '9')
                         continue;
                 r = check_thread(root, pid, e->d_name, model, profile, &first, err);
-                n++;
+                n += r == 0;
         }
         if (d)
                 closedir(d);
-        if (r == 0 && !n)
+        if (r >= 0 && !n)
                 return sv_fail(err, SV_SYSTEM, CHECK,
                                "the threads of the guest's QEMU (process %d) cannot be read in %s, "
                                "so nothing says that it is confined",
                                pid, folder);
-        return r;
+        return r < 0 ? -1 : 0;
 }

@@ -99,6 +99,25 @@ static void selinux(void **state)
         FAILS(sv_labels_check(base, 999, NULL, uuid, &err), SV_SYSTEM, "launch.confinement");
 }
 
+/* It is listed, and not there when it is looked at. */
+static void ended_thread(void **state)
+{
+        static const char *const good[] = {PROFILE "\n", NULL}, *const bad[] = {"unconfined", NULL};
+        SV_STR folder = sv_asprintf("%s/proc", base);
+
+        put_threads(true, false, good);
+        put_host_link(base, "nowhere", "proc/700/task/702");
+        OK(sv_labels_check(base, PID, "apparmor", uuid, &err));
+        put_host_file(base, "", "proc/700/task/703/comm"); /* one that is there has to say it */
+        FAILS(sv_labels_check(base, PID, "apparmor", uuid, &err), SV_SYSTEM, "launch.confinement");
+        put_threads(true, false, bad);
+        put_host_link(base, "nowhere", "proc/700/task/702");
+        FAILS(sv_labels_check(base, PID, "apparmor", uuid, &err), SV_SYSTEM, "launch.confinement");
+        OK(sv_remove_tree(folder, &err));
+        put_host_link(base, "nowhere", "proc/700/task/702"); /* all have ended: no proof */
+        FAILS(sv_labels_check(base, PID, "apparmor", uuid, &err), SV_SYSTEM, "launch.confinement");
+}
+
 static int make_base(void **state)
 {
         return make_host_base(base);
@@ -114,6 +133,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(apparmor),
                 cmocka_unit_test(selinux),
+                cmocka_unit_test(ended_thread),
         };
 
         return cmocka_run_group_tests(tests, make_base, remove_base);
