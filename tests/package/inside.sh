@@ -68,7 +68,17 @@ dpkg -r secure-vm secure-vm-agent secure-vm-broker libsecurevm-dev libsecurevm0 
 [ -s /var/lib/secure-vm-broker/kek ] && [ -d /var/lib/secure-vm/.vtpm-ca ] || fail "removing the packages took keys away"
 installed
 secure-vm-broker check --config /var/lib/secure-vm-broker/config.json >/dev/null
-dpkg --purge secure-vm secure-vm-agent secure-vm-broker libsecurevm-dev libsecurevm0 >/dev/null
+# One at a time: none takes what is another's, or an administrator's.
+mkdir -p /etc/secure-vm/guests
+touch /etc/secure-vm/host.json /etc/secure-vm/ca.pem
+for package in secure-vm secure-vm-agent secure-vm-broker libsecurevm-dev libsecurevm0; do
+        [ "$package" != secure-vm-broker ] || [ -s /var/lib/secure-vm-broker/kek ] || fail "another package's purge took the broker's keys"
+        dpkg --purge $package >/dev/null
+        [ -e /etc/secure-vm/ca.pem ] || fail "purging $package took the agent's ca.pem"
+        [ ! -e /etc/secure-vm/guests ] && [ ! -e /etc/secure-vm/host.json ] || fail "purging secure-vm left its settings"
+done
+rm /etc/secure-vm/ca.pem
+rmdir /etc/secure-vm
 rm -f /tmp/initrd.img /tmp/broker.json /tmp/broker.log /tmp/said
 list_files >/tmp/after
 diff /tmp/before /tmp/after || fail "purged, and this is not as it was before (above)"
