@@ -2,6 +2,7 @@
 #include "agent/commands.h"
 
 #include <stdio.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -173,18 +174,49 @@ int sv_agent_attest(const struct sv_args *args, struct sv_json **result, struct 
         return 0;
 }
 
+static int parse_target_fd(const struct sv_args *args, int *fd, struct sv_err *err)
+{
+        uint64_t n = STDOUT_FILENO;
+
+        if (sv_opt(args, "fd") && sv_parse_u64(sv_opt(args, "fd"), 1023, &n, "agent.fd", err) < 0)
+                return -1;
+        *fd = (int)n;
+        return 0;
+}
+
+/* Open, to write to, and nothing that shows a secret. */
+static int check_target_fd(const struct sv_args *args, struct sv_err *err)
+{
+        int fd, flags;
+
+        if (parse_target_fd(args, &fd, err) < 0)
+                return -1;
+        flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH))
+                return sv_fail(err, SV_USAGE, "agent.fd",
+                               "descriptor %d: one that is open for writing was expected for the "
+                               "secret, this one is %s",
+                               fd, flags < 0 ? "not open" : "only to read from");
+        if (isatty(fd))
+                return sv_fail(err, SV_USAGE, "agent.fd",
+                               "descriptor %d is a terminal, where a secret stays: give --out or "
+                               "--fd, or use a pipe",
+                               fd);
+        return 0;
+}
+
 /* Where a secret may go: never a terminal, never a JSON object. */
 static int put_secret(const struct sv_args *args, struct sv_secret *s, struct sv_err *err)
 {
         const char *path = sv_opt(args, "out");
         struct sv_bytes bytes = sv_bytes(sv_secret_reveal(s), sv_secret_size(s));
-        uint64_t fd = STDOUT_FILENO;
+        int fd;
 
         if (path)
                 return sv_file_write(path, 0600, bytes, err);
-        if (sv_opt(args, "fd") && sv_parse_u64(sv_opt(args, "fd"), 1023, &fd, "agent.fd", err) < 0)
+        if (parse_target_fd(args, &fd, err) < 0)
                 return -1;
-        return sv_fd_write((int)fd, "the descriptor for the secret", bytes, err);
+        return sv_fd_write(fd, "the descriptor for the secret", bytes, err);
 }
 
 /* A link or a pipe may be somebody else's; a device, also /dev/stdout, would be replaced. */
@@ -212,10 +244,7 @@ static int check_target(const struct sv_args *args, struct sv_err *err)
         if (!fd && !out && sv_has(args, "json"))
                 return sv_fail(err, SV_USAGE, "agent.fd",
                                "with --json the secret needs a place of its own: --out or --fd");
-        if (!fd && !out && isatty(STDOUT_FILENO))
-                return sv_fail(err, SV_USAGE, "agent.fd",
-                               "standard output is a terminal: give --out or --fd, or use a pipe");
-        return 0;
+        return out ? 0 : check_target_fd(args, err);
 }
 
 #define KBS_URI "kbs://"
@@ -350,7 +379,8 @@ int sv_agent_derive_key(const struct sv_args *args, struct sv_json **result, str
         for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
                 if (sv_has(args, names[i]))
                         sv_json_set_str(options, names[i], sv_opt(args, names[i]));
-        if (a->derive(options, &key, err) < 0 || put_secret(args, key, err) < 0)
+        if (check_target_fd(args, err) < 0 || a->derive(options, &key, err) < 0 ||
+            put_secret(args, key, err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "tee", a->id->name);

@@ -192,7 +192,7 @@ static void keys(void **state)
 static void uris(void **state)
 {
         args.pos[args.n++] = "kbs://broker:8443/default/demo/root";
-        give("fd", "9");
+        give("out", "/tmp/secure-vm-no-such-file");
         give("url", "https://127.0.0.1:1");
         REFUSED(sv_agent_get, SV_USAGE, "agent.uri");
         args.pos[0] = "kbs:///default/demo";
@@ -223,6 +223,50 @@ static void targets(void **state)
                 give("out", no_files[i]);
                 REFUSED(sv_agent_get, SV_USAGE, "agent.fd");
         }
+}
+
+static void refuse_fd(const char *fd, const char *why)
+{
+        setup(NULL);
+        args.pos[args.n++] = "default/demo/root";
+        give("url", "https://127.0.0.1:1");
+        give("fd", fd);
+        REFUSED(sv_agent_get, SV_USAGE, "agent.fd");
+        assert_non_null(strstr(err.msg, why));
+        setup(NULL);
+        give("fd", fd);
+        no_key = true; /* nor is it asked for */
+        REFUSED(sv_agent_derive_key, SV_USAGE, "agent.fd");
+        no_key = false;
+}
+
+/* So is a descriptor: a number, open, to write to, no terminal. */
+static void descriptors(void **state)
+{
+        SV_FD terminal = posix_openpt(O_RDWR | O_NOCTTY);
+        char number[16];
+        int p[2];
+
+        refuse_fd("x", "a number");
+        refuse_fd("1024", "at most");
+        refuse_fd("999", "not open");
+        assert_int_equal(pipe(p), 0);
+        snprintf(number, sizeof(number), "%d", p[0]);
+        refuse_fd(number, "only to read");
+        if (terminal >= 0 && isatty(terminal)) {
+                snprintf(number, sizeof(number), "%d", terminal);
+                refuse_fd(number, "is a terminal");
+        }
+        snprintf(number, sizeof(number), "%d", p[1]);
+        setup(NULL);
+        played = NULL;
+        args.pos[args.n++] = "default/demo/root";
+        give("url", "https://127.0.0.1:1");
+        give("pin", "sha256:0000000000000000000000000000000000000000000000000000000000000000");
+        give("fd", number);
+        REFUSED(sv_agent_get, SV_SYSTEM, "agent.tee");
+        close(p[0]);
+        close(p[1]);
 }
 
 /* A secret that was not released is written nowhere, not even as one of no bytes. */
@@ -256,6 +300,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(keys, setup, teardown),
                 cmocka_unit_test_setup_teardown(uris, setup, teardown),
                 cmocka_unit_test_setup_teardown(targets, setup, teardown),
+                cmocka_unit_test_setup_teardown(descriptors, setup, teardown),
                 cmocka_unit_test_setup_teardown(not_released, setup, teardown),
         };
 
