@@ -32,11 +32,17 @@ SECUREVM_API int securevm_evidence_open(const void *data, size_t size, const cha
                                         securevm_evidence **out, securevm_error *err)
 {
         struct sv_err why = SV_ERR_NULL;
+        securevm_evidence *e = NULL;
+        int r;
 
         sv_call_begin();
         sv_watch_memory();
-        return sv_call_end(sv_check_memory(open_evidence(data, size, tee, out, &why), &why), &why,
-                           err);
+        r = sv_check_memory(open_evidence(data, size, tee, out ? &e : NULL, &why), &why);
+        if (r < 0)
+                securevm_evidence_free(e);
+        else
+                *out = e;
+        return sv_call_end(r, &why, err);
 }
 
 SECUREVM_API void securevm_evidence_free(securevm_evidence *evidence)
@@ -148,14 +154,28 @@ static int parse_policy(const void *data, size_t size, securevm_policy **out, st
         return keep_policy(&text, out, why);
 }
 
+/* What was made is given away only once nothing has failed, memory neither. */
+static int give_policy(int r, securevm_policy *made, securevm_policy **out,
+                       const struct sv_err *why, securevm_error *err)
+{
+        if (r < 0)
+                securevm_policy_free(made);
+        else
+                *out = made;
+        return sv_call_end(r, why, err);
+}
+
 SECUREVM_API int securevm_policy_parse(const void *text, size_t size, securevm_policy **out,
                                        securevm_error *err)
 {
         struct sv_err why = SV_ERR_NULL;
+        securevm_policy *p = NULL;
+        int r;
 
         sv_call_begin();
         sv_watch_memory();
-        return sv_call_end(sv_check_memory(parse_policy(text, size, out, &why), &why), &why, err);
+        r = sv_check_memory(parse_policy(text, size, out ? &p : NULL, &why), &why);
+        return give_policy(r, p, out, &why, err);
 }
 
 /* "debug,smt" as an array. */
@@ -196,11 +216,13 @@ SECUREVM_API int securevm_policy_strict(const char *tee, const char *allow, cons
                                         securevm_policy **out, securevm_error *err)
 {
         struct sv_err why = SV_ERR_NULL;
+        securevm_policy *p = NULL;
+        int r;
 
         sv_call_begin();
         sv_watch_memory();
-        return sv_call_end(sv_check_memory(make_strict(tee, allow, measurement, out, &why), &why),
-                           &why, err);
+        r = sv_check_memory(make_strict(tee, allow, measurement, out ? &p : NULL, &why), &why);
+        return give_policy(r, p, out, &why, err);
 }
 
 SECUREVM_API void securevm_policy_free(securevm_policy *policy)

@@ -112,6 +112,7 @@ SECUREVM_API int securevm_predict(const void *guest, size_t size, const securevm
 {
         struct sv_given_call call = {.files = files};
         struct sv_err why = SV_ERR_NULL;
+        char *text = NULL;
         int r;
 
         sv_call_begin();
@@ -132,7 +133,11 @@ SECUREVM_API int securevm_predict(const void *guest, size_t size, const securevm
                 return sv_call_end(-1, &why, err);
         }
         sv_given_set(&call);
-        r = sv_check_memory(predict_from(sv_bytes(guest, size), files, tee, json, &why), &why);
+        r = sv_check_memory(predict_from(sv_bytes(guest, size), files, tee, &text, &why), &why);
         sv_given_set(NULL);
+        if (r < 0)
+                free(text);
+        else
+                *json = text;
         return sv_call_end(r, &why, err);
 }

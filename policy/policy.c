@@ -278,6 +278,7 @@ int sv_policy_write_parts(const struct sv_policy_parts *parts, struct sv_buf *ou
         SV_POLICY_DOC *p = NULL;
         struct sv_json *doc = sv_json_object();
         SV_BUF text = SV_BUF_NULL;
+        bool ok;
 
         sv_json_set_int(doc, "version", 1);
         sv_json_set_str(doc, "guest", parts->guest);
@@ -289,11 +290,13 @@ int sv_policy_write_parts(const struct sv_policy_parts *parts, struct sv_buf *ou
         if (parts->lease != SV_LEASE_S)
                 sv_json_set_int(doc, "lease", parts->lease);
         sv_json_set(doc, "rules", sv_json_ref(parts->rules));
+        /* json-c leaves out what it has no memory for, which is no fault of the policy. */
+        sv_watch_memory();
         sv_json_pretty(doc, &text);
+        ok = sv_check_memory(sv_buf_ok(&text, "the policy", err), err) == 0 && sv_json_ok(err) == 0;
         sv_json_free(doc);
         /* What is written is what will be read: by the same function, from the same text. */
-        if (sv_buf_ok(&text, "the policy", err) < 0 ||
-            sv_policy_parse(sv_buf_bytes(&text), &p, err) < 0)
+        if (!ok || sv_policy_parse(sv_buf_bytes(&text), &p, err) < 0)
                 return -1;
         sv_buf_put(out, sv_buf_bytes(&text));
         return sv_buf_ok(out, "the policy", err);

@@ -79,15 +79,47 @@ struct input {
         int64_t time;
 };
 
+enum { WHOLE, NO_MEMORY, WRONG, CRASHED_ABROAD, CRASHED, VERDICTS };
+
+/* A failed call has written nothing. */
+static void check_output(int r, const void *out, const char *call)
+{
+        if (!r || !out)
+                return;
+        fail_at = 0;
+        fprintf(stderr, "%s failed, and has written its output\n", call);
+        _exit(WRONG);
+}
+
 static int predict_input(const struct input *what, struct sv_buf *out, securevm_error *err)
 {
         char *text = NULL;
         int r = securevm_predict(what->raw.p, what->raw.n, what->files, what->tee, &text, err);
 
         fail_at = 0;
+        check_output(r, text, "predict");
         if (!r)
                 sv_buf_puts(out, text);
         securevm_free(text);
+        return r;
+}
+
+static int make_policies(const char *tee, securevm_error *err)
+{
+        static const char text[] =
+                "{\"version\":1,\"guest\":\"demo\",\"tee\":\"sev-snp\",\"resource\":\"a/b/c\","
+                "\"trust\":{},\"rules\":[{\"check\":\"policy.vmpl\",\"claim\":\"/"
+                "vmpl\",\"equals\":1,"
+                "\"covers\":\"executables\",\"reason\":\"level\"}]}";
+        securevm_policy *strict = NULL, *parsed = NULL;
+        int r = securevm_policy_strict(tee, "debug", NULL, &strict, err);
+
+        check_output(r, strict, "policy_strict");
+        if (!r)
+                r = securevm_policy_parse(text, sizeof(text) - 1, &parsed, err);
+        check_output(r, parsed, "policy_parse");
+        securevm_policy_free(strict);
+        securevm_policy_free(parsed);
         return r;
 }
 
@@ -102,12 +134,18 @@ static int appraise_input(const struct input *what, struct sv_buf *out, securevm
         if (what->files)
                 return predict_input(what, out, err);
         r = securevm_evidence_open(what->raw.p, what->raw.n, what->tee, &evidence, err);
+        check_output(r, evidence, "evidence_open");
+        if (!r)
+                r = make_policies(what->tee, err);
         if (!r)
                 r = securevm_verify(evidence, what->collateral, what->time, NULL, 0, &result, err);
+        check_output(r, result, "verify");
         if (!r)
                 r = securevm_result_claims(result, &claims, err);
+        check_output(r, claims, "result_claims");
         if (!r)
                 r = securevm_result_verdict(result, &verdict, err);
+        check_output(r, verdict, "result_verdict");
         fail_at = 0;
         if (!r) {
                 sv_buf_puts(out, claims);
@@ -119,8 +157,6 @@ static int appraise_input(const struct input *what, struct sv_buf *out, securevm
         securevm_evidence_free(evidence);
         return r;
 }
-
-enum { WHOLE, NO_MEMORY, WRONG, CRASHED_ABROAD, CRASHED, VERDICTS };
 
 /* Whose code was it? The first frame that is not the C library's: this program, or a library that
  * used what it had not got. */
