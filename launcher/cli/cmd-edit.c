@@ -82,19 +82,6 @@ static int check_draft(const struct sv_guest *before, struct sv_guest *after, co
                        before->name, after->name);
 }
 
-static int replace_definition(const struct sv_guest *before, const struct sv_guest *after,
-                              struct sv_err *err)
-{
-        SV_GUEST now = {0};
-
-        if (sv_defined_read(before->name, &now, err) < 0)
-                return -1;
-        if (strcmp(now.text, before->text))
-                return sv_fail(err, SV_USAGE, "edit.changed",
-                               "%s was changed by somebody else meanwhile", before->file);
-        return sv_defined_write(after, true, err);
-}
-
 /* *changed: is the text another? */
 static int edit_draft(const struct sv_guest *before, const char *draft, bool *changed,
                       struct sv_err *err)
@@ -104,7 +91,7 @@ static int edit_draft(const struct sv_guest *before, const char *draft, bool *ch
         if (check_draft(before, &after, draft, err) < 0)
                 return -1;
         *changed = strcmp(before->text, after.text) != 0;
-        return *changed ? replace_definition(before, &after, err) : 0;
+        return *changed ? sv_defined_change(before, &after, err) : 0;
 }
 
 static int run_edit(const struct sv_args *args, struct sv_json **result, struct sv_err *err)

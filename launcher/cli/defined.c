@@ -3,8 +3,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
@@ -133,22 +135,65 @@ static int check_defined_owner(const struct sv_guest *g, struct sv_err *err)
                        g->file, g->owner);
 }
 
-int sv_defined_write(const struct sv_guest *g, bool replace, struct sv_err *err)
+/* Until that is closed nobody else changes what is defined; NFS locks no folder, and does without.
+ * -1 with errno: the folder is not there. */
+static int lock_definitions(const char *folder)
+{
+        int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
+                ;
+        return fd;
+}
+
+static int make_definitions(int *lock, struct sv_err *err)
 {
         SV_STR folder = find_defined_folder(err);
-        SV_STR path = folder ? find_defined_file(g->name, err) : NULL;
+
+        if (!folder || sv_mkdirs(folder, geteuid() == 0 ? 0755 : 0700, err) < 0)
+                return -1;
+        *lock = lock_definitions(folder);
+        return *lock < 0 ? sv_fail_errno(err, "defined.folder", "%s", folder) : 0;
+}
+
+static int write_definition(const struct sv_guest *g, struct sv_err *err)
+{
+        SV_STR path = find_defined_file(g->name, err);
         SV_BUF text = SV_BUF_NULL;
 
-        if (!path || check_defined_owner(g, err) < 0)
+        if (!path || put_text(g, &text, err) < 0 ||
+            sv_file_write(path, 0644, sv_buf_bytes(&text), err) < 0)
+                return -1;
+        return sv_folder_sync(path) < 0 ? sv_fail_errno(err, "defined.folder", "%s", path) : 0;
+}
+
+int sv_defined_write(const struct sv_guest *g, bool replace, struct sv_err *err)
+{
+        SV_FD lock = -1;
+
+        if (check_defined_owner(g, err) < 0 || make_definitions(&lock, err) < 0)
                 return -1;
         if (!replace && sv_defined_has(g->name))
                 return sv_fail(err, SV_USAGE, "defined.exists",
                                "a guest is defined as \"%s\" already: \"secure-vm edit %s\" "
                                "changes it, --replace puts this file in its place",
                                g->name, g->name);
-        if (put_text(g, &text, err) < 0 || sv_mkdirs(folder, geteuid() == 0 ? 0755 : 0700, err) < 0)
+        return write_definition(g, err);
+}
+
+int sv_defined_change(const struct sv_guest *before, const struct sv_guest *after,
+                      struct sv_err *err)
+{
+        SV_GUEST now = {0};
+        SV_FD lock = -1;
+
+        if (check_defined_owner(after, err) < 0 || make_definitions(&lock, err) < 0 ||
+            sv_defined_read(before->name, &now, err) < 0)
                 return -1;
-        return sv_file_write(path, 0644, sv_buf_bytes(&text), err);
+        if (strcmp(now.text, before->text))
+                return sv_fail(err, SV_USAGE, "edit.changed",
+                               "%s was changed by somebody else meanwhile", before->file);
+        return write_definition(after, err);
 }
 
 static bool is_draft_of(const char *file, const char *name)
@@ -182,6 +227,8 @@ static int remove_drafts(const char *name, struct sv_err *err)
 int sv_defined_remove(const char *name, struct sv_err *err)
 {
         SV_STR path = find_defined_file(name, err);
+        SV_STR folder = path ? sv_path_folder(path) : NULL;
+        SV_FD lock = folder ? lock_definitions(folder) : -1;
 
         if (!path)
                 return -1;

@@ -24,5 +24,8 @@ int sv_defined_read(const char *name, struct sv_guest *out, struct sv_err *err);
 /* Keeps the guest's file under its name. SV_USAGE "defined.exists" when there is one and `replace`
  * is false; "defined.owner" when root would keep what another user wrote. */
 int sv_defined_write(const struct sv_guest *g, bool replace, struct sv_err *err);
+/* The same in place of `before`: SV_USAGE "edit.changed" when the definition is another by now. */
+int sv_defined_change(const struct sv_guest *before, const struct sv_guest *after,
+                      struct sv_err *err);
 /* Forgets the name, and the drafts of it. "defined.name" as above. */
 int sv_defined_remove(const char *name, struct sv_err *err);

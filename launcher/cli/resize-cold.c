@@ -88,18 +88,12 @@ static int read_change(struct change *c, struct sv_err *err)
 }
 
 /* The definition follows the policy, so that what is started at any moment after it has its key. */
-static int write_definition(void *arg, struct sv_err *err)
+static int change_definition(void *arg, struct sv_err *err)
 {
         struct change *c = arg;
-        SV_GUEST now = {0};
         SV_GUEST after = {0};
 
-        if (sv_defined_read(c->before.name, &now, err) < 0 || parse_after(c, &after, err) < 0)
-                return -1;
-        if (strcmp(now.text, c->before.text))
-                return sv_fail(err, SV_USAGE, "edit.changed",
-                               "%s was changed by somebody else meanwhile", c->before.file);
-        return sv_defined_write(&after, true, err);
+        return parse_after(c, &after, err) < 0 ? -1 : sv_defined_change(&c->before, &after, err);
 }
 
 /* --- what it will measure --- */
@@ -178,14 +172,14 @@ static int apply_change(struct change *c, struct sv_json *result, struct sv_err 
 {
         const struct sv_update_guest u = {.args = c->args,
                                           .guest = &c->after,
-                                          .ready = write_definition,
+                                          .ready = change_definition,
                                           .arg = c,
                                           .restarts = true};
 
         if (c->after.attestation.resource)
                 return sv_update_take(&u, result, err);
         return is_running(c->before.name) ? sv_update_restart(&u, result, err)
-                                          : write_definition(c, err);
+                                          : change_definition(c, err);
 }
 
 int sv_resize_cold(const struct sv_args *args, struct sv_json *result, struct sv_err *err)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guests under their names: a copy that names its folder, found by its name wherever a file is
  * taken, and what is refused leaves all as it was. */
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
@@ -85,6 +88,71 @@ static void come_and_go(void **state)
         FAILS(sv_defined_remove("web", &err), SV_USAGE, "defined.name");
         assert_non_null(strstr(err.msg, "(defined: db)"));
         OK(sv_defined_remove("db", &err));
+}
+
+/* Is that process kept waiting for a lock? */
+static bool waits(pid_t pid)
+{
+        FILE *f = fopen("/proc/locks", "r");
+        char line[256], number[16];
+        bool found = false;
+
+        assert_non_null(f);
+        snprintf(number, sizeof(number), " %d ", pid);
+        while (fgets(line, sizeof(line), f))
+                found |= strstr(line, "->") && strstr(line, number);
+        fclose(f);
+        return found;
+}
+
+/* Somebody changes it while another is about to. */
+static void none_is_lost(void **state)
+{
+        SV_GUEST before = {0};
+        int lock, status = 0;
+        pid_t pid, ended;
+
+        define("{\"name\":\"web\",\"kernel\":\"k\"}", false);
+        OK(sv_defined_read("web", &before, &err));
+        lock = open(".guests", O_RDONLY | O_CLOEXEC);
+        assert_int_equal(flock(lock, LOCK_EX), 0);
+        pid = fork();
+        if (pid == 0) {
+                close(lock);
+                _exit(sv_defined_change(&before, &before, &err) == 0 ? 0
+                      : strcmp(err.check, "edit.changed")            ? 1
+                                                                     : 2);
+        }
+        do
+                ended = waitpid(pid, &status, WNOHANG);
+        while (!ended && !waits(pid));
+        put(".guests/web.json", "{\"name\":\"web\",\"kernel\":\"other\"}");
+        close(lock);
+        if (!ended)
+                assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(WEXITSTATUS(status), 2);
+        assert_file("web", "{\"name\":\"web\",\"kernel\":\"other\"}", "", "");
+        OK(sv_defined_remove("web", &err));
+}
+
+static bool folder_synced;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+        struct stat st;
+
+        folder_synced |= fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+        return __real_fsync(fd);
+}
+
+static void is_there_after_a_cut(void **state)
+{
+        folder_synced = false;
+        define("{\"name\":\"web\",\"kernel\":\"k\"}", false);
+        assert_true(folder_synced);
+        OK(sv_defined_remove("web", &err));
 }
 
 /* What refused edits have left goes with the name; another guest's stays. */
@@ -223,10 +291,16 @@ static void where_they_are(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(come_and_go),   cmocka_unit_test(texts),
-                cmocka_unit_test(words),         cmocka_unit_test(wrong_names),
-                cmocka_unit_test(largest),       cmocka_unit_test(drafts),
-                cmocka_unit_test(foreign_owner), cmocka_unit_test(where_they_are),
+                cmocka_unit_test(come_and_go),
+                cmocka_unit_test(none_is_lost),
+                cmocka_unit_test(is_there_after_a_cut),
+                cmocka_unit_test(texts),
+                cmocka_unit_test(words),
+                cmocka_unit_test(wrong_names),
+                cmocka_unit_test(largest),
+                cmocka_unit_test(drafts),
+                cmocka_unit_test(foreign_owner),
+                cmocka_unit_test(where_they_are),
         };
 
         return cmocka_run_group_tests(tests, make_folder, remove_folder);
