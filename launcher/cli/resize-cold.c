@@ -61,6 +61,18 @@ static int check_running_file(const struct sv_guest *g, const struct sv_json *st
                        g->file, g->name);
 }
 
+/* Only one that is not there does not run for sure; *status is NULL then. */
+static int find_status(const char *name, struct sv_json **status, struct sv_err *err)
+{
+        struct sv_err why = SV_ERR_NULL;
+
+        if (sv_keeper_choose(NULL)->show(NULL, name, status, &why) == 0 ||
+            !strcmp(why.check, "state.absent"))
+                return 0;
+        *err = why;
+        return sv_wrap(err, "whether guest %s runs is not to be told", name);
+}
+
 static int read_change(struct change *c, struct sv_err *err)
 {
         const char *name = c->args->pos[0], *vcpus = sv_opt(c->args, "vcpus"),
@@ -75,8 +87,7 @@ static int read_change(struct change *c, struct sv_err *err)
                                name);
         if (sv_defined_read(name, &c->before, err) < 0)
                 return -1;
-        if (sv_keeper_choose(NULL)->show(NULL, name, &status, NULL) == 0 &&
-            check_running_file(&c->before, status, err) < 0)
+        if (find_status(name, &status, err) < 0 || check_running_file(&c->before, status, err) < 0)
                 return -1;
         if (sv_resize_edit(&c->before, vcpus, memory, &c->text, err) < 0 ||
             parse_after(c, &c->after, err) < 0)
@@ -158,14 +169,6 @@ static int check_reach(const struct sv_args *args, struct sv_err *err)
                        args->pos[0]);
 }
 
-static bool is_running(const char *name)
-{
-        SV_JSON *status = NULL;
-
-        return sv_keeper_choose(NULL)->show(NULL, name, &status, NULL) == 0 &&
-               !sv_life_is_final(sv_life_from_word(sv_json_text(status, "state", "")));
-}
-
 /* One that is off only gets its definition: without a broker there is no policy, with one the
  * update launches it, to see that it gets its key. */
 static int apply_change(struct change *c, struct sv_json *result, struct sv_err *err)
@@ -175,11 +178,15 @@ static int apply_change(struct change *c, struct sv_json *result, struct sv_err 
                                           .ready = change_definition,
                                           .arg = c,
                                           .restarts = true};
+        SV_JSON *status = NULL;
 
         if (c->after.attestation.resource)
                 return sv_update_take(&u, result, err);
-        return is_running(c->before.name) ? sv_update_restart(&u, result, err)
-                                          : change_definition(c, err);
+        if (find_status(c->before.name, &status, err) < 0)
+                return -1;
+        return status && !sv_life_is_final(sv_life_from_word(sv_json_text(status, "state", "")))
+                       ? sv_update_restart(&u, result, err)
+                       : change_definition(c, err);
 }
 
 int sv_resize_cold(const struct sv_args *args, struct sv_json *result, struct sv_err *err)

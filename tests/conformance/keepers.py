@@ -355,9 +355,20 @@ def names():
     fails(2, 'defined.name', 'start', 'nope')
     fails(3, 'guest.file', 'launch', 'nope')
     edits(file)
+    untold('web')
     run(0, 'undefine', 'web')
     fails(2, 'defined.name', 'undefine', 'web')
     assert not any(g['state'] == 'defined' for g in run(0, 'list', '--all')['guests'])
+
+
+def untold(name):
+    """Whether it runs is not to be told: it does not count as off."""
+    fails(3, 'measure.kernel', 'resize', name, '--vcpus', '4')
+    folder = guest(name, 'running')
+    with open(os.path.join(folder, 'status.json'), 'w') as f:
+        f.write('{')
+    assert 'not to be told' in fails(4, 'state.status.json', 'resize', name, '--vcpus', '4')
+    shutil.rmtree(folder)
 
 
 def edits(file):
