@@ -30,11 +30,6 @@ def run(*command, status=0, **kw):
     return p
 
 
-def listens(family, address):
-    with socket.socket(family) as s:
-        return s.connect_ex(address) == 0
-
-
 class Machine:
     """A software TPM with a CA of its own, a broker, a volume; all in one folder."""
 
@@ -82,17 +77,19 @@ class Machine:
         wait_until('the TPM is there', lambda: os.path.exists(self.tpm))
 
     def make_broker(self):
-        with socket.socket() as s:
-            s.bind(('127.0.0.1', 0))
-            port = s.getsockname()[1]
-        made = json.loads(run(BROKER, 'init', '--dir', self.path('broker'), '--listen', f'127.0.0.1:{port}', '--json').stdout)
-        self.url, self.pin, self.config, self.port = f'https://127.0.0.1:{port}', made['pin'], made['config'], port
-        self.admin = ['--broker', self.url, '--pin', self.pin, '--admin-key', made['admin_key']]
+        made = json.loads(run(BROKER, 'init', '--dir', self.path('broker'), '--listen', '127.0.0.1:0', '--json').stdout)
+        self.pin, self.config, self.admin_key = made['pin'], made['config'], made['admin_key']
         self.serve()
 
     def serve(self):
+        """Each time at a port that the kernel gives it, which it writes once it listens."""
+        port = self.path('broker/port')
+        if os.path.exists(port):
+            os.remove(port)
         self.broker = self.start(BROKER, 'serve', '--config', self.config)
-        wait_until('the broker listens', lambda: listens(socket.AF_INET, ('127.0.0.1', self.port)))
+        wait_until('the broker listens', lambda: os.path.exists(port) and self.read('broker/port').strip())
+        self.url = f'https://127.0.0.1:{self.read("broker/port").strip()}'
+        self.admin = ['--broker', self.url, '--pin', self.pin, '--admin-key', self.admin_key]
 
     def make_volume(self):
         self.disk, self.key = self.path('disk'), secrets.token_bytes(32)
@@ -172,8 +169,12 @@ def try_all(m):
     boot_with(m, 'quiet securevm.wait=1')
     m.broker.terminate()
     m.broker.wait(patient(20))
-    m.open(1, 'net.connect')
+    with socket.socket() as nobody:  # has a port, and does not listen: no other process gets it meanwhile
+        nobody.bind(('127.0.0.1', 0))
+        m.import_token(url=f'https://127.0.0.1:{nobody.getsockname()[1]}')
+        m.open(1, 'net.connect')
     m.serve()
+    m.import_token()
     m.open(0)
 
 
