@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* launcher/tune: killed at each system call of apply and undo, a host is as before or as planned,
- * and undo brings all back. */
+/* launcher/tune: killed at each system call of apply and undo, each setting is as before or as
+ * planned, and undo brings all back. */
 #include "tests/unit/tune_host.h"
 #include "tests/unit/kill_each.h"
 
