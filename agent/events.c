@@ -180,7 +180,7 @@ void sv_event_failed(const struct sv_err *err)
         send_event(e);
 }
 
-void sv_event_unlocked(const char *reasons)
+void sv_event_unlocked(const char *reasons, const char *instance)
 {
         struct sv_json *e = make_event("unlocked", NULL, NULL);
         int64_t ms = sv_clock_ms() - (attest_began ? attest_began : step_began);
@@ -188,6 +188,8 @@ void sv_event_unlocked(const char *reasons)
 
         sv_json_set_int(e, "ms", ms);
         sv_json_set_str(e, "grounds", reasons);
+        if (instance)
+                sv_json_set_str(e, "instance", instance);
         if (timings) {
                 sv_json_set(e, "timings", sv_json_ref(timings));
                 sv_json_print(timings, &line);

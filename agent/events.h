@@ -18,7 +18,8 @@ void sv_event_time(const char *part, int64_t ms);
 void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try,
                     unsigned tries);
 void sv_event_failed(const struct sv_err *err);
-void sv_event_unlocked(const char *reasons);
+/* `instance`: by which the broker knows who has the disk, as hex; NULL: it does not. */
+void sv_event_unlocked(const char *reasons, const char *instance);
 /* A line on the console only. */
 void sv_event_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Waits a little until the host has read what was said: before this process ends or becomes

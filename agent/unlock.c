@@ -329,6 +329,7 @@ static int get_and_open(const struct sv_agent_config *config, struct sv_net *net
                                            .arg = d,
                                            .pause = run_network,
                                            .pause_arg = net};
+        char instance[2 * SV_INSTANCE_SIZE + 1];
         SV_RELEASE_OUT out = {0};
 
         if (sv_release(&release, &out, err) < 0)
@@ -337,7 +338,8 @@ static int get_and_open(const struct sv_agent_config *config, struct sv_net *net
         if (sv_buf_ok(&out.reasons, "the reasons", err) < 0)
                 return -1;
         *tee = out.tee;
-        sv_event_unlocked(sv_buf_str(&out.reasons));
+        sv_hex(sv_bytes(d->report.instance, sizeof(d->report.instance)), instance);
+        sv_event_unlocked(sv_buf_str(&out.reasons), d->claimed ? instance : NULL);
         return 0;
 }
 

@@ -136,6 +136,6 @@ int sv_verity_root(const struct sv_machine *m, const struct sv_agent_config *con
                 return 0;
         if (sv_verity_cover(m, NULL, err) < 0)
                 return -1;
-        sv_event_unlocked(says);
+        sv_event_unlocked(says, NULL);
         return 0;
 }

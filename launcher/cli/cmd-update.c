@@ -15,6 +15,7 @@
 #include "launcher/cli/exposure.h"
 #include "launcher/cli/guest-policy.h"
 #include "launcher/cli/launch-guest.h"
+#include "launcher/cli/own-lease.h"
 #include "launcher/cli/update-guest.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/life.h"
@@ -208,15 +209,14 @@ static int retire_older(struct update *u, int64_t after, size_t *retired, struct
 /* It did not give its disk back: the word that it is gone is ours. */
 static int end_guest(struct update *u, const struct sv_keeper *k, struct sv_err *err)
 {
-        struct sv_err lease = SV_ERR_NULL;
+        SV_JSON *status = NULL;
 
         if (k->destroy(NULL, u->guest.name, err) < 0)
                 return -1;
-        if (!u->admin || sv_admin_end_lease(u->admin, u->resource, NULL, &lease) == 0 ||
-            !strcmp(lease.check, "disk.lease"))
+        if (!u->admin)
                 return 0;
-        *err = lease;
-        return -1;
+        k->show(NULL, u->guest.name, &status, NULL);
+        return sv_own_lease_end(u->admin, u->resource, sv_json_text(status, "instance", ""), err);
 }
 
 static int stop_guest(struct update *u, struct sv_err *err)

@@ -17,7 +17,7 @@ static const struct row {
         [SV_AGENT_STEP] = {"step", {"step", "state", "says"}, 0},
         [SV_AGENT_RETRY] = {"retry", {"step", "check", "message"}, -1},
         [SV_AGENT_FAILED] = {"failed", {"class", "check", "message"}, 1},
-        [SV_AGENT_UNLOCKED] = {"unlocked", {"grounds"}, -1},
+        [SV_AGENT_UNLOCKED] = {"unlocked", {"grounds", "instance"}, -1},
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 

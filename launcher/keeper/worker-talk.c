@@ -192,9 +192,11 @@ static void note_agent_event(struct sv_worker *w, struct sv_json *event)
                 }
         } else if (!strcmp(name, "unlocked")) {
                 sv_worker_note_event(w, SV_LIFE_UNLOCK);
-                if (w->life == SV_LIFE_UNLOCKED)
+                if (w->life == SV_LIFE_UNLOCKED) {
                         sv_json_set_str(w->status, "grounds",
                                         sv_json_str(sv_json_get(event, "grounds")));
+                        sv_json_set_str(w->status, "instance", sv_json_text(event, "instance", ""));
+                }
         }
         /* A guest may say the same without end; the disk is the host's. */
         if (is_kept || w->life != before)

@@ -450,7 +450,7 @@ static void say_all(void)
         sv_event_retry("attest", &fault, 250, 1, 12);
         sv_event_done("attest", NULL);
         sv_event_done("network", "eth0 10.0.2.15/24");
-        sv_event_unlocked("policy.ek.cn");
+        sv_event_unlocked("policy.ek.cn", "00ff");
         sv_event_failed(&fault);
         sv_event_flush();
 }
@@ -490,6 +490,7 @@ static void events(void **state)
         assert_string_equal(sv_json_str(sv_json_get(e, "says")), "eth0 10.0.2.15/24");
         e = line_of(&j, &save, "unlocked");
         assert_string_equal(sv_json_str(sv_json_get(e, "grounds")), "policy.ek.cn");
+        assert_string_equal(sv_json_str(sv_json_get(e, "instance")), "00ff");
         assert_non_null(sv_json_pointer(e, "/timings/attest"));
         e = line_of(&j, &save, "failed");
         assert_string_equal(sv_json_str(sv_json_get(e, "class")), "proof");

@@ -60,7 +60,8 @@ static void agent_events(void **state)
 {
         SV_JSON *failed = event_of("{\"event\":\"failed\",\"class\":\"policy\",\"check\":\"policy."
                                    "pcr.4\",\"message\":\"a\\u001b[2Jb\",\"ok\":true}");
-        SV_JSON *unlocked = event_of("{\"event\":\"unlocked\",\"ms\":12,\"grounds\":\"because\"}");
+        SV_JSON *unlocked = event_of(
+                "{\"event\":\"unlocked\",\"ms\":12,\"grounds\":\"because\",\"instance\":\"0f\"}");
         SV_JSON *timed = event_of("{\"event\":\"unlocked\",\"timings\":{\"kernel\":4000,\"open\":7,"
                                   "\"a\\u001b[2J\":1,\"b\":-1,\"c\":\"9\",\"d\":{},"
                                   "\"a-name-longer-than-any-of-ours\":1,\"\":2}}");
@@ -74,6 +75,7 @@ static void agent_events(void **state)
         assert_string_equal(sv_json_str(sv_json_get(step, "says")), "eth0 ?]0;10.0.2.15");
         assert_null(sv_json_get(failed, "ok"));
         assert_int_equal(sv_json_int(sv_json_get(unlocked, "ms"), 0), 12);
+        assert_string_equal(sv_json_str(sv_json_get(unlocked, "instance")), "0f");
         assert_null(sv_json_get(unlocked, "timings"));
         /* names of ours, times that can be */
         assert_int_equal(sv_json_len(sv_json_get(timed, "timings")), 2);
@@ -142,18 +144,18 @@ static void forms_that_are_none(void **state)
         } bad[] = {
 #define FORM(x) {x, sizeof(x) - 1}
                 FORM("\x00"),
-                FORM("\x05\x00\x00" NO_MS "\x00"),         /* no such kind */
-                FORM("\x04\x01\x00\x1b" NO_MS "\x00"),     /* an escape */
-                FORM("\x04\x01\x00\x00" NO_MS "\x00"),     /* NUL */
-                FORM("\x04\x02\x00\xc3\x28" NO_MS "\x00"), /* no UTF-8 */
-                FORM("\x04\x59\x02" NO_MS "\x00"),         /* SV_EVENT_TEXT_MAX + 1 */
-                FORM("\x04\x00\x00\xff\xff\xff\xff\xff\xff\xff\x80\x00"),
-                FORM("\x04\x00\x00" NO_MS "\x21"),                       /* SV_TIMINGS_MAX + 1 */
-                FORM("\x04\x00\x00" NO_MS "\x01\x00\x01\0\0\0\0\0\0\0"), /* no name */
-                FORM("\x04\x00\x00" NO_MS "\x01\x01.\x01\0\0\0\0\0\0\0"),
-                FORM("\x04\x00\x00" NO_MS "\x01\x01"
+                FORM("\x05\x00\x00" NO_MS "\x00"),                 /* no such kind */
+                FORM("\x04\x01\x00\x1b\x00\x00" NO_MS "\x00"),     /* an escape */
+                FORM("\x04\x01\x00\x00\x00\x00" NO_MS "\x00"),     /* NUL */
+                FORM("\x04\x02\x00\xc3\x28\x00\x00" NO_MS "\x00"), /* no UTF-8 */
+                FORM("\x04\x59\x02" NO_MS "\x00"),                 /* SV_EVENT_TEXT_MAX + 1 */
+                FORM("\x04\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\x80\x00"),
+                FORM("\x04\x00\x00\x00\x00" NO_MS "\x21"), /* SV_TIMINGS_MAX + 1 */
+                FORM("\x04\x00\x00\x00\x00" NO_MS "\x01\x00\x01\0\0\0\0\0\0\0"), /* no name */
+                FORM("\x04\x00\x00\x00\x00" NO_MS "\x01\x01.\x01\0\0\0\0\0\0\0"),
+                FORM("\x04\x00\x00\x00\x00" NO_MS "\x01\x01"
                      "a" NO_MS),
-                FORM("\x04\x00\x00" NO_MS "\x01\x19"
+                FORM("\x04\x00\x00\x00\x00" NO_MS "\x01\x19"
                      "aaaaaaaaaaaaaaaaaaaaaaaaa\x01\0\0\0\0\0\0\0"),
                 FORM("\x01\x00\x00\x00\x00\x00\x00" NO_MS "\x00"), /* a step without its name */
         };
@@ -161,10 +163,10 @@ static void forms_that_are_none(void **state)
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
                 refuse_form(bad[i].form, bad[i].n);
-        OK(sv_agent_event_read(sv_bytes("\x04\x00\x00" NO_MS "\x00", 12), &e, &err));
-        OK(sv_agent_event_read(sv_bytes("\x04\x00\x00" NO_MS "\x01\x01"
+        OK(sv_agent_event_read(sv_bytes("\x04\x00\x00\x00\x00" NO_MS "\x00", 14), &e, &err));
+        OK(sv_agent_event_read(sv_bytes("\x04\x00\x00\x00\x00" NO_MS "\x01\x01"
                                         "a\x01\0\0\0\0\0\0\0",
-                                        22),
+                                        24),
                                &e, &err));
 }
 
@@ -267,8 +269,8 @@ void __wrap_sv_reader_serve(int control)
                 try_processes();
                 try_what_there_is(control);
                 /* what the guest could have said, then what it could not */
-                (void)!send(control, "\x04\x00\x00" NO_MS "\x00", 12, 0);
-                (void)!send(control, "\x04\x01\x00\x1b" NO_MS "\x00", 13, 0);
+                (void)!send(control, "\x04\x00\x00\x00\x00" NO_MS "\x00", 14, 0);
+                (void)!send(control, "\x04\x01\x00\x1b\x00\x00" NO_MS "\x00", 15, 0);
         }
         report->done = true;
         while (!report->go_on)
