@@ -29,6 +29,7 @@
 
 #define IDLE_MAX 4     /* workers that wait */
 #define HEAD_MS  60000 /* between two heads of the audit record */
+#define SIDE_MS  60000 /* how long a process beside the workers may take */
 #define DRAIN_S  12    /* how long the network and running requests may go on after SIGTERM */
 
 struct connection {
@@ -44,9 +45,18 @@ struct worker {
         bool old; /* of before a reload: it ends with its request */
 };
 
+/* What waits for the database and is no request. One at a time of each kind. */
+struct side {
+        pid_t pid; /* 0: none */
+        int64_t end_ms;
+};
+
 struct keeper {
         struct sv_broker *b;
         struct sv_process net;
+        struct side head, reload;
+        struct sv_broker fresh; /* what is being recorded by `reload` */
+        bool reload_again;      /* asked for meanwhile */
         int signals;
         struct connection *connections;
         struct worker *workers;
@@ -196,33 +206,6 @@ static bool hear_connection(struct keeper *k, struct connection *c)
         return false;
 }
 
-/* --- the process --- */
-
-static void reap_workers(struct keeper *k)
-{
-        pid_t pid;
-        int status;
-
-        while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-                if (pid == k->net.pid || pid == k->b->verifier.pid || pid == k->b->fetcher.pid) {
-                        k->net_gone = k->net_gone || pid == k->net.pid;
-                        if (!k->end)
-                                k->end = 1; /* nothing is served without it */
-                        continue;
-                }
-                for (size_t i = 0; i < k->n_workers; i++)
-                        if (k->workers[i].pid == pid) {
-                                if (WIFSIGNALED(status)) {
-                                        sv_warn("a keeper's process died of signal %d",
-                                                WTERMSIG(status));
-                                        sv_metrics_add(k->b->metrics, SV_GAUGE_DIED, 1);
-                                }
-                                drop_worker(k, i);
-                                break;
-                        }
-        }
-}
-
 /* --- another configuration --- */
 
 /* What works on a request goes on with the old one; whoever asks next gets the new one. */
@@ -250,36 +233,135 @@ static int offer_certificate(const struct keeper *k, const struct sv_broker *fre
         return sv_net_offer_tls(&k->net, cert, key, err);
 }
 
-/* All of it is looked at, and recorded, before any of it is used. */
-static int load_anew(struct keeper *k, struct sv_err *err)
+/* 0 in the new process, which has only the descriptor `keep` (-1: none) besides the standard ones;
+ * -1 here. */
+static int fork_side(struct side *side, const char *name, int keep)
 {
-        SV_BROKER fresh = {.audit_fd = -1};
+        const int fds[] = {keep, -1};
+        struct sv_err err = SV_ERR_NULL;
+        pid_t pid = fork();
 
-        if (sv_broker_prepare_reload(k->b, &fresh, err) < 0 ||
-            offer_certificate(k, &fresh, err) < 0 ||
-            sv_broker_record_reload(k->b, &fresh, err) < 0 || sv_net_take_tls(&k->net, err) < 0)
+        if (pid) {
+                side->pid = pid > 0 ? pid : 0;
+                side->end_ms = sv_clock_ms() + SIDE_MS;
                 return -1;
-        sv_broker_take_reload(k->b, &fresh);
-        retire_workers(k);
-        return 0;
+        }
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_NAME, name);
+        if (sv_close_other_fds(fds, "broker.process", &err) == 0)
+                return 0;
+        sv_log_err(&err);
+        _exit(1);
 }
 
-static void reload(struct keeper *k)
+/* Its end is heard of as any other. */
+static void end_late_side(const struct side *side)
+{
+        if (side->pid && sv_clock_ms() >= side->end_ms)
+                kill(side->pid, SIGKILL);
+}
+
+static void fail_reload(struct keeper *k, struct sv_err *err)
+{
+        if (err) {
+                sv_wrap(err, "%s", "the configuration stays as it was");
+                sv_log_err(err);
+        }
+        sv_broker_close(&k->fresh);
+        sv_metrics_add(k->b->metrics, SV_GAUGE_RELOADS_FAILED, 1);
+        sv_notify_manager("READY=1");
+}
+
+/* All of it is looked at, and recorded, before any of it is used. The database may keep the record
+ * waiting, and whoever is served meanwhile gets the old one. */
+static void begin_reload(struct keeper *k)
+{
+        struct sv_err err = SV_ERR_NULL;
+
+        k->reload_again = k->reload.pid != 0;
+        if (k->reload_again)
+                return;
+        sv_notify_manager("RELOADING=1");
+        k->fresh = (struct sv_broker){.audit_fd = -1};
+        if (sv_broker_prepare_reload(k->b, &k->fresh, &err) < 0 ||
+            offer_certificate(k, &k->fresh, &err) < 0) {
+                fail_reload(k, &err);
+                return;
+        }
+        if (fork_side(&k->reload, "sv-reload", k->fresh.audit_fd) == 0) {
+                if (sv_broker_record_reload(k->b, &k->fresh, &err) == 0)
+                        _exit(0);
+                sv_wrap(&err, "%s", "the configuration stays as it was");
+                sv_log_err(&err);
+                _exit(1);
+        }
+        if (!k->reload.pid) {
+                sv_fail_errno(&err, "broker.serve", "no process for the record");
+                fail_reload(k, &err);
+        }
+}
+
+static void end_reload(struct keeper *k, int status)
 {
         struct sv_err err = SV_ERR_NULL;
         char pin[65];
 
-        sv_notify_manager("RELOADING=1");
-        if (load_anew(k, &err) < 0) {
-                sv_wrap(&err, "%s", "the configuration stays as it was");
-                sv_log_err(&err);
-                sv_metrics_add(k->b->metrics, SV_GAUGE_RELOADS_FAILED, 1);
+        k->reload.pid = 0;
+        if (WIFSIGNALED(status)) {
+                sv_fail(&err, SV_SYSTEM, "broker.serve",
+                        "the record of another configuration has no end, or died");
+                fail_reload(k, &err);
+        } else if (status) {
+                fail_reload(k, NULL); /* it has said why */
+        } else if (sv_net_take_tls(&k->net, &err) < 0) {
+                fail_reload(k, &err);
         } else {
+                sv_broker_take_reload(k->b, &k->fresh);
+                sv_broker_close(&k->fresh);
+                retire_workers(k);
                 sv_info("the configuration was read anew, pin sha256:%s",
                         sv_hex(sv_bytes(k->b->pin, 32), pin));
                 sv_metrics_add(k->b->metrics, SV_GAUGE_RELOADS, 1);
+                sv_notify_manager("READY=1");
         }
-        sv_notify_manager("READY=1");
+        if (k->reload_again)
+                begin_reload(k);
+}
+
+/* --- the process --- */
+
+static void bury_worker(struct keeper *k, pid_t pid, int status)
+{
+        for (size_t i = 0; i < k->n_workers; i++) {
+                if (k->workers[i].pid != pid)
+                        continue;
+                if (WIFSIGNALED(status)) {
+                        sv_warn("a keeper's process died of signal %d", WTERMSIG(status));
+                        sv_metrics_add(k->b->metrics, SV_GAUGE_DIED, 1);
+                }
+                drop_worker(k, i);
+                return;
+        }
+}
+
+static void reap_workers(struct keeper *k)
+{
+        pid_t pid;
+        int status;
+
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+                if (pid == k->net.pid || pid == k->b->verifier.pid || pid == k->b->fetcher.pid) {
+                        k->net_gone = k->net_gone || pid == k->net.pid;
+                        if (!k->end)
+                                k->end = 1; /* nothing is served without it */
+                } else if (pid == k->head.pid) {
+                        k->head.pid = 0;
+                } else if (pid == k->reload.pid) {
+                        end_reload(k, status);
+                } else {
+                        bury_worker(k, pid, status);
+                }
+        }
 }
 
 static void hear_signal(struct keeper *k)
@@ -290,7 +372,7 @@ static void hear_signal(struct keeper *k)
                 return;
         if (info.ssi_signo == SIGHUP) {
                 if (!k->end)
-                        reload(k);
+                        begin_reload(k);
                 return;
         }
         if (info.ssi_signo != SIGCHLD && !k->end) {
@@ -300,10 +382,12 @@ static void hear_signal(struct keeper *k)
         reap_workers(k);
 }
 
-/* Signals, the network, workers, connections: in this order in the array. */
+/* Signals, the network, workers, connections: in this order in the array. What a connection has
+ * stays until somebody can take it. */
 static size_t fill_poll(struct keeper *k)
 {
         struct pollfd *p = k->poll;
+        bool takes = k->n_workers < k->max || count_idle(k);
 
         p[0] = (struct pollfd){.fd = k->signals, .events = POLLIN};
         p[1] = (struct pollfd){.fd = k->net_gone || k->n_connections == 2 * k->max ? -1
@@ -312,9 +396,9 @@ static size_t fill_poll(struct keeper *k)
         for (size_t i = 0; i < k->n_workers; i++)
                 p[2 + i] = (struct pollfd){.fd = k->workers[i].control, .events = POLLIN};
         for (size_t i = 0; i < k->n_connections; i++)
-                p[2 + k->n_workers + i] =
-                        (struct pollfd){.fd = k->connections[i].worker ? -1 : k->connections[i].fd,
-                                        .events = POLLIN};
+                p[2 + k->n_workers + i] = (struct pollfd){
+                        .fd = k->connections[i].worker || !takes ? -1 : k->connections[i].fd,
+                        .events = POLLIN};
         return 2 + k->n_workers + k->n_connections;
 }
 
@@ -347,20 +431,16 @@ static bool is_done(const struct keeper *k)
 /* By a process of its own: the database may keep it waiting. */
 static void sign_head(struct keeper *k)
 {
-        const int none[] = {-1};
         struct sv_err err = SV_ERR_NULL;
-        pid_t pid;
 
+        end_late_side(&k->head);
+        end_late_side(&k->reload);
         if (k->end || sv_clock_ms() < k->head_ms)
                 return;
         k->head_ms = sv_clock_ms() + HEAD_MS;
-        pid = fork();
-        if (pid)
+        if (k->head.pid || fork_side(&k->head, "sv-head", -1) < 0)
                 return;
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        prctl(PR_SET_NAME, "sv-head");
-        if (sv_close_other_fds(none, "broker.process", &err) < 0 ||
-            sv_broker_follow_store(k->b, &err) < 0 ||
+        if (sv_broker_follow_store(k->b, &err) < 0 ||
             sv_head_write(k->b->config.audit_head, k->b->token_key, k->b->store, time(NULL), &err) <
                     0)
                 sv_log_err(&err);
@@ -464,7 +544,7 @@ static int take_all_signals(struct sv_err *err)
 /* The others first: what they are forked with holds no key. */
 int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
 {
-        struct keeper k = {.b = b, .signals = -1};
+        struct keeper k = {.b = b, .signals = -1, .fresh.audit_fd = -1};
         int fd = -1;
         struct sv_net_ports ports = {0, 0};
         int rc = -1;
@@ -485,6 +565,7 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
                 rc = serve_keeper(&k, err);
         }
         end_workers(&k);
+        sv_broker_close(&k.fresh);
         sv_process_end(&k.net);
         if (k.signals >= 0)
                 close(k.signals);
