@@ -97,6 +97,68 @@ int sv_head_check_cut(const struct sv_audit_chain *chain, const struct sv_key *k
                        (long long)chain->cut.id, (long long)h.at.id);
 }
 
+/* What of the chain is looked at for one head. */
+struct look {
+        const struct sv_audit_link *at;
+        bool found, begun;
+        struct sv_audit_chain chain; /* its cut alone */
+};
+
+static int look_for_link(void *context, const struct sv_audit_row *row, struct sv_err *err)
+{
+        struct look *l = context;
+
+        l->found = sv_bytes_eq(sv_bytes(row->link.link, SV_LINK_SIZE),
+                               sv_bytes(l->at->link, SV_LINK_SIZE)) &&
+                   row->link.linked;
+        return 0;
+}
+
+/* Ends the walk with the first record that has a link: -1. */
+static int take_beginning(void *context, const struct sv_audit_row *row, struct sv_err *err)
+{
+        struct look *l = context;
+        SV_JSON *j = NULL;
+        const char *head;
+
+        if (!row->link.linked)
+                return 0;
+        l->begun = true;
+        if (sv_json_parse(sv_bytes_str(row->text), "broker.audit", &j, NULL) < 0)
+                return -1;
+        head = sv_json_text(j, "head", "");
+        if (!strcmp(sv_json_text(j, "action", ""), "cut") &&
+            strlen(head) < sizeof(l->chain.cut_head)) {
+                memcpy(l->chain.cut_head, head, strlen(head) + 1);
+                l->chain.cut = row->link;
+        }
+        return -1;
+}
+
+/* Links have no key: whoever writes to the database can make a chain of their own. The last head
+ * says what it must have, unless this broker has taken that out. */
+static int check_follows(const struct sv_head *before, const struct sv_key *key,
+                         struct sv_store *store, struct sv_err *err)
+{
+        struct look l = {.at = &before->at};
+
+        if (store->ops->walk_audit(store, before->at.id - 1, before->at.id, look_for_link, &l,
+                                   err) < 0)
+                return -1;
+        if (l.found)
+                return 0;
+        if (store->ops->walk_audit(store, 0, INT64_MAX, take_beginning, &l, err) < 0 && !l.begun)
+                return -1;
+        if (l.chain.cut_head[0] && l.chain.cut.id >= before->at.id &&
+            sv_head_check_cut(&l.chain, key, NULL) == 0)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "broker.audit.head",
+                       "the audit record has no record %lld with the link of the last head, which "
+                       "stays as it is: somebody else wrote to the database; after a restore on "
+                       "purpose, move the file of that head away",
+                       (long long)before->at.id);
+}
+
 int sv_head_write(const char *path, const struct sv_key *key, struct sv_store *store, int64_t now,
                   struct sv_err *err)
 {
@@ -104,14 +166,16 @@ int sv_head_write(const char *path, const struct sv_key *key, struct sv_store *s
         SV_BUF old = SV_BUF_NULL, text = SV_BUF_NULL;
         int64_t time;
 
+        if (sv_file_read(path, SV_LINE_MAX, &old, "broker.head", NULL) == 0 &&
+            sv_head_read(sv_buf_bytes(&old), key, &before, NULL) == 0 &&
+            check_follows(&before, key, store, err) < 0)
+                return -1;
         if (store->ops->get_newest_audit(store, &head.at, &time, err) < 0)
                 return -1;
         if (!head.at.id)
                 return 0;
         if (sv_head_sign(key, &head, &text, err) < 0)
                 return -1;
-        if (sv_file_read(path, SV_LINE_MAX, &old, "broker.head", NULL) == 0)
-                (void)!sv_head_read(sv_buf_bytes(&old), key, &before, NULL);
         sv_buf_puts(&text, "\n");
         if (sv_buf_ok(&text, "a head", err) < 0 ||
             sv_file_write(path, 0644, sv_buf_bytes(&text), err) < 0)

@@ -27,6 +27,7 @@ int sv_head_read(struct sv_bytes text, const struct sv_key *key, struct sv_head 
 int sv_head_check_cut(const struct sv_audit_chain *chain, const struct sv_key *key,
                       struct sv_err *err);
 /* Writes a fresh head into the file of the configuration, and a line into the log when it is of
- * another record than the file's was. Nothing when there is no record. */
+ * another record than the file's was. Nothing when there is no record. SV_SYSTEM
+ * "broker.audit.head" when the record of the file's head is not there any more, but for a cut. */
 int sv_head_write(const char *path, const struct sv_key *key, struct sv_store *store, int64_t now,
                   struct sv_err *err);

@@ -125,26 +125,6 @@ static void other_headers(void **state)
         }
 }
 
-static void written(void **state)
-{
-        SV_STR file = sv_asprintf("%s/head", dir);
-        SV_BUF text = SV_BUF_NULL;
-        struct sv_head h = {.time = 0};
-        struct sv_err err;
-
-        OK(sv_head_write(file, head_key, store, 7000, &err));
-        OK(sv_file_read(file, 4096, &text, "test", &err));
-        OK(sv_head_read(sv_buf_bytes(&text), head_key, &h, &err));
-        assert_int_equal(h.at.id, RECORDS);
-        assert_int_equal(h.time, 7000);
-        run_sql("DELETE FROM audit");
-        assert_int_equal(unlink(file), 0);
-        OK(sv_head_write(file, head_key, store, 7000, &err));
-        assert_int_equal(access(file, F_OK), -1);
-}
-
-/* --- what was taken out --- */
-
 static void cut_at(int at, const struct sv_audit_link *signed_for, bool as_cut, int64_t before)
 {
         SV_BUF head = SV_BUF_NULL;
@@ -157,6 +137,35 @@ static void cut_at(int at, const struct sv_audit_link *signed_for, bool as_cut, 
         OK(store->ops->cut_audit(store, &links[at], text, &removed, &err));
         assert_int_equal(removed, before);
 }
+
+static void written(void **state)
+{
+        SV_STR file = sv_asprintf("%s/head", dir);
+        SV_BUF text = SV_BUF_NULL;
+        struct sv_head h = {.time = 0};
+        struct sv_err err;
+
+        OK(sv_head_write(file, head_key, store, 7000, &err));
+        OK(sv_file_read(file, 4096, &text, "test", &err));
+        OK(sv_head_read(sv_buf_bytes(&text), head_key, &h, &err));
+        assert_int_equal(h.at.id, RECORDS);
+        assert_int_equal(h.time, 7000);
+        cut_at(4, &links[4], true, 3);
+        OK(sv_head_write(file, head_key, store, 7001, &err));
+        run_sql("UPDATE audit SET link = zeroblob(32) WHERE id = 6");
+        FAILS(sv_head_write(file, head_key, store, 7002, &err), SV_SYSTEM, "broker.audit.head");
+        run_sql("DELETE FROM audit");
+        FAILS(sv_head_write(file, head_key, store, 7003, &err), SV_SYSTEM, "broker.audit.head");
+        sv_buf_clear(&text);
+        OK(sv_file_read(file, 4096, &text, "test", &err));
+        OK(sv_head_read(sv_buf_bytes(&text), head_key, &h, &err));
+        assert_int_equal(h.time, 7001);
+        assert_int_equal(unlink(file), 0);
+        OK(sv_head_write(file, head_key, store, 7000, &err));
+        assert_int_equal(access(file, F_OK), -1);
+}
+
+/* --- what was taken out --- */
 
 static void cut(void **state)
 {
