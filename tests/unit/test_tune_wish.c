@@ -239,7 +239,7 @@ static void trusted_users(void **state)
 
         put_host_file(base,
                       "root:x:0:0::/root:/bin/sh\nlibvirt-qemu:x:64055:64055::/:/bin/false\n"
-                      "eve:x:1000:1000::/home/eve:/bin/sh\nqemu:x:107:107::/:/bin/false\n"
+                      "eve:x:1000:1000::/:/bin/sh\nqemu:x:107:107::/:/bin/false\n"
                       "late:x:2000004:2000004::/:/bin/sh\n",
                       "etc/passwd");
         put_host_file(base, "/var/lib/secure-vm/web", "var/lib/secure-vm/.ids/2000000");
