@@ -185,8 +185,9 @@ static int64_t read_newest_number(const struct sv_broker *b)
 
 /* While nobody changes the database: what comes back is newer than all that was there; where that
  * is not known any more, seconds since 1970 are above any number of changes. What was used since
- * the backup is not in it: so nothing counts any more that was issued before. */
-static int take_place(struct sv_broker *b, struct sv_store *backup, bool unauthenticated,
+ * the backup is not in it: so nothing counts any more that was issued before. What
+ * was put since the losses were looked at, also through another broker, would be lost unseen. */
+static int take_place(struct sv_broker *b, struct sv_store *backup, const struct sv_restore *r,
                       struct sv_err *err)
 {
         SV_FD lock = sv_serial_lock(b->config.kek, err);
@@ -198,8 +199,9 @@ static int take_place(struct sv_broker *b, struct sv_store *backup, bool unauthe
         if (above < (before.number < 0 ? time(NULL) : before.number))
                 above = before.number < 0 ? time(NULL) : before.number;
         if (backup->ops->renew(backup, above, &now, err) < 0 || forget_issued(b, backup, err) < 0 ||
-            record_restore(b, backup, before.number, &now, unauthenticated, err) < 0 ||
-            backup->ops->copy(backup, b->config.database, err) < 0)
+            record_restore(b, backup, before.number, &now, r->unauthenticated, err) < 0 ||
+            backup->ops->replace(backup, b->config.database, r->replace ? NULL : sv_losses_compare,
+                                 backup, err) < 0)
                 return -1;
         return sv_serial_write(b->config.serial, &now, err);
 }
@@ -235,8 +237,8 @@ static int restore_copy(struct sv_broker *b, const char *temp, struct sv_restore
         sv_store_free(b->store);
         b->store = NULL;
         /* Again afterwards, for what was issued while it was copied. */
-        if (take_place(b, backup, r->unauthenticated, err) < 0 ||
-            sv_store_open(&place, &b->store, err) < 0 || forget_issued(b, b->store, err) < 0)
+        if (take_place(b, backup, r, err) < 0 || sv_store_open(&place, &b->store, err) < 0 ||
+            forget_issued(b, b->store, err) < 0)
                 return -1;
         wait_for_second();
         return sv_backup_verify(b, &r->count, err);
@@ -259,10 +261,21 @@ static int copy_backup(const struct sv_broker *b, const char *from, const char *
 {
         struct stat own, other;
 
+        if (!sv_store_is_file(from))
+                return sv_store_copy(from, temp, err);
         if (stat(from, &other) == 0 && stat(b->config.database, &own) == 0 &&
             own.st_dev == other.st_dev && own.st_ino == other.st_ino)
                 return sv_store_copy(from, temp, err);
         return copy_with_journal(from, temp, err);
+}
+
+/* It names a record that may not be there any more, which no new head would follow
+ * (broker/head.h). */
+static void put_head_aside(const struct sv_broker *b)
+{
+        SV_STR aside = sv_asprintf("%s.before-restore", b->config.audit_head);
+
+        (void)!rename(b->config.audit_head, aside);
 }
 
 int sv_backup_restore(struct sv_broker *b, struct sv_restore *r, struct sv_err *err)
@@ -278,6 +291,8 @@ int sv_backup_restore(struct sv_broker *b, struct sv_restore *r, struct sv_err *
         rc = copy_backup(b, r->from, temp, err);
         if (rc == 0)
                 rc = restore_copy(b, temp, r, err);
+        if (rc == 0)
+                put_head_aside(b);
         remove_database(temp);
         return rc;
 }

@@ -29,7 +29,7 @@ static int compare_versions(struct sv_store *s, struct sv_store *backup, const c
         return 0;
 }
 
-static int compare_resources(struct sv_store *s, struct sv_store *backup, struct sv_err *err)
+int sv_losses_compare(struct sv_store *s, void *backup, struct sv_err *err)
 {
         SV_JSON *list = sv_json_array();
 
@@ -82,7 +82,7 @@ static int compare_databases(const char *database, struct sv_store *backup, bool
         if (there <= 0)
                 return there < 0 ? -1 : count_policies(NULL, backup, policies, err);
         if (sv_store_open(&place, &s, err) < 0 ||
-            (!replace && compare_resources(s, backup, err) < 0))
+            (!replace && sv_losses_compare(s, backup, err) < 0))
                 return -1;
         return count_policies(s, backup, policies, err);
 }

@@ -15,3 +15,5 @@ struct sv_policy_changes {
  * database. */
 int sv_losses_check(const char *database, struct sv_store *backup, bool replace,
                     struct sv_policy_changes *policies, struct sv_err *err);
+/* The same of an open one, without counting (a sv_store_check): `backup` is a struct sv_store *. */
+int sv_losses_compare(struct sv_store *s, void *backup, struct sv_err *err);

@@ -21,6 +21,7 @@
 #define RETRY_AFTER_S  "5" /* what a broker cannot do now: a guest's own pauses are of this size */
 
 #define SERIAL "broker.store.serial" /* the one failure after which a change is there */
+#define UNSURE "broker.store.unsure" /* and the one after which it may be */
 
 #define SMALL SV_LINE_MAX /* a flat JSON object, or nothing */
 
@@ -360,6 +361,20 @@ static void note_handled(struct sv_request *r, const struct route *route,
         snprintf(r->check, sizeof(r->check), "%s", failed->check);
 }
 
+/* The answer, where the record failed. What the database says is for the log. */
+static void show_unrecorded(const struct sv_err *audit, struct sv_err *err)
+{
+        if (!strcmp(audit->check, SERIAL))
+                *err = *audit;
+        else if (!strcmp(audit->check, UNSURE))
+                sv_fail(err, SV_SYSTEM, UNSURE,
+                        "the database was lost in the middle: nothing is released now, and what "
+                        "was to be changed may have been, with its record; look, then try again");
+        else
+                sv_fail(err, SV_SYSTEM, "broker.audit",
+                        "the audit record cannot be written, so nothing is released");
+}
+
 static int run_route(struct sv_request *r, const struct route *route, struct sv_err *err)
 {
         struct sv_store *store = r->broker->store;
@@ -387,11 +402,7 @@ void sv_broker_handle(struct sv_request *r)
         if (route && settle_request(r, route, rc < 0 ? &err : NULL, &audit_err) < 0) {
                 sv_log_err(&audit_err);
                 sv_warn("request %s has no audit record", r->id);
-                if (strcmp(audit_err.check, SERIAL)) /* else it was done, and recorded */
-                        sv_fail(&err, SV_SYSTEM, "broker.audit",
-                                "the audit record cannot be written, so nothing is released");
-                else
-                        err = audit_err;
+                show_unrecorded(&audit_err, &err);
                 r->owner_only = false;
                 r->error = NULL;
                 rc = -1;

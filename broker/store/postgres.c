@@ -7,7 +7,6 @@
  * the server answers after a change is compared with what was written (broker/store/sql-mac.h). */
 #include "broker/store/postgres.h"
 
-#include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,11 @@
 
 #define READS 16 /* of what came unasked, at most */
 
+/* One statement: more than the server waits for a lock, and less than a client for its answer
+ * (broker/serve/connection.c). */
+#define ANSWER_MS 12000
+#define COPY_MS   600000 /* where all is copied */
+
 #define OID_BYTEA 17
 #define OID_INT8  20
 #define OID_INT2  21
@@ -31,6 +35,7 @@ struct connection {
         unsigned number;   /* of the connection: prepared statements go with it */
         unsigned prepared; /* names given */
         int64_t changes;
+        int64_t limit_ms; /* of one statement */
         char why[256];
         bool has_version;
 };
@@ -96,11 +101,25 @@ static int take_result(struct connection *c, const PGresult *r, const char *sql)
         return -1;
 }
 
+static int run_call(struct connection *c, const struct sv_postgres_call *call, const char *sql,
+                    PGresult **r)
+{
+        bool late;
+        int rc;
+
+        *r = sv_postgres_run(c->pg, call, c->limit_ms, &late);
+        rc = *r && PQresultStatus(*r) == PGRES_EMPTY_QUERY ? 0 : take_result(c, *r, sql);
+        if (rc < 0 && late)
+                snprintf(c->why, sizeof(c->why), "the server has not answered for %lld seconds",
+                         (long long)c->limit_ms / 1000);
+        return rc;
+}
+
 static int exec_postgres(struct sv_sql *s, const char *sql)
 {
-        struct connection *c = connection_of(s);
-        PGresult *r = PQexec(c->pg, sql);
-        int rc = r && PQresultStatus(r) == PGRES_EMPTY_QUERY ? 0 : take_result(c, r, sql);
+        const struct sv_postgres_call call = {.sql = sql};
+        PGresult *r;
+        int rc = run_call(connection_of(s), &call, sql, &r);
 
         PQclear(r);
         return rc;
@@ -249,13 +268,13 @@ static int bind_postgres(struct sv_stmt *q, const struct sv_sql_value *values, i
 
 static int prepare_on_server(struct connection *c, struct statement *t)
 {
+        const struct sv_postgres_call call = {.sql = t->sql, .name = t->name};
         PGresult *r;
         int rc;
 
         if (t->number == c->number)
                 return 0;
-        r = PQprepare(c->pg, t->name, t->sql, 0, NULL);
-        rc = is_postgres_done(r) ? 0 : keep_why(c, r);
+        rc = run_call(c, &call, "", &r);
         PQclear(r);
         if (rc == 0)
                 t->number = c->number;
@@ -266,6 +285,8 @@ static int run_statement(struct connection *c, struct statement *t)
 {
         const char *values[SV_SQL_VALUES_MAX];
         int sizes[SV_SQL_VALUES_MAX], formats[SV_SQL_VALUES_MAX];
+        const struct sv_postgres_call call = {
+                .name = t->name, .n = t->n, .values = values, .sizes = sizes, .formats = formats};
 
         for (int i = 0; i < t->n; i++) {
                 values[i] = t->params[i].p;
@@ -274,9 +295,8 @@ static int run_statement(struct connection *c, struct statement *t)
         }
         if (prepare_on_server(c, t) < 0)
                 return -1;
-        t->result = PQexecPrepared(c->pg, t->name, t->n, values, sizes, formats, 1);
         t->row = -1;
-        return take_result(c, t->result, t->sql);
+        return run_call(c, &call, t->sql, &t->result);
 }
 
 static int step_postgres(struct sv_stmt *q)
@@ -438,6 +458,18 @@ static int renew_postgres(struct sv_sql *s)
         return PQstatus(c->pg) == CONNECTION_OK ? set_up_session(s) : keep_why(c, NULL);
 }
 
+static int be_patient_postgres(struct sv_sql *s)
+{
+        connection_of(s)->limit_ms = COPY_MS;
+        return exec_postgres(s, "SET statement_timeout = 600000;"
+                                "SET idle_in_transaction_session_timeout = 600000");
+}
+
+static bool is_gone_postgres(const struct sv_sql *s)
+{
+        return PQstatus(connection_of(s)->pg) != CONNECTION_OK;
+}
+
 static const struct sv_sql_driver postgres_driver = {
         .close = close_postgres,
         .why = say_why_postgres,
@@ -447,9 +479,12 @@ static const struct sv_sql_driver postgres_driver = {
         .begin_read = begin_read_postgres,
         .set_durable = set_durable_postgres,
         .renew = renew_postgres,
+        .is_gone = is_gone_postgres,
         .read_version = read_version_postgres,
         .write_version = write_version_postgres,
         .steps = sv_postgres_steps,
+        .be_patient = be_patient_postgres,
+        .has_cursors = true,
         .after_copy = "SELECT setval(pg_get_serial_sequence('audit', 'id'), "
                       "(SELECT coalesce(max(id), 0) + 1 FROM audit), false)",
         .prepare = prepare_postgres,
@@ -465,43 +500,6 @@ static const struct sv_sql_driver postgres_driver = {
         .changes = changes_postgres,
 };
 
-bool sv_postgres_is(const char *path)
-{
-        return !strncmp(path, "postgresql://", 13) || !strncmp(path, "postgres://", 11);
-}
-
-int sv_postgres_check(const char *uri, struct sv_err *err)
-{
-        char *why = NULL;
-        PQconninfoOption *options = PQconninfoParse(uri, &why);
-        bool secret = false;
-
-        for (const PQconninfoOption *o = options; o && o->keyword; o++)
-                if ((!strcmp(o->keyword, "password") || !strcmp(o->keyword, "sslpassword")) &&
-                    o->val && *o->val)
-                        secret = true;
-        if (!options)
-                sv_fail(err, SV_USAGE, "broker.config.database", "\"database\": %.*s",
-                        why ? (int)strcspn(why, "\n") : 9, why ? why : "no memory");
-        else if (secret)
-                sv_fail(err, SV_USAGE, "broker.config.database",
-                        "\"database\" holds a password: put it into a file with the mode 0600, "
-                        "and name that by \"passfile=\" in the address");
-        PQconninfoFree(options);
-        PQfreemem(why);
-        return !options || secret ? -1 : 0;
-}
-
-/* The address says what it wants; the rest is so that a server that does not answer is known. */
-static PGconn *connect_to(const char *uri)
-{
-        static const char *const names[] = {"dbname", "connect_timeout", "tcp_user_timeout",
-                                            "fallback_application_name", NULL};
-        const char *const values[] = {uri, "10", "10000", "secure-vm-broker", NULL};
-
-        return PQconnectdbParams(names, values, 1);
-}
-
 struct sv_sql *sv_postgres_connect(const char *uri, struct sv_err *err)
 {
         struct sv_sql *s = calloc(1, sizeof(*s));
@@ -516,7 +514,8 @@ struct sv_sql *sv_postgres_connect(const char *uri, struct sv_err *err)
         s->driver = &postgres_driver;
         s->db = c;
         c->number = 1;
-        c->pg = connect_to(uri);
+        c->limit_ms = ANSWER_MS;
+        c->pg = sv_postgres_dial(uri);
         if (PQstatus(c->pg) == CONNECTION_OK && set_up_session(s) == 0)
                 return s;
         if (!*c->why)

@@ -2,6 +2,24 @@
 /* What the files of the PostgreSQL driver share. */
 #pragma once
 
+#include <libpq-fe.h>
+
 #include "broker/store/sql.h"
 
 extern const struct sv_sql_step sv_postgres_steps[]; /* broker/store/postgres-schema.c */
+
+/* Without a name: `sql`, as it is; with both: prepares; without sql: runs what was prepared. */
+struct sv_postgres_call {
+        const char *sql, *name;
+        int n;
+        const char *const *values;
+        const int *sizes, *formats;
+};
+
+/* As PQexec, PQprepare and PQexecPrepared, in at most `limit_ms`. Later than that the connection is
+ * at an end, and what was asked may have been done: `late` says so. NULL: nothing came. The caller
+ * clears it. */
+PGresult *sv_postgres_run(PGconn *pg, const struct sv_postgres_call *call, int64_t limit_ms,
+                          bool *late);
+/* A connection, made or not (PQstatus says which); the caller ends it. */
+PGconn *sv_postgres_dial(const char *uri);

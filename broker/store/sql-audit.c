@@ -153,30 +153,60 @@ int sv_sql_list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_
         return rc;
 }
 
+/* Records above `after` and up to `through`, the oldest first, until one fails: a page at a time,
+ * since a server's client has the whole of what was asked for in memory. Columns: id, time, record,
+ * stranger, link. */
+static int walk_pages(struct sv_store *s, int64_t after, int64_t through,
+                      int (*each)(struct sv_stmt *q, void *context, struct sv_err *err),
+                      void *context, struct sv_err *err)
+{
+        for (;;) {
+                SV_STMT *q = sv_sql_prepare(
+                        s,
+                        "SELECT id, time, record, stranger, link FROM audit WHERE id > ? AND id <= "
+                        "? ORDER BY id LIMIT ?",
+                        err, "iii", after, through, (int64_t)SV_SQL_PAGE);
+                int n = 0, rc;
+
+                while ((rc = sv_sql_step(s, q, err)) == 1) {
+                        after = sv_sql_number(q, 0);
+                        n++;
+                        if (each(q, context, err) < 0)
+                                return -1;
+                }
+                if (rc < 0 || n < SV_SQL_PAGE)
+                        return rc;
+        }
+}
+
+struct walker {
+        int (*each)(void *context, const struct sv_audit_row *row, struct sv_err *err);
+        void *context;
+};
+
+static int give_row(struct sv_stmt *q, void *context, struct sv_err *err)
+{
+        const struct walker *w = context;
+        struct sv_audit_row row = {.link.id = sv_sql_number(q, 0),
+                                   .time = sv_sql_number(q, 1),
+                                   .text = sv_sql_text(q, 2)};
+
+        row.link.linked = !sv_sql_is_null(q, 4);
+        if (!row.text)
+                row.text = "";
+        if (row.link.linked && take_link(q, 4, row.link.id, row.link.link, err) < 0)
+                return -1;
+        return w->each(w->context, &row, err);
+}
+
 int sv_sql_walk_audit(struct sv_store *s, int64_t after, int64_t through,
                       int (*each)(void *context, const struct sv_audit_row *row,
                                   struct sv_err *err),
                       void *context, struct sv_err *err)
 {
-        SV_STMT *q = sv_sql_prepare(s,
-                                    "SELECT id, time, record, link FROM audit WHERE id > ? AND "
-                                    "id <= ? ORDER BY id",
-                                    err, "ii", after, through);
-        int rc;
+        struct walker w = {each, context};
 
-        while ((rc = sv_sql_step(s, q, err)) == 1) {
-                struct sv_audit_row row = {.link.id = sv_sql_number(q, 0),
-                                           .time = sv_sql_number(q, 1),
-                                           .text = sv_sql_text(q, 2)};
-
-                row.link.linked = !sv_sql_is_null(q, 3);
-                if (!row.text)
-                        row.text = "";
-                if ((row.link.linked && take_link(q, 3, row.link.id, row.link.link, err) < 0) ||
-                    each(context, &row, err) < 0)
-                        return -1;
-        }
-        return rc;
+        return walk_pages(s, after, through, give_row, &w, err);
 }
 
 static int remove_before(struct sv_store *s, const struct sv_audit_link *at, const char *text,
@@ -281,24 +311,45 @@ static int check_known(const struct sv_audit_link *known, struct sv_audit_chain 
                                  (long long)known->id);
 }
 
+struct chain_check {
+        const struct sv_audit_link *known;
+        struct sv_audit_chain chain;
+};
+
+static int check_next_record(struct sv_stmt *q, void *context, struct sv_err *err)
+{
+        struct chain_check *c = context;
+
+        return follow_chain(q, &c->chain, err) < 0 ? -1 : check_known(c->known, &c->chain, err);
+}
+
+/* All pages are of one moment: a cut in between would break the chain. */
+static int check_pages(struct sv_store *s, struct chain_check *c, struct sv_err *err)
+{
+        struct sv_sql *self = (struct sv_sql *)s;
+        bool inner = self->driver->is_open(self);
+        int rc;
+
+        if (!inner && self->driver->begin_read(self) < 0)
+                return sv_sql_fail(s, "cannot begin to read the database", err);
+        rc = walk_pages(s, INT64_MIN, INT64_MAX, check_next_record, c, err);
+        if (!inner)
+                self->driver->exec(self, "ROLLBACK");
+        return rc;
+}
+
 int sv_sql_check_audit(struct sv_store *s, const struct sv_audit_link *known,
                        struct sv_audit_chain *out, struct sv_err *err)
 {
-        SV_STMT *q = sv_sql_prepare(
-                s, "SELECT id, time, record, stranger, link FROM audit ORDER BY id", err, "");
-        struct sv_audit_chain c = {0};
-        int rc;
+        struct chain_check c = {.known = known};
 
-        while ((rc = sv_sql_step(s, q, err)) == 1)
-                if (follow_chain(q, &c, err) < 0 || check_known(known, &c, err) < 0)
-                        return -1;
-        if (rc < 0)
+        if (check_pages(s, &c, err) < 0)
                 return -1;
-        if (known && !c.known)
+        if (known && !c.chain.known)
                 return sv_fail(err, SV_SYSTEM, "broker.audit.head",
                                "there is no record %lld, whose link is known: records are missing, "
                                "the newest has number %lld",
-                               (long long)known->id, (long long)c.newest.id);
-        *out = c;
+                               (long long)known->id, (long long)c.chain.newest.id);
+        *out = c.chain;
         return 0;
 }

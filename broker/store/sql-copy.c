@@ -2,6 +2,7 @@
 /* The whole: a copy, also from one kind of database to another, and checks. */
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/core/file.h"
 #include "broker/store/sql-mac.h"
@@ -39,14 +40,14 @@ static int copy_row(struct sv_store *to, const char *insert, struct sv_stmt *q, 
         return sv_sql_step(to, put, err) < 0 ? -1 : 0;
 }
 
-static int copy_table(struct sv_store *from, struct sv_store *to, const char *table,
-                      struct sv_err *err)
+static int copy_page(struct sv_store *from, struct sv_store *to, const char *table,
+                     const char *select, int *n, struct sv_err *err)
 {
-        SV_STR select = sv_asprintf("SELECT * FROM %s", table);
         SV_STMT *q = sv_sql_prepare(from, select, err, "");
         SV_BUF insert = SV_BUF_NULL;
         int rc = sv_sql_step(from, q, err);
 
+        *n = 0;
         if (rc != 1)
                 return rc;
         if (sv_sql_count(q) > SV_SQL_VALUES_MAX)
@@ -59,10 +60,30 @@ static int copy_table(struct sv_store *from, struct sv_store *to, const char *ta
         sv_buf_puts(&insert, ")");
         if (sv_buf_ok(&insert, "a statement", err) < 0)
                 return -1;
-        for (; rc == 1; rc = sv_sql_step(from, q, err))
+        for (; rc == 1; rc = sv_sql_step(from, q, err), (*n)++)
                 if (copy_row(to, sv_buf_str(&insert), q, err) < 0)
                         return -1;
         return rc;
+}
+
+/* As large as it may be: a driver whose answers come whole is asked for parts. */
+static int copy_table(struct sv_store *from, struct sv_store *to, const char *table,
+                      struct sv_err *err)
+{
+        SV_STR select = sv_asprintf("SELECT * FROM %s", table);
+        SV_STR cursor = sv_asprintf("DECLARE copy_%s NO SCROLL CURSOR FOR %s", table, select);
+        SV_STR fetch = sv_asprintf("FETCH FORWARD %d FROM copy_%s", SV_SQL_PAGE, table);
+        int n;
+
+        if (!((struct sv_sql *)from)->driver->has_cursors)
+                return copy_page(from, to, table, select, &n, err);
+        if (sv_sql_exec(from, cursor, err) < 0)
+                return -1;
+        do {
+                if (copy_page(from, to, table, fetch, &n, err) < 0)
+                        return -1;
+        } while (n);
+        return 0;
 }
 
 static int replace_all_rows(struct sv_store *from, struct sv_store *to, struct sv_err *err)
@@ -83,8 +104,7 @@ static int replace_all_rows(struct sv_store *from, struct sv_store *to, struct s
         return after ? sv_sql_exec(to, after, err) : 0;
 }
 
-/* What is read is of one moment, what is written is there whole or not at all. */
-static int copy_rows(struct sv_store *from, struct sv_store *to, struct sv_err *err)
+static int read_and_replace(struct sv_store *from, struct sv_store *to, struct sv_err *err)
 {
         struct sv_sql *source = (struct sv_sql *)from;
         int rc;
@@ -98,21 +118,91 @@ static int copy_rows(struct sv_store *from, struct sv_store *to, struct sv_err *
         return rc;
 }
 
-int sv_sql_copy(struct sv_store *from, const char *path, struct sv_err *err)
+static int ask_about_tables(struct sv_store *to, sv_store_check *check, void *context,
+                            struct sv_err *err)
+{
+        struct sv_sql *there = (struct sv_sql *)to;
+        int64_t version;
+
+        if (!check)
+                return 0;
+        if (there->driver->read_version(there, &version) < 0)
+                return sv_sql_fail(to, "cannot read the database's version", err);
+        return version ? check(to, context, err) : 0;
+}
+
+static int await_answers(struct sv_sql *s, struct sv_err *err)
+{
+        if (s->driver->be_patient && s->driver->be_patient(s) < 0)
+                return sv_sql_fail(&s->store, "cannot say how long to wait", err);
+        return 0;
+}
+
+/* What is read is of one moment; what is written is there whole or not at all, and replaces what
+ * was looked at. */
+static int copy_rows(struct sv_store *from, struct sv_store *to, sv_store_check *check,
+                     void *context, struct sv_err *err)
+{
+        if (await_answers((struct sv_sql *)from, err) < 0 ||
+            await_answers((struct sv_sql *)to, err) < 0 || sv_sql_hold(to, true, err) < 0)
+                return -1;
+        if (sv_sql_reserve(to, err) < 0 || ask_about_tables(to, check, context, err) < 0 ||
+            read_and_replace(from, to, err) < 0) {
+                sv_sql_settle(to, false, NULL);
+                return -1;
+        }
+        return sv_sql_settle(to, true, err);
+}
+
+static struct sv_sql *connect_to_copy(struct sv_store *from, const char *path, struct sv_err *err)
+{
+        struct sv_sql *to = sv_postgres_is(path) ? sv_postgres_connect(path, err)
+                                                 : sv_sqlite_connect(path, err);
+
+        if (to)
+                to->store.ops = from->ops;
+        return to;
+}
+
+static int ask_about_file(struct sv_store *from, const char *path, sv_store_check *check,
+                          void *context, struct sv_err *err)
+{
+        struct sv_sql *there;
+        int rc;
+
+        if (!check || access(path, F_OK) < 0)
+                return 0;
+        there = connect_to_copy(from, path, err);
+        if (!there)
+                return -1;
+        rc = ask_about_tables(&there->store, check, context, err);
+        sv_sql_close(&there->store);
+        return rc;
+}
+
+int sv_sql_replace(struct sv_store *from, const char *path, sv_store_check *check, void *context,
+                   struct sv_err *err)
 {
         mode_t old;
         struct sv_sql *to;
         int rc;
 
         if (sv_sqlite_is(from) && !sv_postgres_is(path))
-                return sv_sqlite_copy(from, path, err);
+                return ask_about_file(from, path, check, context, err) < 0
+                               ? -1
+                               : sv_sqlite_copy(from, path, err);
         old = umask(077); /* a file is made on its first use */
-        to = sv_postgres_is(path) ? sv_postgres_connect(path, err) : sv_sqlite_connect(path, err);
-        rc = to ? copy_rows(from, &to->store, err) : -1;
+        to = connect_to_copy(from, path, err);
+        rc = to ? copy_rows(from, &to->store, check, context, err) : -1;
         umask(old);
         if (to)
                 sv_sql_close(&to->store);
         return rc;
+}
+
+int sv_sql_copy(struct sv_store *from, const char *path, struct sv_err *err)
+{
+        return sv_sql_replace(from, path, NULL, NULL, err);
 }
 
 int sv_sql_detach(struct sv_store *s, struct sv_err *err)

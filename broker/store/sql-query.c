@@ -125,11 +125,29 @@ int sv_sql_begin(struct sv_store *s, struct sv_err *err)
         return run_prepared(s, "SAVEPOINT step", err);
 }
 
+/* A server that is lost in the middle of it may have done it, and could not say so. */
+static int commit(struct sv_store *s, struct sv_err *err)
+{
+        const struct sv_sql_driver *driver = driver_of(s);
+
+        if (!is_transaction_open(s))
+                return sv_fail(err, SV_SYSTEM, "broker.store",
+                               "the database has taken back what was changed");
+        if (run_prepared(s, "COMMIT", err) == 0)
+                return 0;
+        if (!driver->is_gone || !driver->is_gone((struct sv_sql *)s))
+                return -1;
+        return sv_fail(err, SV_SYSTEM, "broker.store.unsure",
+                       "the database was lost while it was to keep a change, so that may have been "
+                       "done: look, then try again; it said: %s",
+                       driver->why((struct sv_sql *)s));
+}
+
 int sv_sql_end(struct sv_store *s, int rc, struct sv_err *err)
 {
         struct sv_held *held = &((struct sv_sql *)s)->held;
 
-        if (rc == 0 && run_prepared(s, held->on ? "RELEASE step" : "COMMIT", err) == 0)
+        if (rc == 0 && (held->on ? run_prepared(s, "RELEASE step", err) : commit(s, err)) == 0)
                 return 0;
         if (driver_of(s)->exec((struct sv_sql *)s,
                                held->on ? "ROLLBACK TO step; RELEASE step" : "ROLLBACK") < 0)
@@ -179,10 +197,10 @@ static int end_held(struct sv_store *s, const struct sv_held *held, bool keep, s
                 driver_of(s)->exec((struct sv_sql *)s, "ROLLBACK");
                 return 0;
         }
-        if (held->broken || !is_transaction_open(s))
+        if (held->broken)
                 return sv_fail(err, SV_SYSTEM, "broker.store",
                                "the database has taken back what this request changed");
-        if (run_prepared(s, "COMMIT", err) < 0) {
+        if (commit(s, err) < 0) {
                 driver_of(s)->exec((struct sv_sql *)s, "ROLLBACK");
                 return -1;
         }

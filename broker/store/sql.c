@@ -31,6 +31,7 @@ const struct sv_store_ops sv_sql_ops = {
         .get_policy_version = sv_sql_get_policy_version,
         .list_policies = sv_sql_list_policies,
         .copy = sv_sql_copy,
+        .replace = sv_sql_replace,
         .detach = sv_sql_detach,
         .verify = sv_sql_verify,
         .check = sv_sql_check,

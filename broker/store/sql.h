@@ -22,7 +22,8 @@ struct sv_sql_value {
         int64_t number;
         struct sv_bytes bytes; /* of a text too; borrowed */
 };
-#define SV_SQL_VALUES_MAX 8 /* of one statement */
+#define SV_SQL_VALUES_MAX 8   /* of one statement */
+#define SV_SQL_PAGE       500 /* rows that are read at a time, where there may be any number */
 
 /* From version i to i + 1: `sql` first, then `fill` (NULL: nothing to fill). */
 struct sv_sql_step {
@@ -43,11 +44,18 @@ struct sv_sql_driver {
         int (*set_durable)(struct sv_sql *s, bool durable);
         /* For a connection that was lost: makes it again. NULL: none can be lost. */
         int (*renew)(struct sv_sql *s);
+        /* The connection is gone: whether the last statement was done is not known. NULL: as
+         * above. */
+        bool (*is_gone)(const struct sv_sql *s);
         int (*read_version)(struct sv_sql *s, int64_t *version);
         int (*write_version)(struct sv_sql *s, int64_t version);
         const struct sv_sql_step *steps; /* ends with a row of NULL */
         /* Whether it is damaged, as far as the database itself can tell; NULL: it cannot. */
         int (*check)(struct sv_store *s, struct sv_err *err);
+        /* What it says may take longer than a guest would wait. NULL: it may anyway. */
+        int (*be_patient)(struct sv_sql *s);
+        /* What is selected comes at once as a whole: a cursor gives a part. */
+        bool has_cursors;
         /* After rows were put that have numbers already: later ones get higher ones. NULL: they do
          * anyway. */
         const char *after_copy;
@@ -150,6 +158,8 @@ extern const struct sv_store_ops sv_sql_ops;
 
 int sv_sql_detach(struct sv_store *s, struct sv_err *err);
 int sv_sql_copy(struct sv_store *from, const char *path, struct sv_err *err);
+int sv_sql_replace(struct sv_store *from, const char *path, sv_store_check *check, void *context,
+                   struct sv_err *err);
 int sv_sql_verify(struct sv_store *s, struct sv_err *err);
 int sv_sql_check(struct sv_store *s, struct sv_err *err);
 int sv_sql_get_number(struct sv_store *s, int64_t *out, struct sv_err *err);

@@ -61,7 +61,8 @@ int sv_store_is_authenticated(const char *path, bool *out, struct sv_err *err)
 
 int sv_store_copy(const char *from, const char *to, struct sv_err *err)
 {
-        struct sv_sql *s = sv_sqlite_connect(from, err);
+        struct sv_sql *s = sv_postgres_is(from) ? sv_postgres_connect(from, err)
+                                                : sv_sqlite_connect(from, err);
         int rc;
 
         if (!s)

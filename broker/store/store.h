@@ -90,6 +90,9 @@ struct sv_store {
         const struct sv_store_ops *ops;
 };
 
+/* May what is `there` go? */
+typedef int sv_store_check(struct sv_store *there, void *context, struct sv_err *err);
+
 /* Each function returns 0, or -1 with SV_SYSTEM "broker.store" when the database fails. */
 struct sv_store_ops {
         void (*close)(struct sv_store *s);
@@ -194,6 +197,10 @@ struct sv_store_ops {
 
         /* All of it into the database `path`, in one transaction, while others use both. */
         int (*copy)(struct sv_store *s, const char *path, struct sv_err *err);
+        /* As copy, after `check` of what is there, which nobody changes any more then: of a file,
+         * when the caller has its lock. Not called where there are no tables. */
+        int (*replace)(struct sv_store *s, const char *path, sv_store_check *check, void *context,
+                       struct sv_err *err);
         /* Nothing of it stays outside its one file. Only for a database that nobody else uses. */
         int (*detach)(struct sv_store *s, struct sv_err *err);
         /* Is it the newest? The serial outside follows when a process was killed before it wrote
@@ -221,7 +228,8 @@ struct sv_store_ops {
          * newest. Waits for who changes something now. */
         int (*reserve)(struct sv_store *s, struct sv_err *err);
         /* Does what waits, or with `keep` false none of it. When it fails nothing was done, but
-         * for SV_SYSTEM "broker.store.serial". */
+         * for SV_SYSTEM "broker.store.serial": all was; "broker.store.unsure": all was or nothing,
+         * as the server was lost meanwhile. */
         int (*settle)(struct sv_store *s, bool keep, struct sv_err *err);
         /* One record, and what it is known by. `strangers` is 0, or the record is of
          * somebody who has proven nothing: then as many of those are kept, the newest, and for a
@@ -278,7 +286,8 @@ int sv_store_open(const struct sv_store_place *place, struct sv_store **out, str
 /* Is the database of a version with MACs? One without is taken as it is when it is opened with a
  * key, and all of it authenticated. */
 int sv_store_is_authenticated(const char *path, bool *out, struct sv_err *err);
-/* All of one database into another file, whatever its version, while others use it. */
+/* All of one database, also a server's, into another file, whatever its version, while others use
+ * it. */
 int sv_store_copy(const char *from, const char *to, struct sv_err *err);
 void sv_store_free(struct sv_store *s);
 void sv_store_freep(struct sv_store **s);

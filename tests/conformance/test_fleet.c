@@ -8,15 +8,16 @@
 #include <time.h>
 
 #include "tests/unit/snp_platform.h"
+#include "tests/conformance/fleet_guest.h"
+#include "tests/conformance/fleet_server.h"
 
 #include "attest/kbs/admin-client.h"
 #include "attest/jose/jose.h"
-#include "attest/kbs/kbs.h"
+#include "base/core/clock.h"
 #include "base/core/encoding.h"
 #include "base/net/http.h"
 #include "base/net/tls.h"
 #include "broker/backup.h"
-#include "broker/store/sql.h"
 #include "policy/policy.h"
 #include "policy/rule.h"
 #include "tee/measure.h"
@@ -179,22 +180,6 @@ static int call_any(int first, const char *method, const char *target, const cha
 
 /* --- a guest --- */
 
-struct guest {
-        struct sv_key *key;
-        struct sv_kbs_pubkey pubkey;
-        char *cookie;
-        struct sv_buf message; /* of its evidence */
-};
-
-static void end_guest(struct guest *g)
-{
-        sv_key_free(g->key);
-        sv_kbs_pubkey_free(&g->pubkey);
-        free(g->cookie);
-        sv_buf_free(&g->message);
-}
-#define GUEST __attribute__((cleanup(end_guest))) struct guest
-
 static int begin_at(struct guest *g, int first)
 {
         SV_BUF body = SV_BUF_NULL;
@@ -310,6 +295,7 @@ static void put_next(int i, bool kill_it)
         int rc = sv_admin_put_resource(a, path, secret, NULL);
 
         after_kill(killer, i);
+        assert_true(rc == 0 || kill_it);
         if (rc == 0)
                 acknowledged++;
 }
@@ -333,16 +319,24 @@ static void all_is_there(void)
         assert_int_equal(found, acknowledged);
 }
 
+/* As a command of an administrator does. */
+static void enter_one(int i, struct sv_broker *b)
+{
+        SV_STR config = sv_asprintf("%s/config.json", brokers[i].folder);
+        struct sv_err err;
+
+        OK(sv_broker_open(config, b, &err));
+        OK(sv_broker_enter(b, &err));
+}
+
 /* Rows, MACs and the audit record's chain. */
 static void database_is_sound(void)
 {
-        SV_STR config = sv_asprintf("%s/config.json", brokers[2].folder);
         SV_BROKER b = {.audit_fd = -1};
         struct sv_audit_chain chain;
         struct sv_err err;
 
-        OK(sv_broker_open(config, &b, &err));
-        OK(sv_broker_enter(&b, &err));
+        enter_one(2, &b);
         OK(b.store->ops->check(b.store, &err));
         OK(b.store->ops->check_audit(b.store, NULL, &chain, &err));
         assert_true(chain.linked > acknowledged);
@@ -410,30 +404,15 @@ static void standby_takes_over(void **state)
         database_is_sound();
 }
 
-static void run_on_server(const char *sql)
-{
-        struct sv_err err;
-        struct sv_sql *s = sv_postgres_connect(getenv("SV_TEST_DATABASE"), &err);
-
-        assert_non_null(s);
-        OK(sv_sql_exec(&s->store, sql, &err));
-        sv_sql_close(&s->store);
-}
-
 /* A program in the database that puts something else in place of what is written. */
 static void liar_in_the_database(void **state)
 {
-        static const char lie[] =
-                "CREATE FUNCTION lie() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                "NEW.text = 'x'::bytea; RETURN NEW; END $$;"
-                "CREATE TRIGGER lie BEFORE INSERT OR UPDATE ON policies FOR EACH ROW EXECUTE "
-                "FUNCTION lie()";
         SV_ADMIN *a = administer_at(0);
         SV_BUF before = SV_BUF_NULL, after = SV_BUF_NULL;
         struct sv_err err;
 
         OK(sv_admin_get_policy(a, PATH, &before, &err));
-        run_on_server(lie);
+        run_on_server(fleet_lie);
         FAILS(sv_admin_put_policy(a, PATH, sv_buf_bytes(&before), &err), SV_SYSTEM,
               "broker.store.mac");
         run_on_server("DROP TRIGGER lie ON policies; DROP FUNCTION lie()");
@@ -459,16 +438,6 @@ static void connections_cut(void **state)
         }
 }
 
-static int64_t read_number(int i)
-{
-        SV_STR path = sv_asprintf("%s/serial", brokers[i].folder);
-        struct sv_serial serial;
-        struct sv_err err;
-
-        OK(sv_serial_read(path, &serial, &err));
-        return serial.number;
-}
-
 /* A broker that has released under a state believes no older one, whoever has made it. */
 static void each_remembers(void **state)
 {
@@ -476,16 +445,15 @@ static void each_remembers(void **state)
 
         for (int i = 0; i < 3; i++)
                 put_next(0, false);
-        newest = read_number(0);
-        assert_true(read_number(1) < newest);
+        newest = read_fleet_serial(brokers[0].folder);
+        assert_true(read_fleet_serial(brokers[1].folder) < newest);
         release_once(2, -1); /* by broker 1 */
-        assert_int_equal(read_number(1), newest);
+        assert_int_equal(read_fleet_serial(brokers[1].folder), newest);
 }
 
 /* From the server into a file, and back into it. */
 static void there_and_back(void **state)
 {
-        SV_STR config = sv_asprintf("%s/config.json", brokers[0].folder);
         SV_STR file = sv_asprintf("%s/backup", dir);
         SV_BROKER b = {.audit_fd = -1};
         struct sv_backup_count count = {0};
@@ -493,8 +461,7 @@ static void there_and_back(void **state)
         SV_ADMIN *a = administer_at(1);
         struct sv_err err;
 
-        OK(sv_broker_open(config, &b, &err));
-        OK(sv_broker_enter(&b, &err));
+        enter_one(0, &b);
         OK(sv_backup_make(&b, file, &count, &err));
         assert_true(count.resources > acknowledged);
         OK(sv_admin_delete_resource(a, "default/put/r0", NULL, &err));
@@ -508,6 +475,80 @@ static void there_and_back(void **state)
         put_next(2, false);
         all_is_there();
         release_once(1, -1);
+        database_is_sound();
+}
+
+/* A change that waits for a standby that nobody is, and has the lock of who changes something. A
+ * broker that reads its configuration anew meanwhile waits beside what it serves. */
+static void no_answer_at_commit(void **state)
+{
+        SV_BROKER b = {.audit_fd = -1};
+        SV_HTTP answer = {0};
+        struct sv_err err;
+        int64_t begun;
+
+        enter_one(0, &b);
+        wait_for_standby("nobody");
+        OK(b.store->ops->hold(b.store, true, &err));
+        OK(b.store->ops->put_resource(b.store, "default/unsure/r", 1, sv_bytes_str("x"), 1, 1,
+                                      &err));
+        FAILS(b.store->ops->settle(b.store, true, &err), SV_SYSTEM, "broker.store.unsure");
+        kill(brokers[1].pid, SIGHUP);
+        usleep(500000);
+        begun = sv_clock_ms();
+        assert_int_equal(call_one(1, "GET", "/secure-vm/v0/health", NULL, SV_BYTES_NULL, &answer),
+                         200);
+        assert_true(sv_clock_ms() - begun < 5000 * (int64_t)test_patience(1));
+        wait_for_standby("");
+        put_next(0, false);
+        all_is_there();
+}
+
+/* An own key, put while a restore has looked already at what would be lost. */
+static void put_during_restore(void **state)
+{
+        SV_STR other = sv_asprintf("%s/config.json", brokers[1].folder);
+        SV_STR file = sv_asprintf("%s/earlier", dir);
+        SV_BROKER b = {.audit_fd = -1}, c = {.audit_fd = -1};
+        struct sv_backup_count count = {0};
+        struct sv_restore r = {.from = file};
+        struct sv_err err;
+        pid_t child;
+        int status;
+
+        enter_one(0, &b);
+        OK(sv_backup_make(&b, file, &count, &err));
+        OK(b.store->ops->hold(b.store, true, &err));
+        OK(b.store->ops->put_resource(b.store, "default/late/r", 1, sv_bytes_str("x"), 1, 1, &err));
+        child = fork();
+        if (child == 0) {
+                _exit(sv_broker_open(other, &c, &err) < 0 || sv_broker_read_keys(&c, &err) < 0 ||
+                      sv_backup_restore(&c, &r, &err) == 0 ||
+                      strcmp(err.check, "broker.restore.loses") != 0);
+        }
+        WAIT_UNTIL(is_lock_wanted(), PATIENCE, "the restore does not wait for who changes it");
+        OK(b.store->ops->settle(b.store, true, &err));
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        OK(b.store->ops->delete_resource(b.store, "default/late/r", 1, &err));
+        all_is_there();
+}
+
+/* Without the serial outside nothing is read; what the server has is taken on purpose. */
+static void server_is_accepted(void **state)
+{
+        SV_STR config = sv_asprintf("%s/config.json", brokers[0].folder);
+        struct sv_restore r = {.from = getenv("SV_TEST_DATABASE")};
+        SV_BROKER b = {.audit_fd = -1}, c = {.audit_fd = -1};
+        struct sv_err err;
+
+        OK(sv_broker_open(config, &b, &err));
+        assert_int_equal(unlink(b.config.serial), 0);
+        FAILS(sv_broker_enter(&b, &err), SV_SYSTEM, "broker.store.serial");
+        OK(sv_broker_open(config, &c, &err));
+        OK(sv_broker_read_keys(&c, &err));
+        OK(sv_backup_restore(&c, &r, &err));
+        put_next(0, false);
         database_is_sound();
 }
 
@@ -544,6 +585,8 @@ int main(void)
                 cmocka_unit_test(killed_in_each_step),  cmocka_unit_test(connections_cut),
                 cmocka_unit_test(each_remembers),       cmocka_unit_test(liar_in_the_database),
                 cmocka_unit_test(standby_takes_over),   cmocka_unit_test(there_and_back),
+                cmocka_unit_test(put_during_restore),   cmocka_unit_test(server_is_accepted),
+                cmocka_unit_test(no_answer_at_commit),
         };
 
         return cmocka_run_group_tests(tests, fleet_setup, fleet_teardown);

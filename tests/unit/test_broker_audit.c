@@ -59,6 +59,27 @@ static void whole(void **state)
         assert_int_equal(c.linked, 4);
 }
 
+/* More than are read at a time, and as many. */
+static void many(void **state)
+{
+        struct sv_audit_chain c;
+        struct sv_audit_link newest;
+        struct sv_err err;
+
+        for (int i = RECORDS + 1; i <= 2 * SV_SQL_PAGE + 1; i++) {
+                SV_JSON *j = sv_json_object();
+
+                OK(store->ops->put_audit(store, 2000, j, 0, &newest, &err));
+                if (i % SV_SQL_PAGE > 1)
+                        continue;
+                OK(check(&newest, &c, &err));
+                assert_int_equal(c.newest.id, i);
+                assert_int_equal(c.linked, i - 2);
+        }
+        run_sql("UPDATE audit SET record = '{}' WHERE id = 3");
+        FAILS(check(NULL, &c, &err), SV_SYSTEM, "broker.audit.chain");
+}
+
 static void listed(void **state)
 {
         SV_JSON *list = sv_json_array();
@@ -135,6 +156,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(whole, setup, teardown),
+                cmocka_unit_test_setup_teardown(many, setup, teardown),
                 cmocka_unit_test_setup_teardown(listed, setup, teardown),
                 cmocka_unit_test_setup_teardown(changed, setup, teardown),
                 cmocka_unit_test_setup_teardown(known_elsewhere, setup, teardown),
