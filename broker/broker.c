@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "attest/fetch/cache.h"
@@ -267,7 +268,13 @@ static int open_store(struct sv_broker *b, struct sv_err *err)
         if ((sv_store_is_file(place.path) && check_owner(b, place.path, err) < 0) ||
             check_owner(b, place.serial, err) < 0)
                 return -1;
-        return sv_store_open(&place, &b->store, err);
+        if (sv_store_open(&place, &b->store, err) < 0)
+                return -1;
+        if (b->store->ops->check_clock(b->store, time(NULL), err) == 0)
+                return 0;
+        sv_store_free(b->store);
+        b->store = NULL;
+        return -1;
 }
 
 int sv_broker_enter(struct sv_broker *b, struct sv_err *err)

@@ -62,6 +62,7 @@ static int check_clock(struct sv_broker *b, int64_t now, struct sv_err *err)
 int sv_health_check(struct sv_broker *b, int64_t now, struct sv_err *err)
 {
         if (check_store(b, err) < 0 || check_clock(b, now, err) < 0 ||
+            b->store->ops->check_clock(b->store, now, err) < 0 ||
             (sv_store_is_file(b->config.database) &&
              sv_health_check_space(b->config.database, SPACE, err) < 0) ||
             sv_health_check_space(b->config.serial, SPACE, err) < 0)

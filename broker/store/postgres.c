@@ -465,6 +465,17 @@ static int be_patient_postgres(struct sv_sql *s)
                                 "SET idle_in_transaction_session_timeout = 600000");
 }
 
+static int read_clock_postgres(struct sv_sql *s, int64_t *now)
+{
+        SV_STMT *q = sv_sql_prepare(
+                &s->store, "SELECT floor(extract(epoch FROM clock_timestamp()))::bigint", NULL, "");
+
+        if (sv_sql_step(&s->store, q, NULL) != 1)
+                return -1;
+        *now = sv_sql_number(q, 0);
+        return 0;
+}
+
 static bool is_gone_postgres(const struct sv_sql *s)
 {
         return PQstatus(connection_of(s)->pg) != CONNECTION_OK;
@@ -485,6 +496,7 @@ static const struct sv_sql_driver postgres_driver = {
         .steps = sv_postgres_steps,
         .be_patient = be_patient_postgres,
         .has_cursors = true,
+        .read_clock = read_clock_postgres,
         .after_copy = "SELECT setval(pg_get_serial_sequence('audit', 'id'), "
                       "(SELECT coalesce(max(id), 0) + 1 FROM audit), false)",
         .prepare = prepare_postgres,

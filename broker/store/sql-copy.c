@@ -205,6 +205,27 @@ int sv_sql_copy(struct sv_store *from, const char *path, struct sv_err *err)
         return sv_sql_replace(from, path, NULL, NULL, err);
 }
 
+#define CLOCK_OFF 60 /* seconds; a lease lasts minutes, a session too */
+
+int sv_sql_check_clock(struct sv_store *s, int64_t now, struct sv_err *err)
+{
+        struct sv_sql *self = (struct sv_sql *)s;
+        int64_t there;
+
+        if (!self->driver->read_clock)
+                return 0;
+        if (self->driver->read_clock(self, &there) < 0)
+                return sv_sql_fail(s, "cannot read the server's clock", err);
+        if (there - now <= CLOCK_OFF && now - there <= CLOCK_OFF)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "broker.store.clock",
+                       "the clock here is %lld seconds %s the database server's, at most %d were "
+                       "expected: sessions and leases of all brokers would end at a wrong time; "
+                       "set the clocks",
+                       (long long)(now > there ? now - there : there - now),
+                       now > there ? "ahead of" : "behind", CLOCK_OFF);
+}
+
 int sv_sql_detach(struct sv_store *s, struct sv_err *err)
 {
         return sv_sqlite_is(s) ? sv_sql_exec(s, "PRAGMA journal_mode=DELETE", err) : 0;

@@ -33,6 +33,7 @@ const struct sv_store_ops sv_sql_ops = {
         .copy = sv_sql_copy,
         .replace = sv_sql_replace,
         .detach = sv_sql_detach,
+        .check_clock = sv_sql_check_clock,
         .verify = sv_sql_verify,
         .check = sv_sql_check,
         .renew = sv_sql_renew,

@@ -54,6 +54,8 @@ struct sv_sql_driver {
         int (*check)(struct sv_store *s, struct sv_err *err);
         /* What it says may take longer than a guest would wait. NULL: it may anyway. */
         int (*be_patient)(struct sv_sql *s);
+        /* In seconds since 1970. NULL: it is this machine's. */
+        int (*read_clock)(struct sv_sql *s, int64_t *now);
         /* What is selected comes at once as a whole: a cursor gives a part. */
         bool has_cursors;
         /* After rows were put that have numbers already: later ones get higher ones. NULL: they do
@@ -156,6 +158,7 @@ extern const struct sv_store_ops sv_sql_ops;
 
 /* --- the whole, broker/store/sql-copy.c --- */
 
+int sv_sql_check_clock(struct sv_store *s, int64_t now, struct sv_err *err);
 int sv_sql_detach(struct sv_store *s, struct sv_err *err);
 int sv_sql_copy(struct sv_store *from, const char *path, struct sv_err *err);
 int sv_sql_replace(struct sv_store *from, const char *path, sv_store_check *check, void *context,

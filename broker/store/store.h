@@ -201,6 +201,9 @@ struct sv_store_ops {
          * when the caller has its lock. Not called where there are no tables. */
         int (*replace)(struct sv_store *s, const char *path, sv_store_check *check, void *context,
                        struct sv_err *err);
+        /* SV_SYSTEM "broker.store.clock" when the server has another time than `now`, by more than
+         * a minute: what several brokers have in one database ends at one time for all. */
+        int (*check_clock)(struct sv_store *s, int64_t now, struct sv_err *err);
         /* Nothing of it stays outside its one file. Only for a database that nobody else uses. */
         int (*detach)(struct sv_store *s, struct sv_err *err);
         /* Is it the newest? The serial outside follows when a process was killed before it wrote

@@ -18,6 +18,7 @@
 #include "base/net/http.h"
 #include "base/net/tls.h"
 #include "broker/backup.h"
+#include "broker/health.h"
 #include "policy/policy.h"
 #include "policy/rule.h"
 #include "tee/measure.h"
@@ -488,6 +489,8 @@ static void no_answer_at_commit(void **state)
         int64_t begun;
 
         enter_one(0, &b);
+        OK(sv_health_check(&b, time(NULL), &err));
+        FAILS(sv_health_check(&b, time(NULL) - 90, &err), SV_SYSTEM, "broker.store.clock");
         wait_for_standby("nobody");
         OK(b.store->ops->hold(b.store, true, &err));
         OK(b.store->ops->put_resource(b.store, "default/unsure/r", 1, sv_bytes_str("x"), 1, 1,
