@@ -113,10 +113,14 @@ class Broker:
         self.pin = dict(line.split(' ', 1) for line in out.splitlines())['pin']
 
     def start(self):
-        with open(os.path.join(os.path.dirname(self.dir), 'broker.log'), 'a', encoding='utf-8') as log:
+        path = os.path.join(os.path.dirname(self.dir), 'broker.log')
+        with open(path, 'a', encoding='utf-8') as log:
             self.process = subprocess.Popen([self.env.broker, 'serve', '--config', f'{self.dir}/config.json'],
                                             stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        wait_until('the broker does not listen', self.listens)
+        wait_until('the broker does not listen', lambda: self.process.poll() is not None or self.listens())
+        if self.process.poll() is not None:  # whoever listens there now is somebody else
+            with open(path, encoding='utf-8') as log:
+                raise Failed(f'the broker ended with {self.process.returncode}: {log.read()[-500:]}')
         return self
 
     def listens(self):

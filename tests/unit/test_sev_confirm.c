@@ -75,6 +75,18 @@ static void refuses_chain(const char *order, const char *check)
         assert_string_equal(err.check, check);
 }
 
+/* A report that is none is refused for that, not for what was left of another in its place. */
+static void what_is_no_report(void **state)
+{
+        SV_BUF copy = SV_BUF_NULL;
+        struct sv_err err;
+
+        sv_buf_put(&copy, sv_buf_bytes(&proof));
+        memset(copy.p, 0xff, 4); /* its version */
+        FAILS(sv_tee_verify_sev_snp.confirm(sv_buf_bytes(&copy), &in, claims, &err), SV_FORMAT,
+              "snp.report.version");
+}
+
 /* Who is no CA issues nothing, and nobody stands for another. */
 static void chains(void **state)
 {
@@ -94,6 +106,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_is_claimed),
                 cmocka_unit_test(what_is_signed),
+                cmocka_unit_test(what_is_no_report),
                 cmocka_unit_test(chains),
         };
 
