@@ -20,8 +20,8 @@ All knobs count for ordinary guests and for SEV-SNP and TDX alike, as they are t
 '''
 TEST = '''
 Each row is tried on recorded hosts (`tests/unit/hosts`): what is planned (`tune-plan: hosts_have_their_plans`), that it comes into force and goes back
-(`tune-apply: there_and_back`), that check names it when somebody else turns it (`tune-apply: sabotage`), and that a kill at each system call of apply and undo leaves a
-host that is as before or as planned (`tune-kill: killed_while_it_applies`).
+(`tune-apply: there_and_back`), that check names it when somebody else turns it (`tune-apply: sabotage`), and that a kill at each system call of apply and undo leaves
+each setting as before or as planned, and undo brings all back (`tune-kill: killed_while_it_applies`).
 '''
 
 

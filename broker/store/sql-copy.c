@@ -157,7 +157,7 @@ static int copy_rows(struct sv_store *from, struct sv_store *to, sv_store_check 
 static struct sv_sql *connect_to_copy(struct sv_store *from, const char *path, struct sv_err *err)
 {
         struct sv_sql *to = sv_postgres_is(path) ? sv_postgres_connect(path, err)
-                                                 : sv_sqlite_connect(path, err);
+                                                 : sv_sqlite_connect(path, true, err);
 
         if (to)
                 to->store.ops = from->ops;

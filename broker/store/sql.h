@@ -141,8 +141,8 @@ int sv_sql_settle(struct sv_store *s, bool keep, struct sv_err *err);
 
 /* --- the drivers --- */
 
-/* Opens the file, or makes an empty one; reads and changes nothing. */
-struct sv_sql *sv_sqlite_connect(const char *path, struct sv_err *err);
+/* Opens the file, or makes an empty one where it may; reads and changes nothing. */
+struct sv_sql *sv_sqlite_connect(const char *path, bool make, struct sv_err *err);
 struct sv_sql *sv_sqlite_open(const struct sv_store_place *place, struct sv_err *err);
 /* "postgresql://…" */
 bool sv_postgres_is(const char *path);

@@ -41,7 +41,7 @@ static int copy_into(struct sv_store *from, struct sv_sql *to, struct sv_err *er
 int sv_sqlite_copy(struct sv_store *from, const char *path, struct sv_err *err)
 {
         mode_t old = umask(077); /* the file is made on its first use */
-        struct sv_sql *to = sv_sqlite_connect(path, err);
+        struct sv_sql *to = sv_sqlite_connect(path, true, err);
         int rc = to ? copy_into(from, to, err) : -1;
 
         umask(old);

@@ -210,7 +210,7 @@ static void refuse_foreign_code(sqlite3 *db)
         sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 }
 
-struct sv_sql *sv_sqlite_connect(const char *path, struct sv_err *err)
+struct sv_sql *sv_sqlite_connect(const char *path, bool make, struct sv_err *err)
 {
         struct sv_sql *s = calloc(1, sizeof(*s));
         sqlite3 *db = NULL;
@@ -221,7 +221,8 @@ struct sv_sql *sv_sqlite_connect(const char *path, struct sv_err *err)
         }
         s->driver = &sqlite_driver;
         if (sqlite3_open_v2(path, &db,
-                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                                    (make ? SQLITE_OPEN_CREATE : 0),
                             NULL) != SQLITE_OK) {
                 s->db = db;
                 sv_sql_fail(&s->store, "cannot open the database", err);
@@ -246,7 +247,8 @@ static int prepare_database(struct sv_store *s, struct sv_err *err)
         return sv_sql_exec(s, settings, err);
 }
 
-/* A broker that has had a database makes no other in silence. */
+/* A broker that has had a database makes no other in silence: 1 when there is none and may be one.
+ */
 static int check_file(const struct sv_store_place *place, struct sv_err *err)
 {
         struct sv_serial outside = {.number = 0};
@@ -262,7 +264,7 @@ static int check_file(const struct sv_store_place *place, struct sv_err *err)
         if (place->serial && sv_serial_read(place->serial, &outside, err) < 0)
                 return -1;
         if (place->key && outside.number <= 0)
-                return 0;
+                return 1;
         return sv_fail(err, SV_SYSTEM, "broker.store",
                        "the database %s is gone: take a backup back, \"secure-vm-broker "
                        "restore\"",
@@ -272,7 +274,8 @@ static int check_file(const struct sv_store_place *place, struct sv_err *err)
 struct sv_sql *sv_sqlite_open(const struct sv_store_place *place, struct sv_err *err)
 {
         mode_t old = umask(077); /* the file is made on its first use */
-        struct sv_sql *s = check_file(place, err) < 0 ? NULL : sv_sqlite_connect(place->path, err);
+        int may_make = check_file(place, err);
+        struct sv_sql *s = may_make < 0 ? NULL : sv_sqlite_connect(place->path, may_make == 1, err);
         int rc = -1;
 
         if (s) {

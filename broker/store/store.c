@@ -49,7 +49,7 @@ int sv_store_check_address(const char *path, struct sv_err *err)
 
 int sv_store_is_authenticated(const char *path, bool *out, struct sv_err *err)
 {
-        struct sv_sql *s = sv_sqlite_connect(path, err);
+        struct sv_sql *s = sv_sqlite_connect(path, false, err);
         int rc;
 
         if (!s)
@@ -62,7 +62,7 @@ int sv_store_is_authenticated(const char *path, bool *out, struct sv_err *err)
 int sv_store_copy(const char *from, const char *to, struct sv_err *err)
 {
         struct sv_sql *s = sv_postgres_is(from) ? sv_postgres_connect(from, err)
-                                                : sv_sqlite_connect(from, err);
+                                                : sv_sqlite_connect(from, false, err);
         int rc;
 
         if (!s)

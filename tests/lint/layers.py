@@ -68,7 +68,7 @@ FOREIGN = [
     (r'libcryptsetup\.h', r'luks/((crypt|open|rekey|dm-verity)\.[ch]|token/plugin\.c)'),
     (r'curl/curl\.h', r'attest/fetch/curl\.[ch]'),
     (r'sqlite3\.h', r'broker/store/sqlite[-a-z]*\.[ch]'),
-    (r'libpq-fe\.h', r'broker/store/postgres\.c'),
+    (r'libpq-fe\.h', r'broker/store/postgres[-a-z]*\.[ch]'),
     (r'lzma\.h', r'ovmf/lzma\.[ch]'),
     (r'zstd\.h', r'image/zstd\.[ch]'),
     (r'zlib\.h', r'image/gzip\.[ch]'),

@@ -434,7 +434,7 @@ static int copy_fill(struct sv_store *s, struct sv_err *err)
 
 static int migrate(const struct sv_sql_step *list, int n, struct sv_err *err)
 {
-        struct sv_sql *s = sv_sqlite_connect(path, err);
+        struct sv_sql *s = sv_sqlite_connect(path, true, err);
         int rc = sv_sql_migrate(&s->store, list, n, err);
 
         sv_sql_close(&s->store);

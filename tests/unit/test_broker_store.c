@@ -269,6 +269,11 @@ static void not_a_database(void **state)
         FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store");
         place.path = "/nonexistent/db";
         FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store");
+        /* that went between the look and the opening: no empty one takes its place */
+        assert_int_equal(unlink(file), 0);
+        assert_null(sv_sqlite_connect(file, false, &err));
+        assert_string_equal(err.check, "broker.store");
+        assert_int_equal(access(file, F_OK), -1);
 }
 
 /* A server's word that its tables are of some version makes nobody take what is in them. */
