@@ -87,7 +87,7 @@ int sv_json_need_str(const struct sv_json *obj, const char *member, const char *
         return 0;
 }
 
-int sv_parse_time(const char *text, int64_t *seconds, const char *check, struct sv_err *err)
+int sv_parse_moment(const char *text, int64_t *seconds, const char *check, struct sv_err *err)
 {
         *seconds = 0;
         return 0;
