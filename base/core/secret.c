@@ -22,7 +22,8 @@ struct sv_secret {
 
 void sv_wipe(void *p, size_t n)
 {
-        explicit_bzero(p, n);
+        if (n)
+                explicit_bzero(p, n);
 }
 
 static size_t round_to_pages(size_t n)

@@ -26,7 +26,7 @@ void sv_secret_shrink(struct sv_secret *s, size_t n);
 /* The bytes themselves, writable, valid until freed. Each use is a place to review. */
 uint8_t *sv_secret_reveal(struct sv_secret *s);
 
-/* Wipe memory that is not a struct sv_secret; never optimised away. */
+/* Wipe memory that is not a struct sv_secret; never optimised away. Of no bytes, p may be NULL. */
 void sv_wipe(void *p, size_t n);
 
 /* Pages like a secret's, zeroed: at least n bytes that nothing else shares. NULL and SV_SYSTEM
