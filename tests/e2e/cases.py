@@ -324,8 +324,9 @@ def other_broker(c):
 
 @case
 def stopped_broker(c):
-    """no broker at all: tries again, then a clear end"""
+    """no broker at all: tries again for as long as the guest file says, then a clear end"""
     c.prepare()
+    c.file = c.write_guest(attestation=dict(c.guest['attestation'], wait=40))
     c.broker.stop()
     c.launch()
     c.must_refuse('system', ('net.connect', 'tls.connect'), audited=False)

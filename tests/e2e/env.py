@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all cases share (kernel, initramfs, root file system) and what each has for itself (broker, guest, disk)."""
+import fcntl
 import hashlib
 import inspect
 import json
@@ -10,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -30,16 +30,22 @@ def run(*args, check=True, timeout=300, **kw):
     return r
 
 
-GIVEN, GIVING = set(), threading.Lock()
+GIVEN = []  # a socket whose name is the port's number, for each: no other case has it, nor another program's
 
 
 def free_port():
     """Nobody's, and no other case's: below those that the kernel gives to connections, so that a broker can end and come back."""
     while True:
         port = random.randrange(10240, 32768)
-        with GIVING, socket.socket() as s:
-            if port not in GIVEN and s.connect_ex(('127.0.0.1', port)) != 0:
-                GIVEN.add(port)
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f'\0secure-vm-tests-port-{port}')
+        except OSError:
+            mark.close()
+            continue
+        GIVEN.append(mark)
+        with socket.socket() as s:
+            if s.connect_ex(('127.0.0.1', port)) != 0:
                 return port
 
 
@@ -71,8 +77,11 @@ class Env:
         self.dir = os.path.join(CACHE, digest(self.agent, self.vm, self.kernel, *scripts, *self.inputs()))
         self.initrd = os.path.join(self.dir, 'initrd')
         self.root = os.path.join(self.dir, 'root')
-        if not os.path.exists(os.path.join(self.dir, 'done')):
-            self.prepare(say)
+        os.makedirs(CACHE, exist_ok=True)
+        with open(os.path.join(CACHE, 'lock'), 'w', encoding='ascii') as lock:  # other programs want the same
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.exists(os.path.join(self.dir, 'done')):
+                self.prepare(say)
 
     def init(self):
         """What the encrypted disk's /sbin/init is compiled of."""
@@ -87,7 +96,7 @@ class Env:
         return os.path.realpath(os.path.join(self.kernel_dir, 'modules')), []
 
     def prepare(self, say):
-        for old in os.listdir(CACHE) if os.path.isdir(CACHE) else []:
+        for old in os.listdir(CACHE):
             if time.time() - os.stat(os.path.join(CACHE, old)).st_mtime > 86400:
                 shutil.rmtree(os.path.join(CACHE, old), ignore_errors=True)
         shutil.rmtree(self.dir, ignore_errors=True)
