@@ -142,32 +142,17 @@ int sv_copying_backup(const struct sv_site *p, const char *path, struct sv_copyi
 
 /* --- the files --- */
 
-struct making {
-        char *path;
-        int fd;
-};
-
-static int make_file(void *arg)
-{
-        struct making *m = arg;
-
-        m->fd = open(m->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        return m->fd;
-}
-
 static int make_copy_file(struct sv_copying *c, size_t i, int64_t size, struct sv_err *err)
 {
+        int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
         SV_STR path = sv_copying_file(c, i);
-        struct making m = {path, -1};
 
         if (size < 1)
                 return sv_fail(err, SV_USAGE, "snapshot.disk", "%s is empty",
                                c->site->disks[i].path);
-        if (call_as(c, make_file, &m) < 0 || fstat(m.fd, &c->made[i]) < 0) {
-                sv_closep(&m.fd);
+        c->fds[i] = c->own ? open(path, flags, 0600) : sv_owner_open(c->site->guest, path, flags);
+        if (c->fds[i] < 0 || fstat(c->fds[i], &c->made[i]) < 0)
                 return sv_fail_errno(err, "snapshot.folder", "%s", path);
-        }
-        c->fds[i] = m.fd;
         c->set.disks[i].bytes = size;
         return 0;
 }

@@ -70,7 +70,7 @@ static int open_path(void *arg)
 {
         const struct opening *o = arg;
 
-        return open(o->path, o->flags);
+        return open(o->path, o->flags, 0600);
 }
 
 int sv_owner_open(const struct sv_guest *g, const char *path, int flags)

@@ -6,8 +6,8 @@
 
 #include "guest/guest.h"
 
-/* As open(2), close-on-exec. Root opens as the owner of the guest file (sv_guest.owner), everybody
- * else as himself. -1 with errno. */
+/* As open(2), close-on-exec; a new file (O_CREAT) is for its owner alone. Root opens as the owner
+ * of the guest file (sv_guest.owner), everybody else as himself. -1 with errno. */
 int sv_owner_open(const struct sv_guest *g, const char *path, int flags);
 /* fn(arg) with the rights with which the above opens, on this thread; returns what it does, and
  * errno is fn's. -1 with EPERM when the rights cannot be had. */

@@ -438,19 +438,6 @@ static int check_old(struct work *w, size_t i, struct sv_err *err)
         return check_key(w, i, err);
 }
 
-struct making {
-        const char *path;
-        int fd;
-};
-
-static int make_new(void *arg)
-{
-        struct making *m = arg;
-
-        m->fd = open(m->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        return m->fd;
-}
-
 /* Whose the old disk is, and who may read it. */
 static int take_over_mode(int from, int to, const char *path, struct sv_err *err)
 {
@@ -497,13 +484,11 @@ static int copy_back(struct work *w, size_t i, struct sv_err *err)
 {
         const struct sv_site *p = w->r->site;
         SV_STR path = new_path(p->disks[i].path);
+        SV_FD to = sv_owner_open(p->guest, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
         struct sv_part part;
-        struct making m = {path, -1};
-        SV_FD to = -1;
 
-        if (sv_owner_call(p->guest, make_new, &m) < 0)
+        if (to < 0)
                 return sv_fail_errno(err, "snapshot.room", "%s%s", path, sv_owner_note(p->guest));
-        to = m.fd;
         sv_part_begin(&part, w->r->progress, w->done, w->total);
         if (sv_copy_data(w->from[i], to, w->copies[i]->bytes, &part.progress, err) < 0)
                 return sv_wrap(err, "%s: the guest's disks are as they were", path);
