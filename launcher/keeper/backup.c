@@ -33,12 +33,8 @@ static int verify_copy(const char *folder, const struct sv_saved_disk *c, struct
                 return sv_fail(err, SV_FORMAT, "backup.digest",
                                "%s says no digest of disk \"%s\": this is a snapshot, no backup",
                                folder, c->id);
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return sv_fail_errno(err, "copies.absent", "%s", path);
-        if (!S_ISREG(st.st_mode) || st.st_size != c->bytes)
-                return sv_fail(err, SV_PROOF, "copies.changed",
-                               "%s: expected a file of %lld bytes, found %lld", path,
-                               (long long)c->bytes, (long long)st.st_size);
+        if (sv_copy_check_file(fd, path, c, &st, err) < 0)
+                return -1;
         if (sv_copy_digest(fd, path, NULL, digest, err) < 0)
                 return -1;
         if (!strcmp(digest, c->sha256))

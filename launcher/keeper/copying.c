@@ -225,6 +225,23 @@ int sv_copying_fill(struct sv_copying *c, const int fds[SV_GUEST_DISKS_MAX],
 
 /* --- the end --- */
 
+int64_t sv_copy_mtime(const struct stat *st)
+{
+        return st->st_mtim.tv_sec * 1000000000ll + st->st_mtim.tv_nsec;
+}
+
+int sv_copy_check_file(int fd, const char *path, const struct sv_saved_disk *c, struct stat *st,
+                       struct sv_err *err)
+{
+        if (fd < 0 || fstat(fd, st) < 0)
+                return sv_fail_errno(err, "copies.absent", "%s", path);
+        if (S_ISREG(st->st_mode) && st->st_size == c->bytes)
+                return 0;
+        return sv_fail(err, SV_PROOF, "copies.changed",
+                       "%s: expected a file of %lld bytes, found %lld", path, (long long)c->bytes,
+                       (long long)st->st_size);
+}
+
 int sv_copy_digest(int fd, const char *path, const volatile bool *cancel, char out[65],
                    struct sv_err *err)
 {
@@ -290,7 +307,7 @@ static int finish_file(struct sv_copying *c, size_t i, const volatile bool *canc
                 return sv_fail_errno(err, "snapshot.folder", "%s", path);
         if (c->digest)
                 return sv_copy_digest(fd, path, cancel, copy->sha256, err);
-        copy->mtime = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec;
+        copy->mtime = sv_copy_mtime(&st);
         return 0;
 }
 

@@ -52,6 +52,12 @@ struct sv_part {
 };
 void sv_part_begin(struct sv_part *p, struct sv_progress *whole, uint64_t before, uint64_t total);
 
+/* When it was written to last, as copies.json says it. */
+int64_t sv_copy_mtime(const struct stat *st);
+/* Is what was opened (fd below 0: or not, with errno) a file of the copy's size? *st is its.
+ * SV_SYSTEM "copies.absent", SV_PROOF "copies.changed". */
+int sv_copy_check_file(int fd, const char *path, const struct sv_saved_disk *c, struct stat *st,
+                       struct sv_err *err);
 /* The SHA-256 of an open file, as hex. SV_SYSTEM "copies.read", "snapshot.cancelled". */
 int sv_copy_digest(int fd, const char *path, const volatile bool *cancel, char out[65],
                    struct sv_err *err);

@@ -22,11 +22,6 @@ static char *new_path(const char *disk)
         return sv_asprintf("%s.reverting", disk);
 }
 
-static int64_t find_mtime(const struct stat *st)
-{
-        return st->st_mtim.tv_sec * 1000000000ll + st->st_mtim.tv_nsec;
-}
-
 /* --- the journal --- */
 
 struct journal {
@@ -230,7 +225,7 @@ static int hold_old_disk(const struct sv_site *p, const char *path, int64_t mtim
                 return 0;
         if (*fd < 0 || fstat(*fd, &st) < 0)
                 return sv_fail_errno(err, "snapshot.unfinished", "%s", path);
-        if (find_mtime(&st) != mtime)
+        if (sv_copy_mtime(&st) != mtime)
                 return sv_fail(err, SV_SYSTEM, "snapshot.unfinished",
                                "a revert of the guest's disks did not end, and somebody has "
                                "written to %s since: move %s.reverting over it to have the state "
@@ -377,13 +372,9 @@ static int check_copy(struct work *w, size_t i, struct sv_err *err)
         struct stat st;
 
         w->from[i] = open_copy(w->r, path);
-        if (w->from[i] < 0 || fstat(w->from[i], &st) < 0)
-                return sv_fail_errno(err, "copies.absent", "%s", path);
-        if (!S_ISREG(st.st_mode) || st.st_size != c->bytes)
-                return sv_fail(err, SV_PROOF, "copies.changed",
-                               "%s: expected a file of %lld bytes, found %lld", path,
-                               (long long)c->bytes, (long long)st.st_size);
-        if (c->mtime && c->mtime != find_mtime(&st))
+        if (sv_copy_check_file(w->from[i], path, c, &st, err) < 0)
+                return -1;
+        if (c->mtime && c->mtime != sv_copy_mtime(&st))
                 return sv_fail(err, SV_PROOF, "copies.changed",
                                "%s was written to after it was made; if its bytes are as they "
                                "were, \"touch -d @%lld.%09lld\" on it says so",
@@ -434,7 +425,7 @@ static int check_old(struct work *w, size_t i, struct sv_err *err)
                                "%s has %lu names (hard links), and would go back under one of "
                                "them only",
                                path, (unsigned long)st.st_nlink);
-        w->mtimes[i] = find_mtime(&st);
+        w->mtimes[i] = sv_copy_mtime(&st);
         return check_key(w, i, err);
 }
 
