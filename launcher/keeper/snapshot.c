@@ -184,16 +184,19 @@ static int give_up_name(void *arg)
         return rename(m->from, m->to) < 0 || sv_folder_sync(m->to) < 0 ? -1 : 0;
 }
 
-int sv_snapshot_delete(const struct sv_site *p, const char *name, struct sv_err *err)
+static int remove_snapshot(const struct sv_site *p, const char *name, struct sv_err *err)
 {
         SV_STR path = sv_site_path(p, name);
         SV_STR old = sv_site_path(p, SV_SITE_OLD);
 
-        if (sv_snapshot_find(p, name, err) < 0)
-                return -1;
         if (sv_owner_call(p->guest, give_up_name, &(struct moving){path, old}) < 0)
                 return sv_fail_errno(err, "snapshot.folder", "%s%s", path, sv_owner_note(p->guest));
         return sv_site_remove_tree(p, old, err);
+}
+
+int sv_snapshot_delete(const struct sv_site *p, const char *name, struct sv_err *err)
+{
+        return sv_snapshot_find(p, name, err) < 0 ? -1 : remove_snapshot(p, name, err);
 }
 
 int sv_snapshot_flatten(const struct sv_site *p, size_t *removed, struct sv_err *err)
@@ -207,7 +210,7 @@ int sv_snapshot_flatten(const struct sv_site *p, size_t *removed, struct sv_err 
                                "guest %s has no snapshots: its newest state is all that there is",
                                p->guest->name);
         for (size_t i = 0; i < l.n; i++)
-                if (sv_snapshot_delete(p, l.rows[i].name, err) < 0)
+                if (remove_snapshot(p, l.rows[i].name, err) < 0)
                         return -1;
         *removed = l.n;
         return 0;
