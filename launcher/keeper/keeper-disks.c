@@ -10,6 +10,7 @@
 #include "launcher/keeper/facts.h"
 #include "launcher/keeper/site.h"
 #include "launcher/virt/domain-read.h"
+#include "launcher/virt/domain.h"
 #include "launcher/virt/virt-dac.h"
 #include "launcher/virt/virt.h"
 
@@ -155,9 +156,10 @@ static void note_watched(struct sv_progress *p, uint64_t done, uint64_t total)
 static int check_disk_in_domain(const struct sv_domain_facts *f, const struct sv_guest *g, size_t i,
                                 struct sv_err *err)
 {
-        const char target[] = {'v', 'd', (char)('a' + i), 0};
+        char target[SV_DISK_TARGET_SIZE];
         const char *found = "none";
 
+        sv_domain_name_disk(i, target);
         for (size_t k = 0; k < f->n_disks; k++) {
                 const struct sv_domain_disk *d = &f->disks[k];
 

@@ -7,6 +7,7 @@
 #include "base/core/file.h"
 #include "base/core/text.h"
 #include "launcher/keeper/resize.h"
+#include "launcher/virt/domain.h"
 #include "launcher/virt/virt-resize.h"
 #include "launcher/virt/xml-read.h"
 
@@ -191,10 +192,11 @@ static void put_disk_limits(struct sv_virt *v, const struct sv_json *disks, stru
 {
         for (size_t i = 0; i < sv_json_len(disks) && i < SV_GUEST_DISKS_MAX; i++) {
                 const char *id = sv_json_text(sv_json_at(disks, i), "id", "");
-                char target[] = {'v', 'd', (char)('a' + i), 0};
+                char target[SV_DISK_TARGET_SIZE];
                 struct sv_disk_limits d;
                 struct sv_json *j;
 
+                sv_domain_name_disk(i, target);
                 if (sv_virt_read_disk_limits(v, target, &d, NULL) < 0 || (!d.bytes && !d.requests))
                         continue;
                 j = sv_json_add(limits, sv_json_object());

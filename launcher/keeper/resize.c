@@ -7,6 +7,7 @@
 
 #include "base/core/file.h"
 #include "base/core/text.h"
+#include "launcher/virt/domain.h"
 
 #define SHARES_MAX  262144 /* of cgroup version 1; version 2 takes up to 10000 */
 #define PERCENT_MAX (100 * 4096)
@@ -205,12 +206,12 @@ static int fail_no_disk(const char *id, const struct sv_json *disks, struct sv_e
                        id, names.n ? sv_buf_str(&names) : "none");
 }
 
-/* As sv_domain_xml names them, in the order of the guest file. */
+/* In the order of the guest file. */
 static int find_target(struct sv_resize_step *step, const struct sv_json *disks, struct sv_err *err)
 {
         for (size_t i = 0; i < sv_json_len(disks) && i < SV_GUEST_DISKS_MAX; i++)
                 if (!strcmp(sv_json_text(sv_json_at(disks, i), "id", ""), step->of)) {
-                        snprintf(step->target, sizeof(step->target), "vd%c", (char)('a' + i));
+                        sv_domain_name_disk(i, step->target);
                         return 0;
                 }
         return fail_no_disk(step->of, disks, err);

@@ -57,12 +57,19 @@ static void put_cpu(const struct sv_plan *p, struct sv_buf *x)
                 sv_xml_printf(x, "  </cpu>\n");
 }
 
+void sv_domain_name_disk(size_t i, char out[SV_DISK_TARGET_SIZE])
+{
+        snprintf(out, SV_DISK_TARGET_SIZE, "vd%c", (char)('a' + i));
+}
+
 static void put_disks(const struct sv_plan *p, struct sv_buf *x)
 {
         for (size_t i = 0; i < p->guest->n_disks; i++) {
                 const struct sv_disk *d = &p->guest->disks[i];
                 bool direct = !p->place.buffered || !p->place.buffered[i];
+                char target[SV_DISK_TARGET_SIZE];
 
+                sv_domain_name_disk(i, target);
                 sv_xml_printf(x, "    <disk type='file' device='disk'>\n");
                 sv_domain_put_disk_driver(d, direct, x);
                 if (p->place.disks_by_fd)
@@ -70,8 +77,7 @@ static void put_disks(const struct sv_plan *p, struct sv_buf *x)
                                       (unsigned)i);
                 else
                         sv_xml_printf(x, "      <source file='%s'/>\n", d->path);
-                sv_xml_printf(x, "      <target dev='vd%s' bus='virtio'/>\n",
-                              (char[2]){(char)('a' + i), 0});
+                sv_xml_printf(x, "      <target dev='%s' bus='virtio'/>\n", target);
                 if (d->readonly)
                         sv_xml_printf(x, "      <readonly/>\n");
                 sv_xml_printf(x, "      <serial>%s</serial>\n    </disk>\n", d->id);

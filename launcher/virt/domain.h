@@ -44,6 +44,10 @@ struct sv_plan {
         struct sv_plan_place place;
 };
 
+/* "vda": what libvirt, and a Linux in the guest, call the guest's disk of this number, from 0. */
+#define SV_DISK_TARGET_SIZE 4
+void sv_domain_name_disk(size_t i, char out[SV_DISK_TARGET_SIZE]);
+
 #define SV_AGENT_PORT "org.secure-vm.agent"
 
 /* cmdline stays for the caller to set. */

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "launcher/virt/domain.h"
 #include "launcher/virt/virt-int.h"
 #include "launcher/virt/xml.h"
 
@@ -12,8 +13,9 @@ static int print_backup(const char *const *paths, size_t n, struct sv_buf *xml, 
 {
         sv_xml_printf(xml, "<domainbackup mode='push'>\n  <disks>\n");
         for (size_t i = 0; i < n; i++) {
-                char target[8] = {'v', 'd', (char)('a' + i)};
+                char target[SV_DISK_TARGET_SIZE];
 
+                sv_domain_name_disk(i, target);
                 if (paths[i])
                         sv_xml_printf(xml,
                                       "    <disk name='%s' backup='yes' type='file'>\n"
