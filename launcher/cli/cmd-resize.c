@@ -12,22 +12,13 @@
 #include "launcher/keeper/keeper.h"
 #include "launcher/virt/virt-dac.h"
 
-static const struct {
-        const char *option;
-        enum sv_resize_kind kind;
-} kinds[] = {
-        {"cpu-shares", SV_RESIZE_CPU_SHARES}, {"cpu-quota", SV_RESIZE_CPU_QUOTA},
-        {"disk-rate", SV_RESIZE_DISK_RATE},   {"disk-iops", SV_RESIZE_DISK_IOPS},
-        {"net-rate", SV_RESIZE_NET_RATE},     {"disk", SV_RESIZE_DISK_SIZE},
-};
-
 static int read_changes(const struct sv_args *args, struct sv_resize *r, struct sv_err *err)
 {
-        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        for (enum sv_resize_kind kind = SV_RESIZE_CPU_SHARES; kind <= SV_RESIZE_DISK_SIZE; kind++) {
                 const char *text;
 
-                for (int k = 0; (text = sv_opt_nth(args, kinds[i].option, k)); k++)
-                        if (sv_resize_add(r, kinds[i].kind, text, err) < 0)
+                for (int k = 0; (text = sv_opt_nth(args, sv_resize_name(kind), k)); k++)
+                        if (sv_resize_add(r, kind, text, err) < 0)
                                 return -1;
         }
         if (r->n)
@@ -84,12 +75,12 @@ static int print_limits_of(const char *name, const struct sv_json *result)
 /* What restarts the guest is a command of its own: the rest happens now or not at all. */
 static int check_apart(const struct sv_args *args, struct sv_err *err)
 {
-        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-                if (sv_has(args, kinds[i].option))
+        for (enum sv_resize_kind kind = SV_RESIZE_CPU_SHARES; kind <= SV_RESIZE_DISK_SIZE; kind++)
+                if (sv_has(args, sv_resize_name(kind)))
                         return sv_fail(err, SV_USAGE, "resize.apart",
                                        "--vcpus and --memory restart the guest, --%s does not: "
                                        "two commands",
-                                       kinds[i].option);
+                                       sv_resize_name(kind));
         return 0;
 }
 
