@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include "base/core/file.h"
-#include "base/core/text.h"
 #include "base/program/log.h"
 #include "base/program/progress.h"
 #include "image/run.h"
@@ -75,8 +74,8 @@ static int run_create(const struct sv_args *args, struct sv_json **result, struc
         SV_GUEST g = {0};
         int r;
 
-        if (name && !sv_name_ok(name))
-                return sv_snapshot_check_name(name, err);
+        if (name && sv_snapshot_check_name(name, err) < 0)
+                return -1;
         make_name(name, t.name);
         if (open_site(args, &g, &p, err) < 0)
                 return -1;
