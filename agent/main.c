@@ -12,6 +12,7 @@
 #include "base/program/cli.h"
 #include "base/program/log.h"
 #include "base/program/memory.h"
+#include "base/core/file.h"
 #include "base/core/secret.h"
 
 /* No shell, no second way: what fails here ends with the disk locked and the machine off. */
@@ -71,9 +72,7 @@ static const struct sv_cmd commands[] = {
  * anything. */
 static bool is_init(const char *name)
 {
-        const char *slash = name ? strrchr(name, '/') : NULL;
-
-        return getpid() == 1 && name && !strcmp(slash ? slash + 1 : name, "init");
+        return getpid() == 1 && name && !strcmp(sv_path_name(name), "init");
 }
 
 int main(int argc, char **argv)

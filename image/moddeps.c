@@ -14,11 +14,9 @@ enum { UNSEEN, ACTIVE, DONE };
 const char *sv_module_suffix(const char *path)
 {
         static const char *const suffixes[] = {".ko", ".ko.xz", ".ko.zst", ".ko.gz"};
-        const char *base = strrchr(path, '/');
-        size_t n;
+        const char *base = sv_path_name(path);
+        size_t n = strlen(base);
 
-        base = base ? base + 1 : path;
-        n = strlen(base);
         for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
                 size_t s = strlen(suffixes[i]);
 
@@ -30,8 +28,7 @@ const char *sv_module_suffix(const char *path)
 
 char *sv_module_name(const char *path)
 {
-        const char *suffix = sv_module_suffix(path), *slash = strrchr(path, '/');
-        const char *base = slash ? slash + 1 : path;
+        const char *suffix = sv_module_suffix(path), *base = sv_path_name(path);
         char *name;
 
         if (!suffix)

@@ -179,6 +179,13 @@ char *sv_path_folder(const char *path)
         return slash == path ? sv_asprintf("/") : sv_asprintf("%.*s", (int)(slash - path), path);
 }
 
+const char *sv_path_name(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        return slash ? slash + 1 : path;
+}
+
 int sv_folder_sync(const char *path)
 {
         SV_STR folder = sv_path_folder(path);

@@ -33,6 +33,8 @@ int sv_fd_write(int fd, const char *name, struct sv_bytes data, struct sv_err *e
 int sv_fd_write_at(int fd, struct sv_bytes data, uint64_t at);
 /* The folder that a path lies in ("." for a name alone); the caller frees. */
 char *sv_path_folder(const char *path);
+/* And its name there: what is behind the last slash, if any. */
+const char *sv_path_name(const char *path);
 /* What names it has is on the disk: -1 and errno. */
 int sv_folder_sync(const char *path);
 /* Write to a temporary name in the same folder, sync, rename: readers see the old file or the new

@@ -52,7 +52,7 @@ static int resolve_target(const char *to, char out[SV_PATH_MAX + 1], struct sv_e
 
         while (n > 1 && text[n - 1] == '/')
                 text[--n] = 0;
-        name = strrchr(text, '/') ? strrchr(text, '/') + 1 : text;
+        name = sv_path_name(text);
         above = sv_path_folder(text);
         real = realpath(above, NULL);
         if (!real)

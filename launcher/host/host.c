@@ -154,7 +154,7 @@ void sv_host_version(const char *program, char *out, size_t n)
 
 char *sv_host_nvram_template(const char *sysroot, const char *firmware)
 {
-        const char *name = strrchr(firmware, '/') ? strrchr(firmware, '/') + 1 : firmware;
+        const char *name = sv_path_name(firmware);
         const char *code = strstr(name, "CODE");
         char *found = sv_descriptors_get_template(sysroot, firmware);
 

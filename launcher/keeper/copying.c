@@ -125,13 +125,12 @@ int sv_copying_backup(const struct sv_site *p, const char *path, struct sv_copyi
 {
         SV_COPYING c = {.site = p, .own = true, .digest = true};
         SV_STR folder = sv_path_folder(path);
-        const char *slash = strrchr(path, '/');
 
         if (rmdir(path) < 0 && errno != ENOENT)
                 return sv_fail(err, SV_USAGE, "backup.exists",
                                "%s is there already, and is no empty folder: give another name",
                                path);
-        c.temp = sv_asprintf("%s/.%s.unfinished-backup", folder, slash ? slash + 1 : path);
+        c.temp = sv_asprintf("%s/.%s.unfinished-backup", folder, sv_path_name(path));
         c.path = sv_asprintf("%s", path);
         if (begin_copying(&c, err) < 0)
                 return -1;

@@ -79,11 +79,6 @@ int sv_copies_renew(const struct sv_copies *c, struct sv_err *err)
 
 /* --- whether they are there --- */
 
-static const char *name_copy(const char *path)
-{
-        return strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-}
-
 static int fail_without_copy(const struct sv_copies *c, const char *path, struct sv_err *err)
 {
         return sv_fail(err, SV_SYSTEM, "reboot.copies",
@@ -99,7 +94,7 @@ static const char *find_digest(const struct sv_copies *c, const struct sv_json *
         const struct sv_json *boot = sv_json_get(facts, "boot");
 
         return sv_copies_have(c->s->name, path)
-                       ? sv_json_str(sv_json_get(sv_json_get(boot, name_copy(path)), "sha256"))
+                       ? sv_json_str(sv_json_get(sv_json_get(boot, sv_path_name(path)), "sha256"))
                        : NULL;
 }
 
@@ -145,11 +140,11 @@ static int check_there(const struct sv_copies *c, const char *path, const char *
                         return 0;
                 return fail_without_copy(c, path, err);
         }
-        if (!sv_pool_has(p, name_copy(path), NULL))
+        if (!sv_pool_has(p, sv_path_name(path), NULL))
                 return fail_without_copy(c, path, err);
         if (!expected)
                 return 0;
-        if (sv_pool_digest(p, name_copy(path), digest, err) < 0)
+        if (sv_pool_digest(p, sv_path_name(path), digest, err) < 0)
                 return -1;
         return compare_digest(c, path, digest, expected, err);
 }
@@ -218,8 +213,8 @@ int sv_copies_remove_there(struct sv_virt *v, const char *name, const struct sv_
                         continue;
                 if (sv_pool_open(v, folder, false, &p, err) < 0)
                         return -1;
-                if (sv_pool_has(p, name_copy(paths[i]), NULL) &&
-                    sv_pool_remove(p, name_copy(paths[i]), err) < 0)
+                if (sv_pool_has(p, sv_path_name(paths[i]), NULL) &&
+                    sv_pool_remove(p, sv_path_name(paths[i]), err) < 0)
                         return -1;
         }
         return 0;

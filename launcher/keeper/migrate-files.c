@@ -19,19 +19,12 @@
 
 #define MIB (1ull << 20)
 
-static const char *name_file(const char *path)
-{
-        const char *slash = strrchr(path, '/');
-
-        return slash ? slash + 1 : path;
-}
-
 static int note_made(struct sv_migrate_run *r, const char *path, struct sv_err *err)
 {
         if (r->n_made == sizeof(r->made) / sizeof(r->made[0]))
                 return sv_fail(err, SV_SYSTEM, "migrate.domain", "the guest has too many files");
-        r->made[r->n_made++] =
-                (struct sv_migrate_made){sv_path_folder(path), sv_asprintf("%s", name_file(path))};
+        r->made[r->n_made++] = (struct sv_migrate_made){sv_path_folder(path),
+                                                        sv_asprintf("%s", sv_path_name(path))};
         return 0;
 }
 
@@ -111,8 +104,8 @@ static int check_copied_disk(struct sv_migrate_run *r, const struct sv_domain_di
                 return -1;
         if (sv_pool_open(r->to, folder, false, &there, err) < 0)
                 return sv_wrap(err, "the folder for the copy at %s", r->hostname);
-        sv_pool_has(here, name_file(d->path), &bytes);
-        has = sv_pool_has(there, name_file(d->path), &found);
+        sv_pool_has(here, sv_path_name(d->path), &bytes);
+        has = sv_pool_has(there, sv_path_name(d->path), &found);
         if (d->readonly && has && found == bytes)
                 return 0;
         if (d->readonly)
@@ -165,10 +158,10 @@ static int make_empty_disk(struct sv_migrate_run *r, const struct sv_domain_disk
         if (sv_pool_open(r->from, folder, false, &here, err) < 0 ||
             sv_pool_open(r->to, folder, false, &there, err) < 0)
                 return -1;
-        if (!sv_pool_has(here, name_file(d->path), &bytes))
+        if (!sv_pool_has(here, sv_path_name(d->path), &bytes))
                 return sv_fail(err, SV_SYSTEM, "migrate.storage", "%s is not there any more",
                                d->path);
-        if (sv_pool_make(there, name_file(d->path), bytes, 0600, err) < 0)
+        if (sv_pool_make(there, sv_path_name(d->path), bytes, 0600, err) < 0)
                 return -1;
         return note_made(r, d->path, err);
 }
@@ -197,7 +190,7 @@ static int compare_files(struct sv_pool *here, struct sv_pool *there, const char
 static int copy_file(struct sv_migrate_run *r, const struct sv_domain_file *f, struct sv_pool *here,
                      struct sv_pool *there, struct sv_err *err)
 {
-        const char *name = name_file(f->path);
+        const char *name = sv_path_name(f->path);
         uint64_t bytes = 0;
         bool same;
 
@@ -223,7 +216,7 @@ static int need_same_file(struct sv_migrate_run *r, const struct sv_domain_file 
 {
         bool same;
 
-        if (compare_files(here, there, name_file(f->path), &same, err) < 0)
+        if (compare_files(here, there, sv_path_name(f->path), &same, err) < 0)
                 return -1;
         if (same)
                 return 0;
@@ -231,8 +224,8 @@ static int need_same_file(struct sv_migrate_run *r, const struct sv_domain_file 
                        "%s, from which the guest booted, was expected at %s with the same "
                        "contents, and it %s: install the same version of it there",
                        f->path, r->hostname,
-                       sv_pool_has(there, name_file(f->path), NULL) ? "has another"
-                                                                    : "is not there");
+                       sv_pool_has(there, sv_path_name(f->path), NULL) ? "has another"
+                                                                       : "is not there");
 }
 
 static int make_boot_file(struct sv_migrate_run *r, const struct sv_domain_file *f,
@@ -259,8 +252,8 @@ static int make_room_for_nvram(struct sv_migrate_run *r, struct sv_err *err)
                 return 0;
         if (sv_pool_open(r->to, folder, true, &there, err) < 0)
                 return -1;
-        if (sv_pool_has(there, name_file(r->domain.nvram), NULL) &&
-            sv_pool_remove(there, name_file(r->domain.nvram), err) < 0)
+        if (sv_pool_has(there, sv_path_name(r->domain.nvram), NULL) &&
+            sv_pool_remove(there, sv_path_name(r->domain.nvram), err) < 0)
                 return -1;
         return note_made(r, r->domain.nvram, err);
 }

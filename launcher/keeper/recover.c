@@ -27,7 +27,7 @@ static bool serves_guest(const char *pid, const void *arg)
         if (n <= 0 || sv_file_read(cmd_path, SV_PROC_SIZE_MAX, &cmd, "proc", NULL) < 0 || !cmd.n)
                 return false;
         exe[n] = 0;
-        base = strrchr(exe, '/') ? strrchr(exe, '/') + 1 : exe;
+        base = sv_path_name(exe);
         for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
                 serves |= !strncmp(base, programs[i], strlen(programs[i]));
         /* Scripts of swtpm's run under an interpreter; the path is then the only sign. */

@@ -12,14 +12,14 @@
 int sv_tdx_fw_cfg(const struct sv_tdx_boot *b, const char *name, struct sv_buf *out,
                   struct sv_err *err)
 {
-        const char *dir = b->options->acpi, *last = strrchr(name, '/');
+        const char *dir = b->options->acpi;
 
         if (!dir)
                 return 0;
 
         SV_STR sysfs = sv_asprintf("%s/%s/raw", dir, name);
         SV_STR plain = sv_asprintf("%s/%s", dir, name);
-        SV_STR flat = sv_asprintf("%s/%s", dir, last ? last + 1 : name);
+        SV_STR flat = sv_asprintf("%s/%s", dir, sv_path_name(name));
         const char *const paths[] = {sysfs, plain, flat};
 
         for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)

@@ -73,7 +73,7 @@ static const uint8_t memory_types[16] = {0x9f, 0x04, 0x19, 0x4c, 0x37, 0x41, 0xd
  * Debian's and Fedora's names. Allocated, or NULL. */
 static char *find_template(const char *firmware)
 {
-        const char *name = strrchr(firmware, '/') ? strrchr(firmware, '/') + 1 : firmware;
+        const char *name = sv_path_name(firmware);
         const char *code = strstr(name, "CODE");
         SV_BUF path = SV_BUF_NULL;
 
