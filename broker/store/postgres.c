@@ -543,8 +543,8 @@ static int check_tables(struct sv_sql *s, struct sv_err *err)
         struct sv_serial outside = {.number = 0};
         int64_t version;
 
-        if (s->driver->read_version(s, &version) < 0)
-                return sv_sql_fail(&s->store, "cannot read the database's version", err);
+        if (sv_sql_read_version(&s->store, &version, err) < 0)
+                return -1;
         if (version)
                 return 0;
         if (s->place.serial && sv_serial_read(s->place.serial, &outside, err) < 0)

@@ -330,8 +330,8 @@ static int check_pages(struct sv_store *s, struct chain_check *c, struct sv_err 
         bool inner = self->driver->is_open(self);
         int rc;
 
-        if (!inner && self->driver->begin_read(self) < 0)
-                return sv_sql_fail(s, "cannot begin to read the database", err);
+        if (!inner && sv_sql_begin_read(s, err) < 0)
+                return -1;
         rc = walk_pages(s, INT64_MIN, INT64_MAX, check_next_record, c, err);
         if (!inner)
                 self->driver->exec(self, "ROLLBACK");

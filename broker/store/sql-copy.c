@@ -109,8 +109,8 @@ static int read_and_replace(struct sv_store *from, struct sv_store *to, struct s
         struct sv_sql *source = (struct sv_sql *)from;
         int rc;
 
-        if (source->driver->begin_read(source) < 0)
-                return sv_sql_fail(from, "cannot begin to read the database", err);
+        if (sv_sql_begin_read(from, err) < 0)
+                return -1;
         rc = sv_sql_begin(to, err);
         if (rc == 0)
                 rc = sv_sql_end(to, replace_all_rows(from, to, err), err);
@@ -121,13 +121,12 @@ static int read_and_replace(struct sv_store *from, struct sv_store *to, struct s
 static int ask_about_tables(struct sv_store *to, sv_store_check *check, void *context,
                             struct sv_err *err)
 {
-        struct sv_sql *there = (struct sv_sql *)to;
         int64_t version;
 
         if (!check)
                 return 0;
-        if (there->driver->read_version(there, &version) < 0)
-                return sv_sql_fail(to, "cannot read the database's version", err);
+        if (sv_sql_read_version(to, &version, err) < 0)
+                return -1;
         return version ? check(to, context, err) : 0;
 }
 

@@ -52,24 +52,37 @@ int sv_sql_exec(struct sv_store *s, const char *sql, struct sv_err *err)
         return 0;
 }
 
-static int run_prepared(struct sv_store *s, const char *sql, struct sv_err *err)
+int sv_sql_run(struct sv_store *s, const char *sql, struct sv_err *err)
 {
         SV_STMT *q = sv_sql_prepare(s, sql, err, "");
 
         return sv_sql_step(s, q, err);
 }
 
+int sv_sql_read_version(struct sv_store *s, int64_t *version, struct sv_err *err)
+{
+        return driver_of(s)->read_version((struct sv_sql *)s, version) == 0
+                       ? 0
+                       : sv_sql_fail(s, "cannot read the database's version", err);
+}
+
+int sv_sql_begin_read(struct sv_store *s, struct sv_err *err)
+{
+        return driver_of(s)->begin_read((struct sv_sql *)s) == 0
+                       ? 0
+                       : sv_sql_fail(s, "cannot begin to read the database", err);
+}
+
 /* A newer broker may have gone on with the database while this one runs, and knows of rows what
  * this one would not write. */
 static int check_same_version(struct sv_store *s, struct sv_err *err)
 {
-        struct sv_sql *self = (struct sv_sql *)s;
-        int64_t expected = self->version, found;
+        int64_t expected = ((struct sv_sql *)s)->version, found;
 
         if (!expected)
                 return 0;
-        if (self->driver->read_version(self, &found) < 0)
-                return sv_sql_fail(s, "cannot read the database's version", err);
+        if (sv_sql_read_version(s, &found, err) < 0)
+                return -1;
         if (found == expected)
                 return 0;
         return sv_fail(err, SV_SYSTEM, "broker.store.version",
@@ -122,7 +135,7 @@ int sv_sql_begin(struct sv_store *s, struct sv_err *err)
         if (held->broken || !is_transaction_open(s))
                 return sv_fail(err, SV_SYSTEM, "broker.store",
                                "the database has taken back what this request changed");
-        return run_prepared(s, "SAVEPOINT step", err);
+        return sv_sql_run(s, "SAVEPOINT step", err);
 }
 
 /* A server that is lost in the middle of it may have done it, and could not say so. */
@@ -133,7 +146,7 @@ static int commit(struct sv_store *s, struct sv_err *err)
         if (!is_transaction_open(s))
                 return sv_fail(err, SV_SYSTEM, "broker.store",
                                "the database has taken back what was changed");
-        if (run_prepared(s, "COMMIT", err) == 0)
+        if (sv_sql_run(s, "COMMIT", err) == 0)
                 return 0;
         if (!driver->is_gone || !driver->is_gone((struct sv_sql *)s))
                 return -1;
@@ -147,7 +160,7 @@ int sv_sql_end(struct sv_store *s, int rc, struct sv_err *err)
 {
         struct sv_held *held = &((struct sv_sql *)s)->held;
 
-        if (rc == 0 && (held->on ? run_prepared(s, "RELEASE step", err) : commit(s, err)) == 0)
+        if (rc == 0 && (held->on ? sv_sql_run(s, "RELEASE step", err) : commit(s, err)) == 0)
                 return 0;
         if (driver_of(s)->exec((struct sv_sql *)s,
                                held->on ? "ROLLBACK TO step; RELEASE step" : "ROLLBACK") < 0)

@@ -44,23 +44,22 @@ static int count_steps(const struct sv_sql *s)
         return n;
 }
 
-static int read_schema_version(struct sv_store *s, int64_t *version, struct sv_err *err)
+static int write_schema_version(struct sv_store *s, int64_t version, struct sv_err *err)
 {
         struct sv_sql *self = (struct sv_sql *)s;
 
-        return self->driver->read_version(self, version) == 0
+        return self->driver->write_version(self, version) == 0
                        ? 0
-                       : sv_sql_fail(s, "cannot read the database's version", err);
+                       : sv_sql_fail(s, "cannot write the database's version", err);
 }
 
 /* In a transaction. Another process may have gone the same way meanwhile: the version is read
  * again. */
 static int run_steps(struct sv_store *s, const struct sv_sql_step *list, int n, struct sv_err *err)
 {
-        struct sv_sql *self = (struct sv_sql *)s;
         int64_t version;
 
-        if (read_schema_version(s, &version, err) < 0)
+        if (sv_sql_read_version(s, &version, err) < 0)
                 return -1;
         for (; version < n; version++) {
                 if (sv_sql_exec(s, list[version].sql, err) < 0)
@@ -68,16 +67,14 @@ static int run_steps(struct sv_store *s, const struct sv_sql_step *list, int n, 
                 if (list[version].fill && list[version].fill(s, err) < 0)
                         return -1;
         }
-        return self->driver->write_version(self, version) == 0
-                       ? 0
-                       : sv_sql_fail(s, "cannot write the database's version", err);
+        return write_schema_version(s, version, err);
 }
 
 int sv_sql_migrate(struct sv_store *s, const struct sv_sql_step *list, int n, struct sv_err *err)
 {
         int64_t version;
 
-        if (read_schema_version(s, &version, err) < 0)
+        if (sv_sql_read_version(s, &version, err) < 0)
                 return -1;
         if (version < 0 || version > n)
                 return sv_fail(err, SV_SYSTEM, "broker.store.version",
@@ -118,7 +115,7 @@ int sv_sql_is_authenticated(struct sv_store *s, bool *out, struct sv_err *err)
 {
         int64_t version;
 
-        if (read_schema_version(s, &version, err) < 0)
+        if (sv_sql_read_version(s, &version, err) < 0)
                 return -1;
         *out = version >= WITH_MACS;
         return 0;
@@ -140,7 +137,7 @@ static int update_locked(struct sv_store *s, struct sv_err *err)
         SV_FD lock = place->lock ? sv_serial_lock(place->lock, err) : -1;
         int64_t version;
 
-        if ((place->lock && lock < 0) || read_schema_version(s, &version, err) < 0)
+        if ((place->lock && lock < 0) || sv_sql_read_version(s, &version, err) < 0)
                 return -1;
         if (has_fill_from(self, version) && check_first(place, err) < 0)
                 return -1;
@@ -152,7 +149,7 @@ static int update_schema(struct sv_store *s, int newest, struct sv_err *err)
         struct sv_sql *self = (struct sv_sql *)s;
         int64_t version;
 
-        if (read_schema_version(s, &version, err) < 0)
+        if (sv_sql_read_version(s, &version, err) < 0)
                 return -1;
         if (version < 0 || version >= newest)
                 return sv_sql_migrate(s, self->driver->steps, newest, err);
@@ -181,7 +178,7 @@ int sv_sql_make_tables(struct sv_store *s, struct sv_err *err)
         int newest = count_steps(self);
         int64_t version;
 
-        if (read_schema_version(s, &version, err) < 0)
+        if (sv_sql_read_version(s, &version, err) < 0)
                 return -1;
         if (version == newest)
                 return 0;
@@ -192,7 +189,5 @@ int sv_sql_make_tables(struct sv_store *s, struct sv_err *err)
         for (int i = 0; i < newest; i++)
                 if (sv_sql_exec(s, self->driver->steps[i].sql, err) < 0)
                         return -1;
-        return self->driver->write_version(self, newest) == 0
-                       ? 0
-                       : sv_sql_fail(s, "cannot write the database's version", err);
+        return write_schema_version(s, newest, err);
 }

@@ -165,14 +165,12 @@ static int check_own_state(struct sv_store *s, struct sv_macs *m, struct sv_err 
  * database: what is committed in between only makes that newer. */
 int sv_macs_begin_read(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
-        struct sv_sql *self = (struct sv_sql *)s;
-
-        m->inner = self->held.open;
+        m->inner = ((struct sv_sql *)s)->held.open;
         end_leftover(s);
         if (read_serial(s, m, err) < 0)
                 return -1;
-        if (!m->inner && self->driver->begin_read(self) < 0)
-                return sv_sql_fail(s, "cannot begin to read the database", err);
+        if (!m->inner && sv_sql_begin_read(s, err) < 0)
+                return -1;
         if (check_own_state(s, m, err) == 0)
                 return 0;
         if (!m->inner)

@@ -105,6 +105,12 @@ struct sv_stmt {
 void sv_sql_close(struct sv_store *s);
 int sv_sql_fail(struct sv_store *s, const char *what, struct sv_err *err);
 int sv_sql_exec(struct sv_store *s, const char *sql, struct sv_err *err);
+/* The same, prepared once: for what comes with every request. */
+int sv_sql_run(struct sv_store *s, const char *sql, struct sv_err *err);
+/* Of the schema; 0: there is none. */
+int sv_sql_read_version(struct sv_store *s, int64_t *version, struct sv_err *err);
+/* What is read until its end is of one moment. */
+int sv_sql_begin_read(struct sv_store *s, struct sv_err *err);
 /* While changes are held they are steps of the one transaction. */
 int sv_sql_begin(struct sv_store *s, struct sv_err *err);
 /* Commits when rc is 0, else (or when that fails) rolls back; returns 0 or -1. */

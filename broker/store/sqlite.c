@@ -122,22 +122,14 @@ static int64_t changes_sqlite(const struct sv_sql *s)
 
 /* --- versions and transactions --- */
 
-/* Prepared once: they come with every request. */
-static int run_sqlite(struct sv_sql *s, const char *sql)
-{
-        SV_STMT *q = sv_sql_prepare(&s->store, sql, NULL, "");
-
-        return sv_sql_step(&s->store, q, NULL);
-}
-
 static int begin_write_sqlite(struct sv_sql *s)
 {
-        return run_sqlite(s, "BEGIN IMMEDIATE");
+        return sv_sql_run(&s->store, "BEGIN IMMEDIATE", NULL);
 }
 
 static int begin_read_sqlite(struct sv_sql *s)
 {
-        return run_sqlite(s, "BEGIN");
+        return sv_sql_run(&s->store, "BEGIN", NULL);
 }
 
 static int read_version_sqlite(struct sv_sql *s, int64_t *version)

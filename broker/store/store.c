@@ -35,9 +35,7 @@ int sv_store_exists(const char *path, struct sv_err *err)
         s = sv_postgres_connect(path, err);
         if (!s)
                 return -1;
-        rc = s->driver->read_version(s, &version);
-        if (rc < 0)
-                sv_sql_fail(&s->store, "cannot read the database's version", err);
+        rc = sv_sql_read_version(&s->store, &version, err);
         sv_sql_close(&s->store);
         return rc < 0 ? -1 : version > 0;
 }
