@@ -118,20 +118,11 @@ static int look_for_link(void *context, const struct sv_audit_row *row, struct s
 static int take_beginning(void *context, const struct sv_audit_row *row, struct sv_err *err)
 {
         struct look *l = context;
-        SV_JSON *j = NULL;
-        const char *head;
 
         if (!row->link.linked)
                 return 0;
         l->begun = true;
-        if (sv_json_parse(sv_bytes_str(row->text), "broker.audit", &j, NULL) < 0)
-                return -1;
-        head = sv_json_text(j, "head", "");
-        if (!strcmp(sv_json_text(j, "action", ""), "cut") &&
-            strlen(head) < sizeof(l->chain.cut_head)) {
-                memcpy(l->chain.cut_head, head, strlen(head) + 1);
-                l->chain.cut = row->link;
-        }
+        sv_audit_take_cut(row, &l->chain);
         return -1;
 }
 

@@ -153,11 +153,22 @@ int sv_sql_list_audit(struct sv_store *s, int64_t after, int64_t max, struct sv_
         return rc;
 }
 
-/* Records above `after` and up to `through`, the oldest first, until one fails: a page at a time,
- * since a server's client has the whole of what was asked for in memory. Columns: id, time, record,
- * stranger, link. */
-static int walk_pages(struct sv_store *s, int64_t after, int64_t through,
-                      int (*each)(struct sv_stmt *q, void *context, struct sv_err *err),
+static int take_audit_row(struct sv_stmt *q, struct sv_audit_row *row, struct sv_err *err)
+{
+        *row = (struct sv_audit_row){
+                .link = {.id = sv_sql_number(q, 0), .linked = !sv_sql_is_null(q, 4)},
+                .time = sv_sql_number(q, 1),
+                .text = sv_sql_text(q, 2),
+                .stranger = sv_sql_number(q, 3) != 0};
+        if (!row->text)
+                row->text = "";
+        return row->link.linked ? take_link(q, 4, row->link.id, row->link.link, err) : 0;
+}
+
+/* A page at a time, since a server's client has the whole of what was asked for in memory. */
+int sv_sql_walk_audit(struct sv_store *s, int64_t after, int64_t through,
+                      int (*each)(void *context, const struct sv_audit_row *row,
+                                  struct sv_err *err),
                       void *context, struct sv_err *err)
 {
         for (;;) {
@@ -166,47 +177,18 @@ static int walk_pages(struct sv_store *s, int64_t after, int64_t through,
                         "SELECT id, time, record, stranger, link FROM audit WHERE id > ? AND id <= "
                         "? ORDER BY id LIMIT ?",
                         err, "iii", after, through, (int64_t)SV_SQL_PAGE);
+                struct sv_audit_row row;
                 int n = 0, rc;
 
                 while ((rc = sv_sql_step(s, q, err)) == 1) {
-                        after = sv_sql_number(q, 0);
-                        n++;
-                        if (each(q, context, err) < 0)
+                        if (take_audit_row(q, &row, err) < 0 || each(context, &row, err) < 0)
                                 return -1;
+                        after = row.link.id;
+                        n++;
                 }
                 if (rc < 0 || n < SV_SQL_PAGE)
                         return rc;
         }
-}
-
-struct walker {
-        int (*each)(void *context, const struct sv_audit_row *row, struct sv_err *err);
-        void *context;
-};
-
-static int give_row(struct sv_stmt *q, void *context, struct sv_err *err)
-{
-        const struct walker *w = context;
-        struct sv_audit_row row = {.link.id = sv_sql_number(q, 0),
-                                   .time = sv_sql_number(q, 1),
-                                   .text = sv_sql_text(q, 2)};
-
-        row.link.linked = !sv_sql_is_null(q, 4);
-        if (!row.text)
-                row.text = "";
-        if (row.link.linked && take_link(q, 4, row.link.id, row.link.link, err) < 0)
-                return -1;
-        return w->each(w->context, &row, err);
-}
-
-int sv_sql_walk_audit(struct sv_store *s, int64_t after, int64_t through,
-                      int (*each)(void *context, const struct sv_audit_row *row,
-                                  struct sv_err *err),
-                      void *context, struct sv_err *err)
-{
-        struct walker w = {each, context};
-
-        return walk_pages(s, after, through, give_row, &w, err);
 }
 
 static int remove_before(struct sv_store *s, const struct sv_audit_link *at, const char *text,
@@ -244,54 +226,32 @@ static int fail_record(int64_t id, struct sv_err *err)
                        (long long)id);
 }
 
-/* Only where the chain begins; the caller verifies the head. */
-static bool is_cut(const char *text, struct sv_audit_chain *c)
-{
-        SV_JSON *j = NULL;
-        const char *head;
-
-        if (c->cut.id || !text || sv_json_parse(sv_bytes_str(text), "broker.audit", &j, NULL) < 0 ||
-            strcmp(sv_json_text(j, "action", ""), "cut"))
-                return false;
-        head = sv_json_text(j, "head", "");
-        if (!*head || strlen(head) >= sizeof(c->cut_head))
-                return false;
-        memcpy(c->cut_head, head, strlen(head) + 1);
-        return true;
-}
-
 /* One record of the walk: those from before there was a chain come first, and strangers' have no
- * link at any place. */
-static int follow_chain(struct sv_stmt *q, struct sv_audit_chain *c, struct sv_err *err)
+ * link at any place. A cut is where the chain begins; the caller verifies its head. */
+static int follow_chain(const struct sv_audit_row *row, struct sv_audit_chain *c,
+                        struct sv_err *err)
 {
-        int64_t id = sv_sql_number(q, 0);
-        const char *text = sv_sql_text(q, 2);
-        uint8_t link[SV_LINK_SIZE], expected[SV_LINK_SIZE];
+        uint8_t expected[SV_LINK_SIZE];
 
-        if (sv_sql_is_null(q, 4)) {
-                if (sv_sql_number(q, 3))
+        if (!row->link.linked) {
+                if (row->stranger)
                         c->strangers++;
                 else if (c->linked)
-                        return fail_record(id, err);
+                        return fail_record(row->link.id, err);
                 else
                         c->older++;
                 return 0;
         }
-        if (take_link(q, 4, id, link, err) < 0)
-                return -1;
-        if (!c->linked && !c->older && is_cut(text, c)) {
-                c->newest = (struct sv_audit_link){.id = id, .linked = true};
-                memcpy(c->newest.link, link, SV_LINK_SIZE);
-                c->cut = c->newest;
+        if (!c->linked && !c->older && !c->cut.id && sv_audit_take_cut(row, c)) {
+                c->newest = c->cut;
                 return 0;
         }
-        if (make_link(c->newest.link, id, sv_sql_number(q, 1), text ? text : "", expected, err) < 0)
+        if (make_link(c->newest.link, row->link.id, row->time, row->text, expected, err) < 0)
                 return -1;
-        if (sv_sql_number(q, 3) ||
-            !sv_bytes_eq(sv_bytes(link, SV_LINK_SIZE), sv_bytes(expected, SV_LINK_SIZE)))
-                return fail_record(id, err);
-        c->newest = (struct sv_audit_link){.id = id, .linked = true};
-        memcpy(c->newest.link, link, SV_LINK_SIZE);
+        if (row->stranger ||
+            !sv_bytes_eq(sv_bytes(row->link.link, SV_LINK_SIZE), sv_bytes(expected, SV_LINK_SIZE)))
+                return fail_record(row->link.id, err);
+        c->newest = row->link;
         c->linked++;
         return 0;
 }
@@ -316,11 +276,11 @@ struct chain_check {
         struct sv_audit_chain chain;
 };
 
-static int check_next_record(struct sv_stmt *q, void *context, struct sv_err *err)
+static int check_next_record(void *context, const struct sv_audit_row *row, struct sv_err *err)
 {
         struct chain_check *c = context;
 
-        return follow_chain(q, &c->chain, err) < 0 ? -1 : check_known(c->known, &c->chain, err);
+        return follow_chain(row, &c->chain, err) < 0 ? -1 : check_known(c->known, &c->chain, err);
 }
 
 /* All pages are of one moment: a cut in between would break the chain. */
@@ -332,7 +292,7 @@ static int check_pages(struct sv_store *s, struct chain_check *c, struct sv_err 
 
         if (!inner && sv_sql_begin_read(s, err) < 0)
                 return -1;
-        rc = walk_pages(s, INT64_MIN, INT64_MAX, check_next_record, c, err);
+        rc = sv_sql_walk_audit(s, INT64_MIN, INT64_MAX, check_next_record, c, err);
         if (!inner)
                 self->driver->exec(self, "ROLLBACK");
         return rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a broker keeps: sessions, resources, policies, audit. A struct of
- * functions, one row for each kind of database (broker/store/sqlite.c is the first). Several
+/* What a broker keeps: sessions, resources, policies, audit. A struct of functions; those of
+ * databases that speak SQL are one row (broker/store/sql.c), over a driver of each. Several
  * processes use one store at a time, each with its own handle (never across a fork). Values that
  * must not be read come here sealed already. */
 #pragma once
@@ -72,6 +72,7 @@ struct sv_audit_row { /* as the database has it; borrowed */
         struct sv_audit_link link;
         int64_t time;
         const char *text; /* JSON */
+        bool stranger;
 };
 
 struct sv_audit_chain {
@@ -84,6 +85,10 @@ struct sv_audit_chain {
         struct sv_audit_link newest;
         bool known;
 };
+
+/* Of a chain's first record: when it says that those before it were taken out, its head goes into
+ * the chain, and it is the cut. False: it says nothing of that. */
+bool sv_audit_take_cut(const struct sv_audit_row *row, struct sv_audit_chain *chain);
 
 /* A handle; an implementation's own struct begins with it. */
 struct sv_store {
