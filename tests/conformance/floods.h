@@ -8,9 +8,10 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "tests/unit/guest_policy.h"
 #include "tests/unit/makers.h"
-#include "tests/unit/snp_platform.h"
 
+#include "tests/conformance/exchange.h"
 #include "tests/unit/broker_process.h"
 
 #include "attest/kbs/admin-client.h"
@@ -18,9 +19,6 @@
 #include "attest/kbs/kbs.h"
 #include "base/core/clock.h"
 #include "base/core/encoding.h"
-#include "base/net/http.h"
-#include "policy/policy.h"
-#include "policy/rule.h"
 #include "tee/measure.h"
 
 #define PATH     "default/demo/root"
@@ -86,19 +84,11 @@ static int stop(void **state)
 
 static void put_resource(void)
 {
-        SV_JSON *rules = sv_json_array();
-        SV_JSON *trust = sv_json_object();
-        struct sv_json *rule = sv_rule_add(rules, "policy.debug", "/policy_bits/debug",
-                                           "configuration", "no debugging");
         SV_SECRET *secret = sv_secret_copy(sv_bytes_str(SECRET), NULL);
-        SV_BUF pem = SV_BUF_NULL, text = SV_BUF_NULL;
+        SV_BUF text = SV_BUF_NULL;
         struct sv_err err;
 
-        sv_json_set_bool(rule, "equals", false);
-        platform_read("ark.pem", &pem);
-        sv_json_add(sv_json_set(trust, "ark_roots", sv_json_array()),
-                    sv_json_new_str(sv_buf_str(&pem)));
-        OK(sv_policy_write("demo", "sev-snp", PATH, rules, trust, &text, &err));
+        write_policy("sev-snp", PATH, &text);
         OK(sv_admin_put_policy(admin, PATH, sv_buf_bytes(&text), &err));
         OK(sv_admin_put_resource(admin, PATH, secret, &err));
 }
@@ -224,14 +214,9 @@ static struct sv_tls *shake_hands(int *fd)
 static int call(struct sv_tls *t, const char *method, const char *target, const char *cookie,
                 struct sv_bytes body, struct sv_http_msg *answer)
 {
-        SV_HTTP req = {.method = sv_asprintf("%s", method), .target = sv_asprintf("%s", target)};
         struct sv_err err;
-        bool closed;
+        int status;
 
-        OK(sv_http_add(&req, "Host", "127.0.0.1", &err));
-        if (cookie)
-                OK(sv_http_add(&req, "Cookie", cookie, &err));
-        OK(sv_http_write_body(t, &req, body, &err));
-        OK(sv_http_read(t, false, answer, &closed, &err));
-        return closed ? 0 : answer->status;
+        OK(status = exchange_message(t, method, target, cookie, body, answer, &err));
+        return status;
 }

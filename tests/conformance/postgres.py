@@ -9,10 +9,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from patience import patient, wait_until  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv[1])
-PATIENCE = 60 * float(os.environ.get('SV_TEST_PATIENCE', '1'))
+# The server refuses root.
+AS_USER = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'] if os.getuid() == 0 else []
 SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -41,10 +45,8 @@ class Server:
         self.log = self.data + '.log'
 
     def run(self, name, *args, check=True):
-        command = [os.path.join(self.bin, name), *args]
-        if os.getuid() == 0:  # the server refuses root
-            command = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', *command]
-        r = subprocess.run(command, capture_output=True, text=True, timeout=120 + PATIENCE, cwd='/', env={**os.environ, 'LC_ALL': 'C'})
+        command = [*AS_USER, os.path.join(self.bin, name), *args]
+        r = subprocess.run(command, capture_output=True, text=True, timeout=120 + patient(), cwd='/', env={**os.environ, 'LC_ALL': 'C'})
         if check and r.returncode:
             raise SystemExit(f'FAILED: {name} {args}: {r.stdout}{r.stderr}')
         return r
@@ -55,7 +57,7 @@ class Server:
 
     def start(self):
         # Not to a pipe: the server keeps it open.
-        self.run('pg_ctl', '-D', self.data, '-w', '-t', str(int(PATIENCE)), '-l', self.log, 'start')
+        self.run('pg_ctl', '-D', self.data, '-w', '-t', str(int(patient())), '-l', self.log, 'start')
 
     def sql(self, text):
         return self.run('psql', '-h', '127.0.0.1', '-p', str(self.port), '-U', 'broker', '-d', 'postgres', '-Atc', text).stdout.strip()
@@ -75,29 +77,24 @@ def make_pair(folder):
     standby.start()
     primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
     primary.sql('SELECT pg_reload_conf()')
-    end = time.monotonic() + PATIENCE
-    while primary.sql('SELECT sync_state FROM pg_stat_replication') != 'sync':
-        if time.monotonic() > end:
-            raise SystemExit('FAILED: the standby does not follow')
-        time.sleep(0.1)
+    wait_until('the standby does not follow', lambda: primary.sql('SELECT sync_state FROM pg_stat_replication') == 'sync')
     return primary, standby
 
 
 def take_over(folder, primary, standby):
     """A program that kills the primary as a machine's loss would, and lets the standby take its place."""
     path = os.path.join(folder, 'promote')
-    user = 'setpriv --reuid 65534 --regid 65534 --clear-groups ' if os.getuid() == 0 else ''
     with open(path, 'w', encoding='ascii') as f:
         f.write(f'''#!/bin/sh
 head -n 1 {primary.data}/postmaster.pid | xargs kill -9
-cd / && exec {user}{primary.bin}/pg_ctl -D {standby.data} -w promote >/dev/null
+cd / && exec {' '.join([*AS_USER, primary.bin])}/pg_ctl -D {standby.data} -w promote >/dev/null
 ''')
     os.chmod(path, 0o755)
     return path
 
 
 def run_program(name, **settings):
-    r = subprocess.run([os.path.join(BUILD, 'tests', name)], env={**os.environ, **settings}, timeout=300 + 10 * PATIENCE, check=False)
+    r = subprocess.run([os.path.join(BUILD, 'tests', name)], env={**os.environ, **settings}, timeout=300 + 10 * patient(), check=False)
     if r.returncode:
         raise SystemExit(f'FAILED: {name} ends with {r.returncode}')
 

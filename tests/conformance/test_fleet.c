@@ -7,20 +7,20 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "tests/unit/snp_platform.h"
+#include "tests/unit/guest_policy.h"
+
+#include "tests/conformance/exchange.h"
 #include "tests/conformance/fleet_guest.h"
 #include "tests/conformance/fleet_server.h"
+#include "tests/unit/broker_process.h"
 
 #include "attest/kbs/admin-client.h"
 #include "attest/jose/jose.h"
 #include "base/core/clock.h"
 #include "base/core/encoding.h"
-#include "base/net/http.h"
 #include "base/net/tls.h"
 #include "broker/backup.h"
 #include "broker/health.h"
-#include "policy/policy.h"
-#include "policy/rule.h"
 #include "tee/measure.h"
 
 #define BROKERS 3
@@ -29,7 +29,6 @@
 #define PATH    "default/demo/root"
 #define SECRET  "TOPSECRET-0123456789"
 
-static char dir[64];
 static uint8_t pin[32];
 static struct sv_tls_ctx *tls;
 static struct one {
@@ -40,32 +39,16 @@ static int acknowledged; /* resources whose put was answered with success */
 
 /* --- brokers --- */
 
-static int serve_fleet(const char *config)
+/* With the processes that it makes, to be killed at once. */
+static int serve_in_group(const char *config)
 {
-        SV_BROKER b = {.audit_fd = -1};
-        struct sv_err err = SV_ERR_NULL;
-
-        return sv_broker_open(config, &b, &err) < 0 || sv_broker_serve(&b, &err) < 0;
+        setpgid(0, 0);
+        return serve_here(config);
 }
 
 static void start_one(struct one *o)
 {
-        SV_STR config = sv_asprintf("%s/config.json", o->folder);
-        SV_STR port = sv_asprintf("%s/port", o->folder);
-        SV_BUF text = SV_BUF_NULL;
-        struct sv_err err;
-
-        unlink(port);
-        o->pid = fork();
-        if (o->pid == 0) {
-                setpgid(0, 0);
-                if (!freopen("/dev/null", "w", stderr))
-                        _exit(9);
-                _exit(serve_fleet(config));
-        }
-        WAIT_UNTIL(access(port, F_OK) == 0, PATIENCE, "no broker in %s", o->folder);
-        OK(sv_file_read(port, 64, &text, "test", &err));
-        snprintf(o->url, sizeof(o->url), "https://127.0.0.1:%d", atoi(sv_buf_str(&text)));
+        start_broker_in(o->folder, serve_in_group, &o->pid, o->url);
 }
 
 static void end_one(struct one *o, int number)
@@ -121,19 +104,11 @@ static struct sv_admin *administer_at(int i)
 static void put_guest_policy(void)
 {
         SV_ADMIN *a = administer_at(0);
-        SV_JSON *rules = sv_json_array();
-        SV_JSON *trust = sv_json_object();
         SV_SECRET *secret = sv_secret_copy(sv_bytes_str(SECRET), NULL);
-        SV_BUF pem = SV_BUF_NULL, text = SV_BUF_NULL;
+        SV_BUF text = SV_BUF_NULL;
         struct sv_err err;
 
-        sv_json_set_bool(sv_rule_add(rules, "policy.debug", "/policy_bits/debug", "configuration",
-                                     "no debugging"),
-                         "equals", false);
-        platform_read("ark.pem", &pem);
-        sv_json_add(sv_json_set(trust, "ark_roots", sv_json_array()),
-                    sv_json_new_str(sv_buf_str(&pem)));
-        OK(sv_policy_write("demo", "sev-snp", PATH, rules, trust, &text, &err));
+        write_policy("sev-snp", PATH, &text);
         OK(sv_admin_put_policy(a, PATH, sv_buf_bytes(&text), &err));
         OK(sv_admin_put_resource(a, PATH, secret, &err));
 }
@@ -144,22 +119,15 @@ static void put_guest_policy(void)
 static int call_one(int i, const char *method, const char *target, const char *cookie,
                     struct sv_bytes body, struct sv_http_msg *answer)
 {
-        SV_HTTP req = {.method = sv_asprintf("%s", method), .target = sv_asprintf("%s", target)};
         int fd = sv_tcp_connect("127.0.0.1", strrchr(brokers[i].url, 58) + 1, 5000, NULL);
         struct sv_tls *t = fd < 0 ? NULL : sv_tls_connect(tls, fd, "127.0.0.1", NULL);
-        struct sv_err err;
-        bool closed = true;
+        int status;
 
         if (!t)
                 return 0;
-        OK(sv_http_add(&req, "Host", "127.0.0.1", &err));
-        if (cookie)
-                OK(sv_http_add(&req, "Cookie", cookie, &err));
-        if (sv_http_write_body(t, &req, body, NULL) < 0 ||
-            sv_http_read(t, false, answer, &closed, NULL) < 0)
-                closed = true;
+        status = exchange_message(t, method, target, cookie, body, answer, NULL);
         sv_tls_free(t);
-        return closed ? 0 : answer->status;
+        return status < 0 ? 0 : status;
 }
 
 /* At whichever broker answers, `first` first; a broker that cannot now is no refusal. */

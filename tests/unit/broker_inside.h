@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/unit/snp_platform.h"
+#include "tests/unit/guest_policy.h"
 
 #include "attest/jose/jose.h"
 #include "attest/jose/token.h"
@@ -15,8 +15,6 @@
 #include "base/core/limits.h"
 #include "broker/serve/request.h"
 #include "broker/serve/session.h"
-#include "policy/policy.h"
-#include "policy/rule.h"
 #include "policy/verdict.h"
 #include "tee/measure.h"
 
@@ -102,22 +100,6 @@ static int administer(const char *method, const char *target, struct sv_bytes bo
 }
 
 /* --- policies --- */
-
-static inline void write_policy(const char *tee, const char *resource, struct sv_buf *out)
-{
-        SV_JSON *rules = sv_json_array();
-        SV_JSON *trust = sv_json_object();
-        struct sv_json *rule = sv_rule_add(rules, "policy.debug", "/policy_bits/debug",
-                                           "configuration", "no debugging");
-        SV_BUF pem = SV_BUF_NULL;
-        struct sv_err err;
-
-        sv_json_set_bool(rule, "equals", false);
-        platform_read("ark.pem", &pem);
-        sv_json_add(sv_json_set(trust, "ark_roots", sv_json_array()),
-                    sv_json_new_str(sv_buf_str(&pem)));
-        OK(sv_policy_write("demo", tee, resource, rules, trust, out, &err));
-}
 
 static inline void put_policy(const char *path)
 {

@@ -13,12 +13,12 @@
 static char dir[64], url[64];
 static pid_t broker;
 
-static void in_dir(char out[256], const char *name)
+static inline void in_dir(char out[256], const char *name)
 {
         snprintf(out, 256, "%s/b/%s", dir, name);
 }
 
-static void read_file(const char *path, struct sv_buf *out)
+static inline void read_file(const char *path, struct sv_buf *out)
 {
         struct sv_err err;
 
@@ -26,7 +26,7 @@ static void read_file(const char *path, struct sv_buf *out)
 }
 
 /* In the broker's process: serves until it is told to end. */
-static int serve_here(const char *config)
+static inline int serve_here(const char *config)
 {
         SV_BROKER b = {.audit_fd = -1};
         struct sv_err err = SV_ERR_NULL;
@@ -34,17 +34,17 @@ static int serve_here(const char *config)
         return sv_broker_open(config, &b, &err) < 0 || sv_broker_serve(&b, &err) < 0;
 }
 
-/* `serve` runs in a process of its own. */
-static void start_broker_by(int (*serve)(const char *config))
+/* `serve` runs in a process of its own, with the configuration in that folder. */
+static inline void start_broker_in(const char *folder, int (*serve)(const char *config), pid_t *pid,
+                                   char at[64])
 {
-        char config[256], port[256];
+        SV_STR config = sv_asprintf("%s/config.json", folder);
+        SV_STR port = sv_asprintf("%s/port", folder);
         SV_BUF text = SV_BUF_NULL;
 
-        in_dir(config, "config.json");
-        in_dir(port, "port");
         unlink(port);
-        broker = fork();
-        if (broker == 0) {
+        *pid = fork();
+        if (*pid == 0) {
                 if (!freopen("/dev/null", "w", stderr))
                         _exit(9);
                 _exit(serve(config));
@@ -52,15 +52,22 @@ static void start_broker_by(int (*serve)(const char *config))
         WAIT_UNTIL(access(port, F_OK) == 0, PATIENCE, "the broker does not listen: there is no %s",
                    port);
         read_file(port, &text);
-        snprintf(url, sizeof(url), "https://127.0.0.1:%d", atoi(sv_buf_str(&text)));
+        snprintf(at, 64, "https://127.0.0.1:%d", atoi(sv_buf_str(&text)));
 }
 
-static void start_broker(void)
+static inline void start_broker_by(int (*serve)(const char *config))
+{
+        SV_STR folder = sv_asprintf("%s/b", dir);
+
+        start_broker_in(folder, serve, &broker, url);
+}
+
+static inline void start_broker(void)
 {
         start_broker_by(serve_here);
 }
 
-static int stop_broker(void)
+static inline int stop_broker(void)
 {
         int status;
 

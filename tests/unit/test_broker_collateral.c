@@ -7,14 +7,13 @@
 #include "tee/measure.h"
 #include "tests/unit/evidence.h"
 #include "base/core/encoding.h"
+#include "tests/unit/guest_policy.h"
 #include "tests/unit/makers.h"
-#include "tests/unit/snp_platform.h"
 
 #include "attest/kbs/admin-client.h"
 #include "attest/fetch/fetch.h"
 #include "attest/kbs/client.h"
 #include "broker/broker.h"
-#include "policy/policy.h"
 
 #define PATH "default/demo/root"
 
@@ -83,22 +82,12 @@ static void stop(struct broker *b)
         assert_int_equal(waitpid(b->pid, &status, 0), b->pid);
 }
 
-/* The policy trusts the simulator's root; AMD's own are built in. */
 static void put_policy(struct broker *b)
 {
-        SV_JSON *rules = sv_json_array();
-        SV_JSON *trust = sv_json_object();
-        struct sv_json *rule = sv_rule_add(rules, "policy.debug", "/policy_bits/debug",
-                                           "configuration", "no debugging");
-        SV_BUF pem = SV_BUF_NULL;
         SV_BUF text = SV_BUF_NULL;
         struct sv_err err;
 
-        sv_json_set_bool(rule, "equals", false);
-        platform_read("ark.pem", &pem);
-        sv_json_add(sv_json_set(trust, "ark_roots", sv_json_array()),
-                    sv_json_new_str(sv_buf_str(&pem)));
-        OK(sv_policy_write("demo", sv_tee_sev_snp.name, PATH, rules, trust, &text, &err));
+        write_policy(sv_tee_sev_snp.name, PATH, &text);
         OK(sv_admin_put_policy(b->admin, PATH, sv_buf_bytes(&text), &err));
 }
 
