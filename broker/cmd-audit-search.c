@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "audit search" and "why": the records that somebody looks for, and one of them in words. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/core/file.h"
 #include "base/core/text.h"
-#include "base/core/visible.h"
+#include "base/program/terminal.h"
 #include "broker/audit-search.h"
 #include "broker/cmd-audit.h"
 #include "broker/why.h"
@@ -103,9 +102,8 @@ int sv_run_audit_search(const struct sv_args *args, struct sv_json **result, str
 /* Parts of a record are a stranger's words. */
 static void print_why(const char *what, const char *text)
 {
-        SV_STR shown = sv_asprintf("%s", text);
+        SV_STR shown = sv_copy_visible(text);
 
-        sv_make_visible(shown, strlen(shown), false);
         printf("%-9s %s\n", what, shown);
 }
 

@@ -2,7 +2,6 @@
 /* "audit": the records as a list, a page, or gone through. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/core/encoding.h"
@@ -12,6 +11,7 @@
 #include "base/core/visible.h"
 #include "base/program/colour.h"
 #include "base/program/page.h"
+#include "base/program/terminal.h"
 #include "broker/audit-page.h"
 #include "broker/cmd-audit.h"
 #include "broker/head.h"
@@ -79,9 +79,8 @@ void sv_print_record(const struct sv_json *r, bool with_checks)
                sv_buf_str(&line), sv_colour(STDOUT_FILENO, SV_COLOUR_NONE));
         for (size_t i = 0; with_checks && i < sv_json_len(checks); i++) {
                 const char *check = sv_json_str(sv_json_at(checks, i));
-                SV_STR text = sv_asprintf("%s", check ? check : "-");
+                SV_STR text = sv_copy_visible(check ? check : "-");
 
-                sv_make_visible(text, strlen(text), false);
                 printf("    %s\n", text);
         }
 }

@@ -5,7 +5,7 @@
 
 #include "base/core/file.h"
 #include "base/core/text.h"
-#include "base/core/visible.h"
+#include "base/program/terminal.h"
 
 const char sv_page_style[] =
         ":root{color-scheme:light dark;--page:#f5f6f8;--card:#fff;--ink:#1b2130;--dim:#616c80;"
@@ -64,9 +64,8 @@ static const char *const moods[] = {"plain", "good", "bad", "warn"};
 
 static void put_page_text(struct sv_buf *p, const char *text)
 {
-        SV_STR clean = sv_asprintf("%s", text ? text : "");
+        SV_STR clean = sv_copy_visible(text);
 
-        sv_make_visible(clean, strlen(clean), false);
         for (const char *c = clean; *c; c++)
                 switch (*c) {
                 case '&':

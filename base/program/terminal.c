@@ -8,8 +8,17 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/core/file.h"
 #include "base/core/visible.h"
 #include "base/program/colour.h"
+
+char *sv_copy_visible(const char *text)
+{
+        char *copy = sv_asprintf("%s", text ? text : "");
+
+        sv_make_visible(copy, strlen(copy), false);
+        return copy;
+}
 
 static void put_visible(struct sv_buf *out, const char *text, size_t n)
 {

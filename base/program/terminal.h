@@ -9,6 +9,8 @@
  * bytes go as they are. Descriptor 1 itself is not touched: a console's bytes are the terminal's to
  * follow. */
 void sv_terminal_guard_stdout(void);
+/* A copy of one line of others ("" of NULL), made fit for a terminal; the caller frees. */
+char *sv_copy_visible(const char *text);
 /* Columns of the terminal that this descriptor is, at least 40; 0: it is none. */
 size_t sv_terminal_width(int fd);
 /* Columns that a text takes: its characters (UTF-8), none of them wide. */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm policy test: who of the guests that there are would still get the key. */
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/core/text.h"
-#include "base/core/visible.h"
 #include "base/program/colour.h"
+#include "base/program/terminal.h"
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/commands.h"
 #include "policy/policy.h"
@@ -25,21 +24,13 @@ static const struct sv_opt opts[] = {
 };
 
 /* The broker's words quote a guest's: nothing of them may steer the terminal. */
-static char *copy_visible(const struct sv_json *row, const char *member)
-{
-        char *text = sv_asprintf("%s", sv_json_text(row, member, ""));
-
-        sv_make_visible(text, strlen(text), false);
-        return text;
-}
-
 static void print_tried_guest(const struct sv_json *row)
 {
         bool holds = sv_json_bool(sv_json_get(row, "holds"), false);
-        SV_STR guest = copy_visible(row, "guest");
-        SV_STR when = copy_visible(row, "released");
-        SV_STR message = copy_visible(row, "message");
-        SV_STR check = copy_visible(row, "check");
+        SV_STR guest = sv_copy_visible(sv_json_text(row, "guest", ""));
+        SV_STR when = sv_copy_visible(sv_json_text(row, "released", ""));
+        SV_STR message = sv_copy_visible(sv_json_text(row, "message", ""));
+        SV_STR check = sv_copy_visible(sv_json_text(row, "check", ""));
 
         printf("  %s%-7s%s  %-36s  %s",
                sv_colour(STDOUT_FILENO, holds ? SV_COLOUR_GREEN : SV_COLOUR_RED),
