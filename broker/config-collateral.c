@@ -19,7 +19,7 @@ void sv_broker_collateral_free(struct sv_broker_collateral *c)
         *c = (struct sv_broker_collateral){0};
 }
 
-static bool is_equal_text(const char *a, const char *b)
+bool sv_broker_same_text(const char *a, const char *b)
 {
         return a && b ? !strcmp(a, b) : a == b;
 }
@@ -30,8 +30,9 @@ bool sv_broker_collateral_same(const struct sv_broker_collateral *a,
         size_t i = 0;
 
         if (a->fetch != b->fetch || a->fetches_per_minute != b->fetches_per_minute ||
-            !is_equal_text(a->offline, b->offline) || !is_equal_text(a->cache, b->cache) ||
-            !is_equal_text(a->mirror_ca, b->mirror_ca) || !a->mirrors != !b->mirrors)
+            !sv_broker_same_text(a->offline, b->offline) ||
+            !sv_broker_same_text(a->cache, b->cache) ||
+            !sv_broker_same_text(a->mirror_ca, b->mirror_ca) || !a->mirrors != !b->mirrors)
                 return false;
         while (a->mirrors && a->mirrors[i] && b->mirrors[i] &&
                !strcmp(a->mirrors[i], b->mirrors[i]))

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/core/file.h"
+#include "base/json/member.h"
 #include "broker/store/store.h"
 
 #define CONFIG_MAX (64u << 10)
@@ -84,24 +85,12 @@ static const char *const live[] = {"oldest_protocol",
                                    "token_seconds",
                                    NULL};
 
-static bool is_live(const char *name)
-{
-        for (const char *const *l = live; *l; l++)
-                if (!strcmp(*l, name))
-                        return true;
-        return false;
-}
-
 static bool has_same_member(const struct row *r, struct sv_broker_config *a,
                             struct sv_broker_config *b)
 {
-        const char *x, *y;
-
         if (r->kind == INT)
                 return *(int64_t *)((char *)a + r->at) == *(int64_t *)((char *)b + r->at);
-        x = *find_text_field(a, r);
-        y = *find_text_field(b, r);
-        return x && y ? !strcmp(x, y) : x == y;
+        return sv_broker_same_text(*find_text_field(a, r), *find_text_field(b, r));
 }
 
 const char *sv_broker_config_fixed(const struct sv_broker_config *a,
@@ -110,7 +99,7 @@ const char *sv_broker_config_fixed(const struct sv_broker_config *a,
         struct sv_broker_config x = *a, y = *b; /* their texts stay where they are */
 
         for (size_t i = 0; i < N_ROWS; i++)
-                if (!is_live(rows[i].name) && !has_same_member(&rows[i], &x, &y))
+                if (!sv_m_is_one_of(rows[i].name, live) && !has_same_member(&rows[i], &x, &y))
                         return rows[i].name;
         if (a->port != b->port)
                 return rows[LISTEN].name;

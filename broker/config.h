@@ -49,6 +49,8 @@ void sv_broker_collateral_free(struct sv_broker_collateral *c);
 /* The name of a member that differs and that counts from the next start only; NULL: none. */
 const char *sv_broker_config_fixed(const struct sv_broker_config *a,
                                    const struct sv_broker_config *b);
+/* NULL is the same as NULL only. */
+bool sv_broker_same_text(const char *a, const char *b);
 bool sv_broker_collateral_same(const struct sv_broker_collateral *a,
                                const struct sv_broker_collateral *b);
 void sv_broker_config_free(struct sv_broker_config *c);
