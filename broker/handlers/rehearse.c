@@ -25,10 +25,9 @@ static int appraise_token(const struct rehearsal *all, const struct sv_accepted 
 
         if (sv_ear_verify(sv_bytes_str(what->token), all->signer, what->time, &payload, err) < 0)
                 return -1;
-        tee = sv_request_find_claims(payload, &claims);
+        tee = sv_request_find_claims(payload, &claims, err);
         if (!tee)
-                return sv_fail(err, SV_PROOF, "broker.token.claims",
-                               "the token holds no claims of a TEE that this broker knows");
+                return -1;
         sv_json_set_str(row, "tee", tee->id->kbs_name);
         return sv_appraise_claims(tee, all->policy, claims, all->at, &verdict, err);
 }

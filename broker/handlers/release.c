@@ -36,7 +36,7 @@ static int find_token(struct sv_request *r, char id[65], struct sv_buf *token, s
 }
 
 const struct sv_tee_verify *sv_request_find_claims(const struct sv_json *payload,
-                                                   struct sv_json **claims)
+                                                   struct sv_json **claims, struct sv_err *err)
 {
         const struct sv_json *all =
                 sv_json_pointer(payload, "/submods/cpu0/ear.veraison.annotated-evidence");
@@ -46,6 +46,8 @@ const struct sv_tee_verify *sv_request_find_claims(const struct sv_json *payload
                 if (*claims)
                         return *t;
         }
+        sv_fail(err, SV_PROOF, "broker.token.claims",
+                "the token holds no claims of a TEE that this broker knows");
         return NULL;
 }
 
@@ -254,10 +256,9 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err)
         r->error = "TokenVerifierError";
         if (sv_ear_verify(sv_buf_bytes(&token), r->broker->token_key, r->now, &payload, err) < 0)
                 return -1;
-        tee = sv_request_find_claims(payload, &claims);
+        tee = sv_request_find_claims(payload, &claims, err);
         if (!tee)
-                return sv_fail(err, SV_PROOF, "broker.token.claims",
-                               "the token holds no claims of a TEE that this broker knows");
+                return -1;
         sv_json_set_str(r->audit, "tee", tee->id->kbs_name);
         sv_request_note_who(r, tee, claims);
         r->error = NULL; /* PolicyDeny, PluginNotFound, ... by class */

@@ -104,9 +104,9 @@ bool sv_request_query(const struct sv_request *r, const char *name, char *out, s
  * "broker.policy.resource", and what those say who parse. */
 int sv_request_read_policy(const struct sv_request *r, struct sv_bytes text, struct sv_policy **out,
                            struct sv_err *err);
-/* The claims in a token's payload are those of one TEE's verifier, under its KBS name. NULL: of
- * none that is known here. Borrowed from the payload. */
+/* The claims in a token's payload are those of one TEE's verifier, under its KBS name; borrowed
+ * from the payload. NULL and SV_PROOF "broker.token.claims": of none that is known here. */
 const struct sv_tee_verify *sv_request_find_claims(const struct sv_json *payload,
-                                                   struct sv_json **claims);
+                                                   struct sv_json **claims, struct sv_err *err);
 /* Into the record: the SHA-256 of something that it hangs on, in hex. */
 void sv_request_note_digest(struct sv_request *r, const char *member, struct sv_bytes of);
