@@ -60,6 +60,7 @@ static void end_one(struct one *o, int number)
         kill(number == SIGKILL ? -o->pid : o->pid, number);
         assert_int_equal(waitpid(o->pid, &status, 0), o->pid);
         o->pid = 0;
+        must_be_sound(o->folder);
 }
 
 /* As README says it: the folder is copied, another port is its own. */

@@ -34,18 +34,35 @@ static inline int serve_here(const char *config)
         return sv_broker_open(config, &b, &err) < 0 || sv_broker_serve(&b, &err) < 0;
 }
 
+/* What a broker's processes said while they ran has no finding of a sanitizer: such a process ends,
+ * and another one takes its place. */
+static inline void must_be_sound(const char *folder)
+{
+        SV_STR said = sv_asprintf("%s/stderr", folder);
+        SV_BUF text = SV_BUF_NULL;
+        const char *found;
+
+        read_file(said, &text);
+        found = strstr(sv_buf_str(&text), "runtime error: ");
+        if (!found)
+                found = strstr(sv_buf_str(&text), "Sanitizer: ");
+        if (found)
+                fail_msg("a process of the broker: %.2000s", found);
+}
+
 /* `serve` runs in a process of its own, with the configuration in that folder. */
 static inline void start_broker_in(const char *folder, int (*serve)(const char *config), pid_t *pid,
                                    char at[64])
 {
         SV_STR config = sv_asprintf("%s/config.json", folder);
         SV_STR port = sv_asprintf("%s/port", folder);
+        SV_STR said = sv_asprintf("%s/stderr", folder);
         SV_BUF text = SV_BUF_NULL;
 
         unlink(port);
         *pid = fork();
         if (*pid == 0) {
-                if (!freopen("/dev/null", "w", stderr))
+                if (!freopen(said, "a", stderr))
                         _exit(9);
                 _exit(serve(config));
         }
@@ -69,11 +86,13 @@ static inline void start_broker(void)
 
 static inline int stop_broker(void)
 {
+        SV_STR folder = sv_asprintf("%s/b", dir);
         int status;
 
         kill(broker, SIGTERM);
         assert_int_equal(waitpid(broker, &status, 0), broker);
         broker = 0;
+        must_be_sound(folder);
         return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
