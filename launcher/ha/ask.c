@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,17 +24,6 @@ static _Noreturn void become_tool(const char *const argv[], int out)
         _exit(127);
 }
 
-static int read_tool(int fd, struct sv_buf *out)
-{
-        char piece[65536];
-        ssize_t n;
-
-        while ((n = read(fd, piece, sizeof(piece))) > 0 || (n < 0 && errno == EINTR))
-                if (n > 0)
-                        sv_buf_put(out, sv_bytes(piece, (size_t)n));
-        return n < 0 ? -1 : 0;
-}
-
 int sv_ha_ask(const char *const argv[], struct sv_buf *out, struct sv_err *err)
 {
         int ends[2], status = 0, r;
@@ -47,12 +35,13 @@ int sv_ha_ask(const char *const argv[], struct sv_buf *out, struct sv_err *err)
         if (pid == 0)
                 become_tool(argv, ends[1]);
         close(ends[1]);
-        r = pid < 0 ? -1 : read_tool(ends[0], out);
+        r = pid < 0 ? sv_fail_errno(err, "ha.cluster", "%s", argv[0])
+                    : sv_fd_read(ends[0], argv[0], SIZE_MAX, out, "ha.cluster", err);
         close(ends[0]);
         while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         if (r < 0)
-                return sv_fail_errno(err, "ha.cluster", "%s", argv[0]);
+                return -1;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
                 return sv_fail(err, SV_SYSTEM, "ha.cluster",
                                "%s is not there; this asks a cluster at one of its nodes, where "
@@ -63,5 +52,5 @@ int sv_ha_ask(const char *const argv[], struct sv_buf *out, struct sv_err *err)
                                "%s ended with status %d; \"crm_mon -1\" says whether the cluster "
                                "runs at this node",
                                argv[0], WIFEXITED(status) ? WEXITSTATUS(status) : -1);
-        return sv_buf_ok(out, argv[0], err);
+        return 0;
 }
