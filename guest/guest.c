@@ -108,6 +108,11 @@ const struct sv_disk *sv_guest_encrypted(const struct sv_guest *g)
         return NULL;
 }
 
+bool sv_guest_reports_disk(const struct sv_guest *g)
+{
+        return sv_guest_encrypted(g) && g->cmdline && strstr(g->cmdline, "securevm.root=btrfs");
+}
+
 const struct sv_disk *sv_guest_root(const struct sv_guest *g)
 {
         for (size_t i = 0; i < g->n_disks; i++)

@@ -177,6 +177,9 @@ void sv_guest_mac(const struct sv_guest *g, size_t nic, char out[SV_MAC_TEXT]);
 const struct sv_disk *sv_guest_root(const struct sv_guest *g);
 /* The disk that the agent opens with a key: the root, or what lies above a verity root; NULL. */
 const struct sv_disk *sv_guest_encrypted(const struct sv_guest *g);
+/* Does the agent report generations of that disk to the broker, which then sees a rollback and
+ * keeps a lease? It does of a btrfs root alone. */
+bool sv_guest_reports_disk(const struct sv_guest *g);
 
 /* The firmware image that boots: the guest file's, or the distribution's OVMF. launch, measure and
  * policy all use this one. */

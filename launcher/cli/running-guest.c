@@ -30,17 +30,10 @@ int sv_guest_running(const char *word, const char *uri, struct sv_guest *out, st
         return read_launched(word, out, err);
 }
 
-/* The agent reports generations of a btrfs root alone. */
-static bool has_floor(const struct sv_guest *g)
-{
-        return sv_guest_encrypted(g) && g->attestation.url && g->cmdline &&
-               strstr(g->cmdline, "securevm.root=btrfs");
-}
-
 void sv_put_rollback(const struct sv_guest *g, struct sv_json *result)
 {
-        sv_json_set_str(result, "rollback", has_floor(g) ? "broker" : "unseen");
-        if (has_floor(g))
+        sv_json_set_str(result, "rollback", sv_guest_reports_disk(g) ? "broker" : "unseen");
+        if (sv_guest_reports_disk(g))
                 sv_info("the disk is of an earlier time, and the broker refuses it (disk.rollback) "
                         "until an administrator has said \"secure-vm key accept-restore %s "
                         "--generation N\", with the number that the refused guest says",

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/ha/cib.h"
 
-#include <string.h>
-
 #include "base/core/file.h"
 #include "launcher/virt/xml.h"
 
@@ -12,12 +10,7 @@
 
 unsigned sv_ha_lease(const struct sv_guest *g)
 {
-        SV_BUF line = SV_BUF_NULL;
-
-        if (!sv_guest_encrypted(g) || sv_guest_cmdline(g, &line, NULL) < 0 ||
-            !strstr(sv_buf_str(&line), "securevm.root=btrfs"))
-                return 0;
-        return g->attestation.lease;
+        return sv_guest_reports_disk(g) ? g->attestation.lease : 0;
 }
 
 /* --- why --- */
