@@ -187,23 +187,16 @@ char *sv_descriptors_find(const char *sysroot, const char *tee, char *const *fea
         return NULL;
 }
 
-struct template_of {
-        const char *sysroot, *firmware;
-};
-
 static char *take_template(const void *arg, const struct sv_json *descriptor)
 {
-        const struct template_of *t = arg;
         const char *code = sv_json_str(sv_json_pointer(descriptor, "/mapping/executable/filename"));
         const char *vars =
                 sv_json_str(sv_json_pointer(descriptor, "/mapping/nvram-template/filename"));
 
-        return code && vars && !strcmp(code, t->firmware) ? sv_asprintf("%s", vars) : NULL;
+        return code && vars && !strcmp(code, arg) ? sv_asprintf("%s", vars) : NULL;
 }
 
 char *sv_descriptors_get_template(const char *sysroot, const char *firmware)
 {
-        const struct template_of t = {sysroot, firmware};
-
-        return visit_descriptors(sysroot, take_template, &t);
+        return visit_descriptors(sysroot, take_template, firmware);
 }
