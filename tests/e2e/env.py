@@ -116,15 +116,17 @@ BROKER = ('secure-vm-broke', 'sv-net', 'sv-verifier', 'sv-fetcher', 'sv-keeper')
 
 
 class Broker:
-    def __init__(self, env, directory, port):
-        self.env, self.dir, self.port, self.process = env, directory, port, None
-        out = run(env.broker, 'init', '--dir', directory, '--listen', f'127.0.0.1:{port}').stdout
+    """Listens at `address`; `where`: what to put in front of its command."""
+
+    def __init__(self, env, directory, port, address='127.0.0.1', where=()):
+        self.env, self.dir, self.port, self.address, self.where, self.process = env, directory, port, address, where, None
+        out = run(env.broker, 'init', '--dir', directory, '--listen', f'{address}:{port}').stdout
         self.pin = dict(line.split(' ', 1) for line in out.splitlines())['pin']
 
     def start(self):
         path = os.path.join(os.path.dirname(self.dir), 'broker.log')
         with open(path, 'a', encoding='utf-8') as log:
-            self.process = subprocess.Popen([self.env.broker, 'serve', '--config', f'{self.dir}/config.json'],
+            self.process = subprocess.Popen([*self.where, self.env.broker, 'serve', '--config', f'{self.dir}/config.json'],
                                             stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         wait_until('the broker does not listen', lambda: self.process.poll() is not None or self.listens())
         if self.process.poll() is not None:  # whoever listens there now is somebody else
@@ -134,7 +136,7 @@ class Broker:
 
     def listens(self):
         try:
-            socket.create_connection(('127.0.0.1', self.port), 1).close()
+            socket.create_connection((self.address, self.port), 1).close()
             return True
         except OSError:
             return False
@@ -160,7 +162,7 @@ class Broker:
         return found
 
     def admin(self):
-        return ['--broker', f'https://127.0.0.1:{self.port}', '--pin', self.pin, '--admin-key', f'{self.dir}/admin.key']
+        return ['--broker', f'https://{self.address}:{self.port}', '--pin', self.pin, '--admin-key', f'{self.dir}/admin.key']
 
     def audit(self):
         return json.loads(run(self.env.broker, 'audit', '--config', f'{self.dir}/config.json', '--json').stdout)['audit']

@@ -76,8 +76,7 @@ def daemon_life(c):
     """launched at a host with its vTPM attested, listed, shown, its console attached, not reset without what it boots from, stopped, and destroyed from the other
     host, which has nothing of it and keeps its own"""
     c.prepare()
-    c.launch()
-    c.must(c.status == 0 and c.result.get('ok'), f'expected the guest to get its disk: {c.messages[-300:]}')
+    c.must_launch()
     c.must_answer()
     must_print(c)
     c.must(c.released() == (1, 1), f'expected one release and one open disk, found {c.released()}')

@@ -27,23 +27,12 @@ class SwitchBroker(env.Broker):
     """Listens at the switch, for guests of all hosts."""
 
     def __init__(self, e, directory, port, switch):
-        self.env, self.dir, self.port, self.process, self.switch = e, directory, port, None, switch
-        out = run(e.broker, 'init', '--dir', directory, '--listen', f'{switch.address}:{port}').stdout
-        self.pin = dict(line.split(' ', 1) for line in out.splitlines())['pin']
-
-    def start(self):
-        with open(os.path.join(os.path.dirname(self.dir), 'broker.log'), 'a', encoding='utf-8') as log:
-            self.process = subprocess.Popen([*enter(self.switch), self.env.broker, 'serve', '--config', f'{self.dir}/config.json'],
-                                            stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        wait_until('the broker does not listen', self.listens)
-        return self
+        super().__init__(e, directory, port, switch.address, enter(switch))
+        self.switch = switch
 
     def listens(self):
         ask = f'import socket; socket.create_connection(("{self.switch.address}", {self.port}), 1)'
         return subprocess.run([*enter(self.switch), sys.executable, '-c', ask], capture_output=True, check=False).returncode == 0
-
-    def admin(self):
-        return ['--broker', f'https://{self.switch.address}:{self.port}', '--pin', self.pin, '--admin-key', f'{self.dir}/admin.key']
 
 
 class Guest(Case):
@@ -88,6 +77,10 @@ class Guest(Case):
 
     def make_disk(self, path=None, resource='default/g/root'):
         super().make_disk(path or os.path.join(self.folder, 'root.img'), resource)
+
+    def must_launch(self):
+        self.launch()
+        self.must(self.status == 0 and self.result.get('ok'), f'expected the guest to get its disk: {self.messages[-300:]}')
 
     def secure_vm(self, *argv, check=True, timeout=300, host=None):
         """At the guest's host, or at another."""

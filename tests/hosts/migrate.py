@@ -33,8 +33,7 @@ def start(c, folder=None, known=1, own_user=False):
     c.guest['disks'].append({'path': data})
     c.file = c.write_guest()
     c.put_policy(c.file)
-    c.launch()
-    c.must(c.status == 0 and c.result.get('ok'), f'expected the guest to get its disk: {c.messages[-300:]}')
+    c.must_launch()
     c.must_answer()
 
 
