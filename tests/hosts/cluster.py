@@ -5,7 +5,7 @@ that really cuts the power.
     with Cluster('a', 'b', 'c') as hosts:
         hosts.configure(primitives)               CIB XML
         hosts.power.log                           [(when, action, host)]
-        hosts.unplug(hosts.a), hosts.plug(...)    its ring, the network of the cluster alone: guests and clients do not notice"""
+        hosts.unplug(hosts.a)                     its ring, the network of the cluster alone: guests and clients do not notice"""
 import contextlib
 import os
 import shutil
@@ -15,7 +15,7 @@ import threading
 import time
 import xml.etree.ElementTree as ET
 
-from hosts import Failed, Host, Hosts, call, enter, missing
+from hosts import Host, Hosts, call, enter, missing
 from patience import wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -36,6 +36,17 @@ FENCE = '''<primitive id="fence" class="stonith" type="fence_switch"><instance_a
 <nvpair id="fence-l" name="pcmk_host_list" value="{names}"/><nvpair id="fence-c" name="pcmk_host_check" value="static-list"/></instance_attributes></primitive>'''
 
 
+def make_pairs(prefix, given):
+    return ''.join(f'<nvpair id="{prefix}-{k}" name="{k}" value="{v}"/>' for k, v in given.items())
+
+
+def make_primitive(name, provider, kind, given, times, meta=()):
+    """A resource; `times`: for how long each of its operations may last."""
+    ops = ''.join(f'<op id="{name}-{k}-op" name="{k}" interval="{"5s" if k == "monitor" else "0"}" timeout="{v}"/>' for k, v in times.items())
+    return (f'<primitive id="{name}" class="ocf" provider="{provider}" type="{kind}"><instance_attributes id="{name}-i">{make_pairs(name, given)}</instance_attributes>'
+            f'<meta_attributes id="{name}-m">{make_pairs(f"{name}-m", dict(meta))}</meta_attributes><operations>{ops}</operations></primitive>')
+
+
 def missing_cluster():
     """What this machine lacks for a cluster, or None."""
     if missing():
@@ -45,12 +56,11 @@ def missing_cluster():
 
 
 class Power(threading.Thread):
-    """Obeys the fence agents. `refuse`: hosts whose power it does not reach; `lie`: those of which it says that they are off, and they are not.
-    `after`: called with the host before the answer."""
+    """Obeys the fence agents. `lie`: hosts of which it says that they are off, and they are not. `after`: called with the host before the answer."""
 
     def __init__(self, hosts):
         super().__init__(daemon=True)
-        self.hosts, self.log, self.refuse, self.lie, self.after = hosts, [], set(), set(), None
+        self.hosts, self.log, self.lie, self.after = hosts, [], set(), None
         self.path = os.path.join(hosts.folder, '.power')
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(self.path)
@@ -72,8 +82,6 @@ class Power(threading.Thread):
             return '\n'.join(h.hostname for h in self.hosts.all)
         if action in ('monitor', 'status') or not host:
             return 'ok' if host or action == 'monitor' else 'no such host'
-        if host in self.refuse:
-            return 'not reached'
         if action in ('off', 'reboot') and host not in self.lie:
             host.off()
         if self.after:
@@ -93,6 +101,7 @@ class Power(threading.Thread):
 class Node(Host):
     """A host with the cluster's programs over its /usr. Which of its own: by the class's `daemon`, whether libvirt runs there."""
     daemon = False
+    ports = {**Host.ports, 'ring': ('ring', 'ring')}
 
     def __init__(self, hosts, name, number):
         super().__init__(hosts, name, number)
@@ -129,8 +138,6 @@ class Node(Host):
 
     def plug_in(self):
         super().plug_in()
-        self.hosts.switch.ip('link', 'add', f'ring-{self.name}', 'type', 'veth', 'peer', 'name', 'ring', 'netns', str(self.pid))
-        self.hosts.switch.ip('link', 'set', f'ring-{self.name}', 'master', 'ring', 'up')
         self.run('ip', 'link', 'set', 'ring', 'up')
         self.run('ip', 'address', 'add', f'10.9.1.{self.number}/24', 'dev', 'ring')
 
@@ -153,9 +160,13 @@ class Node(Host):
             return f.read()
         return ''
 
+    def tool(self, *argv):
+        """The command of what talks with Pacemaker there."""
+        return [*enter(self), 'env', 'PCMK_ipc_type=socket', *argv]
+
     def ask(self, *argv):
         """A tool of Pacemaker's: what it prints, '' when it fails."""
-        r = subprocess.run([*enter(self), 'env', 'PCMK_ipc_type=socket', *argv], capture_output=True, text=True, check=False)
+        r = subprocess.run(self.tool(*argv), capture_output=True, text=True, check=False)
         return r.stdout if r.returncode == 0 else ''
 
     def status(self):
@@ -169,10 +180,10 @@ class NodeWithDaemon(Node):
 
 
 class Cluster(Hosts):
-    def __init__(self, *names, kind=Node, program=None):
+    def __init__(self, *names, kind=Node):
         super().__init__(*names, kind=kind)
         self.tree = call(os.path.join(TOP, 'tools/fetch-cluster')).strip()
-        self.program, self.power = program, None
+        self.power = None
 
     def plug_switch(self):
         self.switch.ip('link', 'add', 'ring', 'type', 'bridge')
@@ -204,27 +215,27 @@ class Cluster(Hosts):
     def named(self, name):
         return next(h for h in self.all if h.name == name)
 
+    def replace(self, scope, text, *options):
+        call(*self.any().tool('cibadmin', '--replace', *options, '--scope', scope, '--xml-text', text))
+
     def configure(self, primitives, constraints='', options=CIB):
-        at = self.any()
         fence = FENCE.format(socket=self.power.path, names=' '.join(h.hostname for h in self.all))
         for scope, text in (('crm_config', options), ('constraints', '<constraints/>'), ('resources', f'<resources>{fence}{primitives}</resources>'),
                             ('constraints', f'<constraints>{constraints}</constraints>')):
-            call(*enter(at), 'env', 'PCMK_ipc_type=socket', 'cibadmin', '--replace', '--scope', scope, '--xml-text', text)
+            self.replace(scope, text)
 
     def prefer(self, resource, host):
         """It runs there from now on, and nothing else is changed."""
-        call(*enter(self.any()), 'env', 'PCMK_ipc_type=socket', 'cibadmin', '--replace', '--scope', 'constraints', '--xml-text',
-             f'<constraints><rsc_location id="{resource}-at" rsc="{resource}" node="{host.hostname}" score="INFINITY"/></constraints>')
+        self.replace('constraints', f'<constraints><rsc_location id="{resource}-at" rsc="{resource}" node="{host.hostname}" score="INFINITY"/></constraints>')
 
     def clear(self):
         """Nothing is configured but what the cluster itself needs: what ran is stopped."""
-        at = self.any()
         for scope, text in (('constraints', '<constraints/>'), ('resources', '<resources/>'), ('crm_config', CIB)):
-            call(*enter(at), 'env', 'PCMK_ipc_type=socket', 'cibadmin', '--replace', '--allow-create', '--scope', scope, '--xml-text', text)
+            self.replace(scope, text, '--allow-create')
 
-    def where(self, resource, host=None):
+    def where(self, resource):
         """Names of the hosts where it is active, as the cluster believes."""
-        status = (host or self.any()).status()
+        status = self.any().status()
         if status is None:
             return None
         found = status.find(f'resources//resource[@id="{resource}"]')
@@ -233,13 +244,7 @@ class Cluster(Hosts):
     def unplug(self, host):
         self.switch.ip('link', 'set', f'ring-{host.name}', 'down')
 
-    def plug(self, host):
-        self.switch.ip('link', 'set', f'ring-{host.name}', 'up')
-
     def end(self):
         if self.power:
             self.power.end()
         super().end()
-
-
-__all__ = ['Cluster', 'Failed', 'Node', 'NodeWithDaemon', 'missing_cluster']

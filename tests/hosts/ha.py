@@ -9,8 +9,7 @@ import subprocess
 import time
 
 import disks
-from cluster import CIB
-from cluster import Failed
+from cluster import CIB, make_primitive
 from guests import Guest, enter
 from hosts import call
 from patience import Failed, wait_until
@@ -139,17 +138,13 @@ def end_lease(c, must=True):
 
 # --- in a cluster ---
 
-def start_in_cluster(c, first=None, options='', **parameters):
+def start_in_cluster(c, first, options=CIB):
     """Configured, and its disk open at `first`."""
-    given = {'name': 'g', 'config': c.file, 'binary': c.env.vm, 'unlock_timeout': 0, **parameters}
-    words = ''.join(f'<nvpair id="g-{k}" name="{k}" value="{v}"/>' for k, v in given.items())
-    first = first or c.hosts.a
+    given = {'name': 'g', 'config': c.file, 'binary': c.env.vm, 'unlock_timeout': 0}
+    times = {'monitor': '60s', 'start': '240s', 'stop': '26s'}
     c.hosts.configure(
-        f'<primitive id="g" class="ocf" provider="secure-vm" type="guest"><instance_attributes id="g-i">{words}</instance_attributes>'
-        '<meta_attributes id="g-m"><nvpair id="g-th" name="migration-threshold" value="3"/></meta_attributes><operations>'
-        '<op id="g-mon" name="monitor" interval="5s" timeout="60s"/><op id="g-start" name="start" interval="0" timeout="240s"/>'
-        '<op id="g-stop" name="stop" interval="0" timeout="26s"/></operations></primitive>',
-        f'<rsc_location id="g-first" rsc="g" node="{first.hostname}" score="10"/>', **({'options': options} if options else {}))
+        make_primitive('g', 'secure-vm', 'guest', given, times, {'migration-threshold': 3}),
+        f'<rsc_location id="g-first" rsc="g" node="{first.hostname}" score="10"/>', options)
     wait_until(lambda: f'the cluster does not start the guest: {c.hosts.any().ask("crm_mon", "-1")}', lambda: c.hosts.where('g') == [first.name])
     wait_until(lambda: f'the guest does not get its disk: {c.broker.audit()[-2:]}', lambda: reports(c), 240)
 
@@ -179,9 +174,9 @@ def count_double_opens(c):
     return len(doubles)
 
 
-def qemu_since(host, name='g'):
+def qemu_since(host):
     """When its virtual CPUs began to run, by the clock of this machine; None before that."""
-    path = host.path(f'lib/secure-vm/{name}/status.json')
+    path = host.path('lib/secure-vm/g/status.json')
     try:
         with open(path, encoding='utf-8') as f:
             return os.stat(path).st_mtime if json.load(f)['state'] in ('running', 'unlocked') else None
@@ -357,8 +352,8 @@ def planned(c):
     c.hosts.clear()
     for line in plan['commands'][:-1]:
         line = line.replace('cluster.xml', c.path('cluster.xml'))
-        c.host.run('env', 'PCMK_ipc_type=socket', *line.split())
-    r = subprocess.run([*enter(c.host), 'env', 'PCMK_ipc_type=socket', 'crm_verify', '--live-check', '-V'], capture_output=True, text=True, check=False)
+        call(*c.host.tool(*line.split()))
+    r = subprocess.run(c.host.tool('crm_verify', '--live-check', '-V'), capture_output=True, text=True, check=False)
     c.must(r.returncode == 0 and not r.stderr.strip(), f'crm_verify: {r.stdout}{r.stderr}')
     first = plan['guests'][0]['first'][4:]
     wait_until(lambda: f'the guest does not start: {c.host.ask("crm_mon", "-1")}', lambda: c.hosts.where('guest-g') == [first], 240)
@@ -370,7 +365,7 @@ def planned(c):
 
 def found(c, host):
     """{check: level} of what "ha check" finds at a host, and its exit status."""
-    r = run(*enter(host), 'env', 'PCMK_ipc_type=socket', c.env.vm, 'ha', 'check', '--json', check=False, env=c.environment)
+    r = run(*host.tool(c.env.vm, 'ha', 'check', '--json'), check=False, env=c.environment)
     result = json.loads(r.stdout)
     if r.returncode and result['error']['check'] != 'ha.findings':
         raise Failed(f'ha check: {result["error"]}')

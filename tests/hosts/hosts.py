@@ -93,6 +93,8 @@ class Switch:
 
 
 class Host:
+    ports = {'port': ('uplink', 'br0')}  # at the switch: the host's end, and the switch's bridge
+
     def __init__(self, hosts, name, number):
         self.hosts, self.name, self.number = hosts, name, number
         self.folder = os.path.join(hosts.folder, f'.{name}')
@@ -149,8 +151,9 @@ class Host:
         if self.process.poll() is not None:
             raise Failed(self.why_not_up())
         self.pid = self.find_init()
-        self.hosts.switch.ip('link', 'add', f'port-{self.name}', 'type', 'veth', 'peer', 'name', 'uplink', 'netns', str(self.pid))
-        self.hosts.switch.ip('link', 'set', f'port-{self.name}', 'master', 'br0', 'up')
+        for port, (link, bridge) in self.ports.items():
+            self.hosts.switch.ip('link', 'add', f'{port}-{self.name}', 'type', 'veth', 'peer', 'name', link, 'netns', str(self.pid))
+            self.hosts.switch.ip('link', 'set', f'{port}-{self.name}', 'master', bridge, 'up')
         self.plug_in()
         self.start_daemons()
 
@@ -203,7 +206,7 @@ class Host:
         self.process.stdin.close()
         self.process.wait()
         wait_until(f'{self.name} has processes still', lambda: not self.processes())
-        for port in ('port', 'ring'):
+        for port in self.ports:
             with contextlib.suppress(Failed):  # went with the namespace, or will
                 self.hosts.switch.ip('link', 'del', f'{port}-{self.name}')
         self.process = self.pid = None

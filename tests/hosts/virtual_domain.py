@@ -1,30 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests of libvirt daemons as resources of Pacemaker's own agent for libvirt, ocf:heartbeat:VirtualDomain, unchanged."""
+import contextlib
 import os
 import shutil
 
 import cluster
 import guests
+from migrate import BOOT
 from patience import wait_until
 
-BOOT = 'lib/secure-vm/.elsewhere/g/boot'
 
-
-def virtual_domain(shared):
-    """a guest that a daemon keeps, by its domain's XML as virsh prints it: started, found to be ours, and started at the other host when the first one's power is cut"""
+@contextlib.contextmanager
+def guest_of_daemons(shared, name):
+    """A guest that can move between daemons, with a cluster of its own."""
     with cluster.Cluster('a', 'b', 'c', kind=cluster.NodeWithDaemon) as hosts:
-        c = guests.Guest(shared.env, hosts, 'virtual_domain')
+        c = guests.Guest(shared.env, hosts, name)
         try:
-            run_case(c, hosts)
+            c.guest['security'] = {'shared_user': True}
+            c.prepare()
+            yield c
         finally:
             c.broker.stop()
 
 
+def virtual_domain(shared):
+    """a guest that a daemon keeps, by its domain's XML as virsh prints it: started, found to be ours, and started at the other host when the first one's power is cut"""
+    with guest_of_daemons(shared, 'virtual_domain') as c:
+        run_case(c, c.hosts)
+
+
 def run_case(c, hosts):
-    c.guest['security'] = {'shared_user': True}
-    c.prepare()
-    c.launch()
-    c.must(c.status == 0 and c.result.get('ok'), f'expected the guest to get its disk: {c.messages[-300:]}')
+    c.must_launch()
     with open(c.path('g.xml'), 'w', encoding='utf-8') as f:
         f.write(hosts.a.run('virsh', 'dumpxml', '--inactive', 'g'))
     hosts.a.run('virsh', 'destroy', 'g')
@@ -44,9 +50,7 @@ def run_case(c, hosts):
 def start(c, hosts):
     before = c.released()
     given = {'config': c.path('g.xml'), 'hypervisor': 'qemu:///system', 'force_stop': 'true'}
-    words = ''.join(f'<nvpair id="v-{k}" name="{k}" value="{v}"/>' for k, v in given.items())
-    hosts.configure(f'<primitive id="v" class="ocf" provider="heartbeat" type="VirtualDomain"><instance_attributes id="v-i">{words}</instance_attributes>'
-                    '<operations><op id="v-m" name="monitor" interval="5s" timeout="60s"/><op id="v-s" name="start" interval="0" timeout="120s"/></operations></primitive>',
+    hosts.configure(cluster.make_primitive('v', 'heartbeat', 'VirtualDomain', given, {'monitor': '60s', 'start': '120s'}),
                     f'<rsc_location id="v-first" rsc="v" node="{hosts.a.hostname}" score="10"/>')
     wait_until(lambda: f'the cluster does not start the guest: {hosts.a.ask("crm_mon", "-1")} {hosts.a.log()[-600:]}', lambda: hosts.where('v') == ['a'], 120)
     wait_until(lambda: f'the guest does not get its disk: {c.broker.audit()[-2:]}', lambda: c.released()[1] > before[1], 240)
@@ -56,25 +60,16 @@ def start(c, hosts):
 
 def daemon_agent(shared):
     """our own agent for a guest that a daemon keeps: started, moved to another node while it runs without asking for its key again, and stopped there"""
-    with cluster.Cluster('a', 'b', 'c', kind=cluster.NodeWithDaemon) as hosts:
-        c = guests.Guest(shared.env, hosts, 'daemon_agent')
-        try:
-            move_case(c, hosts)
-        finally:
-            c.broker.stop()
+    with guest_of_daemons(shared, 'daemon_agent') as c:
+        move_case(c, c.hosts)
 
 
 def move_case(c, hosts):
-    c.guest['security'] = {'shared_user': True}
-    c.prepare()
     given = {'name': 'g', 'config': c.file, 'binary': c.env.vm, 'connect': 'qemu:///system', 'migrate_uri': 'qemu+tcp://%n/system'}
-    words = ''.join(f'<nvpair id="g-{k}" name="{k}" value="{v}"/>' for k, v in given.items())
     times = {'monitor': '60s', 'start': '240s', 'stop': '26s', 'migrate_to': '240s', 'migrate_from': '60s'}
-    ops = ''.join(f'<op id="g-{k}-op" name="{k}" interval="{"5s" if k == "monitor" else "0"}" timeout="{v}"/>' for k, v in times.items())
 
     def place(host):
-        hosts.configure(f'<primitive id="g" class="ocf" provider="secure-vm" type="guest"><instance_attributes id="g-i">{words}</instance_attributes>'
-                        f'<meta_attributes id="g-m"><nvpair id="g-am" name="allow-migrate" value="true"/></meta_attributes><operations>{ops}</operations></primitive>',
+        hosts.configure(cluster.make_primitive('g', 'secure-vm', 'guest', given, times, {'allow-migrate': 'true'}),
                         f'<rsc_location id="g-at" rsc="g" node="{host.hostname}" score="INFINITY"/>')
         wait_until(lambda: f'the guest does not run at {host.name}: {hosts.a.ask("crm_mon", "-1")}', lambda: hosts.where('g') == [host.name], 240)
     place(hosts.a)
