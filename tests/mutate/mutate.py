@@ -1,33 +1,44 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What the tests miss: one line of the product is changed at a time, and the unit tests, fuzz
-corpora and conformance tests that link it must notice, without sanitizers or with them.
+corpora and conformance tests that execute it must notice, without sanitizers or with them.
 
     mutate.py [--count N] [--seed N] [--rooms ROOM,...] [--since REVISION] [--at-most N]
-              [--only FILE:LINE] [--quick SECONDS] [--list] [--out FILE]
+              [--only FILE:LINE] [--quick SECONDS --build BUILD] [--list] [--out FILE] [--jobs N]
 
-Works on a copy of the tree (below build-mutate/), never on the tree. Which changes a seed chooses
-depends on each changed line alone: an edit elsewhere leaves the others chosen. --since takes only
-files that changed since the revision. --quick leaves out the tests that take longer, and the
-sanitizers: a first look, of which some survivors are none. --list only prints what is chosen. With
---out a verdict goes into the file, and a change whose verdict is there is not tried again: what was
+Builds a copy of the tree (below build-mutate/) once; the first time that a test is wanted it is run
+as it is, which records the lines that it executes. Of a changed file then only that is compiled, and only the programs are linked
+whose tests execute the line: the quickest first, until one fails, and fails again, and does not fail
+with the file as it was. A line without code (a table) is tried with every test that links its file.
+What survives is tried with sanitizers, and then with the tests in which the line did not seem to run.
+
+Which changes a seed chooses depends on each changed line alone: an edit elsewhere leaves the others
+chosen. --since takes only files that changed since the revision. --build tries them in a finished
+build of this tree, of which nothing is recorded, and --quick leaves out the tests that take longer
+there: a first look, of which some survivors are none. --list only prints what is chosen. With --out
+a verdict goes into the file, and a change whose verdict is there is not tried again: what was
 interrupted goes on. Ends with 1 when more than --at-most changes survive that are not in
 equivalent.json: changes that cannot be noticed, each with its reason.
 """
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import fnmatch
+import glob
 import hashlib
 import json
 import os
 import re
 import sys
+import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from copied import SKIPPED, TOP, Copy, output_of
-from operators import OPERATORS, mutants
+from build import SKIPPED, TIME_OVER, TOP, Build, NotLinked, output_of, set_up, take_over
+from executed import C_ARGS, Executed, make_recorder
+from operators import OPERATORS, mutants, statement_of
 
 # The core: what parses, measures, verifies, decides and releases. In a round each room gives one
 # change.
@@ -48,12 +59,6 @@ ROOMS = {
 }
 # How likely an operator is to be drawn first: what a careless edit does most.
 WEIGHT = {'delete': 0.4, 'compare': 0.6, 'logic': 0.8, 'ignore': 0.8, 'number': 1.0}
-# As tools/test runs them: what survives in the one is tried in the other.
-BUILDS = {
-    'plain': ['--buildtype=plain', '-Dc_args=-O0 -w'],
-    'sanitized': ['--buildtype=plain', '-Dc_args=-O0 -w', '-Db_sanitize=address,undefined',
-                  '-Db_lundef=false'],
-}
 COMPILER = 'the compiler'
 VERDICTS = ('killed', 'survived', 'equivalent', 'not compiled')
 
@@ -104,54 +109,137 @@ def choose(a):
 
 
 class Trial:
-    """A build, in which one change after the other is tried."""
+    """A build, in which one change after the other is tried, in programs of its own: the build stays as it is."""
 
-    def __init__(self, place, build, quick):
-        self.copy = Copy(place, build, BUILDS[build])
-        self.took = self.copy.seconds()
-        self.tests = [t for t in self.copy.tests if not quick or self.took[t['name']] <= quick]
+    def __init__(self, build, place, took, executed=None, quick=None, slower=1):
+        self.build, self.place, self.took, self.executed, self.quick, self.slower = build, place, took, executed, quick, slower
         self.noticed = collections.Counter()
+        self.sound, self.lock = {}, threading.Lock()
 
-    def one(self, change):
+    def one(self, change, tests):
         """Who noticed: a test's name, COMPILER, or None."""
-        path = os.path.join(self.copy.src, change.file)
-        with open(path, encoding='utf-8') as f:
+        with open(os.path.join(self.build.src, change.file), encoding='utf-8') as f:
             text = f.read()
         lines = text.split('\n')
         lines[change.line] = change.new
-        try:
-            with open(path, 'w', encoding='utf-8') as f:
-                f.write('\n'.join(lines))
-            return self.first_failure(change.file)
-        finally:
-            with open(path, 'w', encoding='utf-8') as f:
-                f.write(text)
-
-    def order(self, name):
-        """Those that noticed a change of the file before, then those about the file's folder, then
-        the quick ones."""
-        words = [w for w in re.split(r'[/.-]', name)
-                 if len(w) > 2 and w not in ('verify', 'measure', 'core')]
-        linked = [t for t in self.tests if self.copy.links(t, name)]
-        return sorted(linked, key=lambda t: (
-            -self.noticed[name, t['name']], self.took[t['name']] > 5,
-            -sum(w in t['name'] for w in words), self.took[t['name']]))
-
-    def first_failure(self, name):
-        """A few tests at a time are linked and run, until one of them fails."""
-        order, at = self.order(name), 0
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            while at < len(order):
-                part = order[at:at + max(at, os.cpu_count())]
-                at += len(part)
-                if self.copy.make({p for t in part for p in t['programs']}).returncode:
-                    return COMPILER
-                limits = [max(60, 10 * self.took[t['name']]) for t in part]
-                for t, r in zip(part, pool.map(self.copy.run, part, limits)):
-                    if r not in (0, SKIPPED):
-                        self.noticed[name, t['name']] += 1
-                        return t['name']
+        with tempfile.TemporaryDirectory(dir=self.place) as place:
+            made = self.build.compile_changed(change.file, '\n'.join(lines), place)
+            if made is None:
+                return COMPILER
+            for t in tests:
+                if self.notices(t, change, made, place) and self.is_sound(t, change, text) and \
+                        self.notices(t, change, made, place):
+                    self.noticed[change.file, t['name']] += 1
+                    return t['name']
         return None
+
+    def seconds(self, test):
+        """How long a test takes, or may take: a script runs many programs."""
+        return self.took.get(test['name']) or (1 if test['cmd'][0].endswith(tuple(test['programs'])) else 20)
+
+    def order(self, change, selected=True):
+        """The tests that execute the change, or that do not. Those that noticed a change of the file before, then those about the
+        file's folder, then the quick ones."""
+        words = [w for w in re.split(r'[/.-]', change.file) if len(w) > 2 and w not in ('verify', 'measure', 'core')]
+        tests = [t for t in self.build.tests if self.build.modules_with(t, change.file) and
+                 not (self.quick and self.seconds(t) > self.quick)]
+        with open(os.path.join(self.build.src, change.file), encoding='utf-8') as f:
+            lines = statement_of(f.read(), change.line)
+        for t in sorted(tests, key=lambda t: (
+                self.seconds(t) > 5, -self.noticed[change.file, t['name']], -sum(w in t['name'] for w in words), self.seconds(t))):
+            if not self.executed or self.executed.seconds(t) is not None and \
+                    (self.executed.executes(t, change.file, lines) is not False) == selected:
+                yield t
+
+    def notices(self, test, change, made, place):
+        """Whether a test fails with the changed objects. A test that cannot be linked with them does not."""
+        try:
+            changed = {m: self.build.link_changed(m, change.file, made, place)
+                       for m in reversed(self.build.modules_with(test, change.file))}
+        except NotLinked as e:
+            print(f'{test["name"]} is not tried with {change.file}: {e} cannot be linked with it', flush=True)
+            return False
+        took = self.slower * self.seconds(test)
+        r = self.build.run(test, max(10, 10 * took), self.quick or max(60, 30 * took), changed, place)
+        return r not in (0, SKIPPED) and not (self.quick and r == TIME_OVER)
+
+    def is_sound(self, test, change, text):
+        """Whether it succeeds when the source is compiled and linked in the same way, and not changed."""
+        with self.lock:
+            lock = self.sound.setdefault(test['name'], [threading.Lock(), None])
+        with lock[0]:
+            if lock[1] is None:
+                with tempfile.TemporaryDirectory(dir=self.place) as place:
+                    made = self.build.compile_changed(change.file, text, place)
+                    lock[1] = bool(made) and not self.notices(test, change, made, place)
+                if not lock[1]:
+                    print(f'{test["name"]} is left out: it fails without a change', flush=True)
+            return lock[1]
+
+
+class Trials:
+    """The builds that changes are tried in. A build that exists is taken as it is, and none of its tests is known to execute a line;
+    without one, a copy of the tree is built, and once more with sanitizers."""
+
+    def __init__(self, a):
+        self.place, self.making = os.path.abspath(a.place), threading.Lock()
+        os.makedirs(self.place, exist_ok=True)
+        if a.build:
+            self.steps = {'plain': self.try_plain}
+            build = Build(a.build)
+            if not os.path.samefile(build.src, TOP):
+                sys.exit(f'{a.build} is no build of this tree, but of {build.src}')
+            self.plain = Trial(build, self.place, seconds_in_logs(a.build), quick=a.quick)
+            return
+        self.steps = {'plain': self.try_plain, 'sanitized': self.try_sanitized, 'all': self.try_others}
+        src, folder = os.path.join(self.place, 'src'), os.path.join(self.place, 'plain')
+        take_over(src)
+        set_up(folder, src, ['--buildtype=plain', f'-Dc_args=-O0 -w {C_ARGS}', *make_recorder(self.place)])
+        r = output_of('ninja', '-C', folder)  # all of it: the programs look for files that no test names
+        if r.returncode:
+            sys.exit('the tree as it is does not build:\n' + r.stdout[-3000:])
+        build = Build(folder)
+        files = {n for patterns in ROOMS.values() for n in files_of(patterns, None)}
+
+        def wanted(path):
+            name = os.path.relpath(os.path.normpath(os.path.join(folder, path)), src)
+            return name if name in files else None
+
+        executed = Executed(build, self.place, wanted)
+        self.plain = Trial(build, self.place, executed.took, executed)
+        self.src, self.sanitized = src, None
+
+    def try_plain(self, change):
+        return self.plain.one(change, self.plain.order(change))
+
+    def try_sanitized(self, change):
+        with self.making:
+            if not self.sanitized:
+                folder = os.path.join(self.place, 'sanitized')
+                set_up(folder, self.src, ['--buildtype=plain', '-Dc_args=-O0 -w', '-Db_sanitize=address,undefined', '-Db_lundef=false'])
+                self.sanitized = Trial(Build(folder), self.place, self.plain.took, slower=8)
+        build = self.sanitized.build
+        by_name = {t['name']: t for t in build.tests}
+        tests = [by_name[t['name']] for t in self.plain.order(change) if t['name'] in by_name]
+        with self.making:
+            r = build.make({p for t in tests for p in t['programs']})
+        if r.returncode:
+            sys.exit('the tree as it is does not build with sanitizers:\n' + r.stdout[-3000:])
+        return self.sanitized.one(change, tests)
+
+    def try_others(self, change):
+        """The tests of which no process was seen to execute the change."""
+        return self.plain.one(change, self.plain.order(change, selected=False))
+
+
+def seconds_in_logs(build):
+    """How long tests took in a build's last runs, by suite and name."""
+    took = {}
+    for path in sorted(glob.glob(os.path.join(build, 'meson-logs', '*.json')), key=os.path.getmtime):
+        with open(path, encoding='utf-8') as f, contextlib.suppress(ValueError):
+            for r in map(json.loads, f):
+                took[r['name'].split(':')[-1].replace(' / ', '/')] = r['duration']
+    return took
 
 
 def reasons_of(changes):
@@ -168,40 +256,43 @@ def key_of(build, c):
 
 
 class Verdicts:
-    """Of each change who noticed it, kept in a file when there is one, which other runs may share;
-    what a quick run has not noticed another may."""
+    """Of each change who noticed it, kept in a file when there is one, which other runs may share; what a quick run has not noticed
+    another may."""
 
     def __init__(self, path, quick):
-        self.path, self.quick, self.by = path, quick, {}
+        self.path, self.quick, self.by, self.lock = path, quick, {}, threading.Lock()
 
-    def keep(self, build, c, by):
-        self.by[key_of(build, c)] = by
-        if self.path and (by or not self.quick):
-            with open(self.path, 'a', encoding='utf-8') as f:
-                f.write(json.dumps({'change': key_of(build, c), 'by': by}) + '\n')
+    def keep(self, step, c, by):
+        with self.lock:
+            self.by[key_of(step, c)] = by
+            if self.path and (by or not self.quick):
+                with open(self.path, 'a', encoding='utf-8') as f:
+                    f.write(json.dumps({'change': key_of(step, c), 'by': by}) + '\n')
 
-    def knows(self, build, c):
-        if self.path and os.path.exists(self.path):
-            with open(self.path, encoding='utf-8') as f:
-                self.by.update({tuple(r['change']): r['by'] for r in map(json.loads, f)})
-        return key_of(build, c) in self.by
+    def knows(self, step, c):
+        with self.lock:
+            if self.path and os.path.exists(self.path):
+                with open(self.path, encoding='utf-8') as f:
+                    self.by.update({tuple(r['change']): r['by'] for r in map(json.loads, f)})
+            return key_of(step, c) in self.by
 
-    def of(self, build, c):
-        return self.by[key_of(build, c)]
+    def of(self, step, c):
+        return self.by[key_of(step, c)]
 
 
-def try_all(build, a, verdicts, chosen):
-    """Tries each change in a build, prints its line; the ones that nobody noticed."""
-    trial = None
-    for n, c in enumerate(chosen, 1):
+def try_all(step, a, trials, verdicts, chosen):
+    """Tries each change in a step, prints its line; the ones that nobody noticed."""
+    def try_one(c):
         began = time.monotonic()
-        if not verdicts.knows(build, c):
-            trial = trial or Trial(os.path.abspath(a.place), build, a.quick)
-            verdicts.keep(build, c, trial.one(c))
-        print(f'{n:3} {verdicts.of(build, c) or "-":24} {c.room:12} {c.operator:8} '
-              f'{c.file}:{c.line + 1}: {c.new.strip()}  [{time.monotonic() - began:.0f} s]',
-              flush=True)
-    return [c for c in chosen if not verdicts.of(build, c)]
+        if not verdicts.knows(step, c):
+            verdicts.keep(step, c, trials.steps[step](c))
+        return time.monotonic() - began
+
+    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+        for n, (c, took) in enumerate(zip(chosen, pool.map(try_one, chosen)), 1):
+            print(f'{n:3} {verdicts.of(step, c) or "-":24} {c.room:12} {c.operator:8} '
+                  f'{c.file}:{c.line + 1}: {c.new.strip()}  [{took:.0f} s]', flush=True)
+    return [c for c in chosen if not verdicts.of(step, c)]
 
 
 def count_verdicts(chosen, alive, reasons, verdicts):
@@ -243,8 +334,12 @@ def main():
     p.add_argument('--out')
     p.add_argument('--list', action='store_true')
     p.add_argument('--quick', type=float)
+    p.add_argument('--build')
+    p.add_argument('--jobs', type=int, default=2)
     p.add_argument('--place', default=os.path.join(TOP, 'build-mutate'))
     a = p.parse_args()
+    if bool(a.quick) != bool(a.build):
+        p.error('--quick and --build belong together')
     chosen = choose(a)
     if a.list:
         for c in chosen:
@@ -252,8 +347,9 @@ def main():
         return 0
     verdicts, reasons = Verdicts(a.out, a.quick), reasons_of(chosen)
     alive = [c for c in chosen if c not in reasons]
-    for build in ['plain'] if a.quick else BUILDS:
-        alive = try_all(build, a, verdicts, alive)
+    trials = Trials(a)
+    for step in trials.steps:
+        alive = try_all(step, a, trials, verdicts, alive)
     print_alive(alive, reasons)
     counts = count_verdicts(chosen, alive, reasons, verdicts)
     print_table(counts)

@@ -74,3 +74,23 @@ def mutants(text):
         for name, change in OPERATORS.items():
             for new in change(line, code, following):
                 yield i, name, new
+
+
+CONTROL = re.compile(r'(?:\} )?(?:else\b|do$|(?:if|for|while|switch|\w*foreach\w*) ?\()')
+LABEL = re.compile(r'(?:case\b.*|\w+):$')
+
+
+def statement_of(text, line):
+    """The lines, from 1, of the statement that a line, from 0, belongs to: the compiler counts a call of several lines to one. What
+    follows a condition is a statement of its own."""
+    first, depth = 0, 0
+    for i, code in enumerate(blank(text).split('\n')):
+        code = re.sub(r'^\s*#.*', '', code).strip()
+        if first == i:
+            begins = code
+        depth += code.count('(') - code.count(')')
+        if depth <= 0 and (not code or code[-1] in ';{}' or LABEL.match(code) or code[-1] in ')oe' and CONTROL.match(begins)):
+            if i >= line:
+                return range(first + 1, i + 2)
+            first, depth = i + 1, 0
+    return range(line + 1, line + 2)
