@@ -112,12 +112,10 @@ class Executed:
         return False
 
     def executes(self, test, name, lines):
-        """Whether a test executes one of the lines of a source. None where no code belongs to them (a table): who knows?"""
-        known = False
+        """Whether a test executes one of the lines of a source; where no code belongs to them (a table), any of its lines."""
         for module in self.build.modules_with(test, name):
             of = self.lines_of(module).get(name, {})
-            blocks = [b for line in lines for b in of.get(str(line), [])]
-            known = known or bool(blocks)
-            if blocks and self.ran(test, module, blocks):
+            at = {b for line in lines for b in of.get(str(line), [])} or {b for blocks in of.values() for b in blocks}
+            if self.ran(test, module, sorted(at)):
                 return True
-        return False if known else None
+        return False

@@ -9,7 +9,7 @@ corpora and conformance tests that execute it must notice, without sanitizers or
 Builds a copy of the tree (below build-mutate/) once; the first time that a test is wanted it is run
 as it is, which records the lines that it executes. Of a changed file then only that is compiled, and only the programs are linked
 whose tests execute the line: the quickest first, until one fails, and fails again, and does not fail
-with the file as it was. A line without code (a table) is tried with every test that links its file.
+with the file as it was. A line without code (a table) is tried with every test that executes its file.
 What survives is tried with sanitizers, and then with the tests in which the line did not seem to run.
 
 Which changes a seed chooses depends on each changed line alone: an edit elsewhere leaves the others
@@ -138,17 +138,20 @@ class Trial:
         return self.took.get(test['name']) or (1 if test['cmd'][0].endswith(tuple(test['programs'])) else 20)
 
     def order(self, change, selected=True):
-        """The tests that execute the change, or that do not. Those that noticed a change of the file before, then those about the
-        file's folder, then the quick ones."""
+        """The tests that execute the change, or that do not: the quick ones first. One that noticed a change of the file before, or
+        is named like its folder, may take longer."""
         words = [w for w in re.split(r'[/.-]', change.file) if len(w) > 2 and w not in ('verify', 'measure', 'core')]
         tests = [t for t in self.build.tests if self.build.modules_with(t, change.file) and
                  not (self.quick and self.seconds(t) > self.quick)]
         with open(os.path.join(self.build.src, change.file), encoding='utf-8') as f:
             lines = statement_of(f.read(), change.line)
-        for t in sorted(tests, key=lambda t: (
-                self.seconds(t) > 5, -self.noticed[change.file, t['name']], -sum(w in t['name'] for w in words), self.seconds(t))):
+
+        def cost(t):
+            return self.seconds(t) / 4 ** (sum(w in t['name'] for w in words) + min(self.noticed[change.file, t['name']], 3))
+
+        for t in sorted(tests, key=cost):
             if not self.executed or self.executed.seconds(t) is not None and \
-                    (self.executed.executes(t, change.file, lines) is not False) == selected:
+                    self.executed.executes(t, change.file, lines) == selected:
                 yield t
 
     def notices(self, test, change, made, place):
