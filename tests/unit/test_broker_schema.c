@@ -11,6 +11,7 @@
 #include "broker/broker.h"
 #include <sqlite3.h>
 
+#include "broker/store/sql-mac.h"
 #include "broker/store/sql.h"
 
 #define VERSION 10 /* of this program */
@@ -244,6 +245,41 @@ static void from_version_4(void **state)
         assert_int_equal(ask_sql("SELECT count(*) FROM releases"), 0);
         run_sql("UPDATE policies SET text = x'00' WHERE path = 'a/b/d'");
         FAILS(s->ops->get_policy(s, "a/b/d", &text, &err), SV_SYSTEM, "broker.store.mac");
+}
+
+int __real_sv_macs_adopt_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind,
+                             const char *row_path, const char *name, struct sv_err *err);
+int __wrap_sv_macs_adopt_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind,
+                             const char *row_path, const char *name, struct sv_err *err);
+
+static int rows_until_failure; /* 0: none fails */
+
+int __wrap_sv_macs_adopt_row(struct sv_store *s, struct sv_macs *m, enum sv_row_kind kind,
+                             const char *row_path, const char *name, struct sv_err *err)
+{
+        if (rows_until_failure && --rows_until_failure == 0)
+                return sv_fail(err, SV_SYSTEM, "test.row", "this row cannot be read");
+        return __real_sv_macs_adopt_row(s, m, kind, row_path, name, err);
+}
+
+/* Whichever row it is that cannot be authenticated: the database stays what it was. A row that was
+ * passed over would be refused from then on, and with it its key. */
+static void row_fails(void **state)
+{
+        SV_STORE *s = NULL;
+        struct sv_err err;
+
+        make_version_4();
+        for (int row = 1; row <= 5; row++) { /* two policies, two versions, a disk */
+                rows_until_failure = row;
+                FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "test.row");
+                assert_int_equal(ask_sql("PRAGMA user_version"), 4);
+        }
+        rows_until_failure = 6;
+        s = open_store();
+        assert_int_equal(rows_until_failure, 1);
+        rows_until_failure = 0;
+        OK(s->ops->verify(s, &err));
 }
 
 /* Later steps run on a database whose changes are counted already. */
@@ -486,6 +522,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(without_version, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(from_version_1, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(from_version_4, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(row_fails, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(from_version_5, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(from_version_6, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(older_is_not_changed, setup_place, teardown_place),
