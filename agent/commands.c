@@ -79,25 +79,60 @@ const struct sv_opt sv_agent_derive_key_opts[] = {
         {0},
 };
 
-/* Who can write a disk can name another broker, which opens another disk: the measured one counts.
+static bool is_measured(const struct sv_agent_broker *b, const char *url,
+                        const struct sv_agent_broker *named)
+{
+        return !strcmp(url, b->url) &&
+               (!b->has_pin || sv_bytes_eq(sv_bytes(named->pin, 32), sv_bytes(b->pin, 32)));
+}
+
+/* Who can write a disk can name another broker, which opens another disk: the measured ones count.
  */
 static int hold_to_measured(const struct sv_agent_config *measured, const char *url,
                             const char *pin, struct sv_err *err)
 {
-        struct sv_agent_config named = {{0}};
+        struct sv_agent_broker named = {""};
 
         if (!url || !pin)
                 return sv_fail(err, SV_USAGE, "agent.header", "--header goes with --url and --pin");
         if (sv_agent_config_pin(sv_bytes_str(pin), &named, err) < 0)
                 return -1;
-        if (!*measured->url || (!strcmp(url, measured->url) &&
-                                (!measured->has_pin || sv_bytes_eq(sv_bytes(named.pin, 32),
-                                                                   sv_bytes(measured->pin, 32)))))
+        for (size_t i = 0; i < measured->n_brokers; i++)
+                if (is_measured(&measured->brokers[i], url, &named))
+                        return 0;
+        if (!measured->n_brokers)
                 return 0;
         return sv_fail(err, SV_PROOF, "agent.header",
-                       "the broker that this machine was started with was expected, %s, the disk's "
+                       "a broker that this machine was started with was expected, %s%s, the disk's "
                        "header names %.200s%s: whoever wrote that may have exchanged the disk",
-                       measured->url, url, strcmp(url, measured->url) ? "" : " with another key");
+                       measured->brokers[0].url, measured->n_brokers > 1 ? " or another" : "", url,
+                       strcmp(url, measured->brokers[0].url) ? "" : " with another key");
+}
+
+/* What the options say of brokers in place of the measured command line. */
+static int read_broker_options(const struct sv_args *args, const char *url, const char *pin,
+                               struct sv_agent_config *c, struct sv_err *err)
+{
+        if (url && strlen(url) >= sizeof(c->brokers->url))
+                return sv_fail(err, SV_USAGE, "agent.url", "the URL is longer than %zu bytes",
+                               sizeof(c->brokers->url) - 1);
+        if (url) {
+                c->n_brokers = 1;
+                memcpy(c->brokers[0].url, url, strlen(url) + 1);
+        }
+        if (!c->n_brokers)
+                return sv_fail(
+                        err, SV_USAGE, "agent.url",
+                        "no broker: this machine was started without securevm.url, give --url");
+        if (sv_opt(args, "ca") && pin)
+                return sv_fail(err, SV_USAGE, "agent.ca", "--pin and --ca exclude each other");
+        for (size_t i = 0; i < c->n_brokers; i++) {
+                if (sv_opt(args, "ca") || (url && !pin))
+                        c->brokers[i].has_pin = false; /* the measured pin is the measured one's */
+                if (pin && sv_agent_config_pin(sv_bytes_str(pin), &c->brokers[i], err) < 0)
+                        return -1;
+        }
+        return 0;
 }
 
 /* The broker and its key come from the kernel command line; options override them. */
@@ -105,27 +140,16 @@ static int read_command_config(const struct sv_args *args, const char *resource,
                                struct sv_agent_config *out, struct sv_err *err)
 {
         const char *url = sv_opt(args, "url"), *pin = sv_opt(args, "pin");
-        struct sv_agent_config c = {{0}};
+        struct sv_agent_config c = {.n_brokers = 0};
         SV_BUF text = SV_BUF_NULL;
 
         if (sv_file_read("/proc/cmdline", 2 * SV_CMDLINE_MAX, &text, "agent.cmdline", err) < 0 ||
             sv_agent_config_parse(sv_buf_bytes(&text), &c, err) < 0 ||
             (sv_has(args, "header") && hold_to_measured(&c, url, pin, err) < 0))
                 return -1;
-        if (sv_has(args, "header") && *c.url)
+        if (sv_has(args, "header") && c.n_brokers)
                 url = pin = NULL;
-        if (url && (size_t)snprintf(c.url, sizeof(c.url), "%s", url) >= sizeof(c.url))
-                return sv_fail(err, SV_USAGE, "agent.url", "the URL is longer than %zu bytes",
-                               sizeof(c.url) - 1);
-        if (!*c.url)
-                return sv_fail(
-                        err, SV_USAGE, "agent.url",
-                        "no broker: this machine was started without securevm.url, give --url");
-        if (sv_opt(args, "ca") && pin)
-                return sv_fail(err, SV_USAGE, "agent.ca", "--pin and --ca exclude each other");
-        if (sv_opt(args, "ca") || (url && !pin))
-                c.has_pin = false; /* the measured pin is that of the measured broker */
-        if (pin && sv_agent_config_pin(sv_bytes_str(pin), &c, err) < 0)
+        if (read_broker_options(args, url, pin, &c, err) < 0)
                 return -1;
         if (resource && sv_agent_config_resource(sv_bytes_str(resource), &c, err) < 0)
                 return -1;
@@ -140,6 +164,11 @@ static void warn_retry(const char *step, const struct sv_err *fault, unsigned in
         sv_warn("%s: %s [%s]; again in %u ms (try %u)", step, fault->msg, fault->check, in_ms, try);
 }
 
+static void warn_next(const char *step, const struct sv_err *fault, const char *url)
+{
+        sv_warn("%s: %s [%s]; the next broker: %s", step, fault->msg, fault->check, url);
+}
+
 static void warn_note(const struct sv_note *note)
 {
         sv_warn("%s", note->text);
@@ -148,7 +177,8 @@ static void warn_note(const struct sv_note *note)
 static int release_by_options(const struct sv_args *args, const struct sv_agent_config *config,
                               bool token_only, struct sv_release_out *out, struct sv_err *err)
 {
-        static const struct sv_release_log log = {.retry = warn_retry, .note = warn_note};
+        static const struct sv_release_log log = {
+                .retry = warn_retry, .next = warn_next, .note = warn_note};
         const char *ca = sv_opt(args, "ca");
         const struct sv_release r = {.config = config,
                                      .ca_file = ca ? ca : SV_AGENT_CA_FILE,
@@ -169,7 +199,7 @@ int sv_agent_attest(const struct sv_args *args, struct sv_json **result, struct 
         if (!sv_has(args, "json"))
                 puts(sv_buf_str(&out.token));
         *result = sv_json_object();
-        sv_json_set_str(*result, "broker", config.url);
+        sv_json_set_str(*result, "broker", out.url);
         sv_json_set_str(*result, "token", sv_buf_str(&out.token));
         return 0;
 }
@@ -400,24 +430,93 @@ static int end_disk(const struct sv_agent_config *config, const char *where,
         return sv_net_up_again(config, err);
 }
 
+/* Is it the first of its owner's? */
+static bool begins_owner(const struct sv_agent_config *config, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (!strcmp(config->brokers[i].owner, config->brokers[n].owner))
+                        return false;
+        return true;
+}
+
+/* A client of all that one owner has, and their TLS. */
+struct fleet {
+        struct sv_tls_ctx *tls[SV_BROKERS_MAX];
+        struct sv_kbs_client *client;
+};
+
+static void close_fleet(struct fleet *f)
+{
+        sv_kbs_client_free(f->client);
+        for (size_t i = 0; i < SV_BROKERS_MAX; i++)
+                sv_tls_ctx_free(f->tls[i]);
+}
+
+static int open_fleet(const struct sv_agent_config *config, const char *owner, const char *ca,
+                      struct fleet *f, struct sv_err *err)
+{
+        for (size_t i = 0; i < config->n_brokers; i++) {
+                const struct sv_agent_broker *b = &config->brokers[i];
+
+                if (strcmp(b->owner, owner))
+                        continue;
+                f->tls[i] = sv_release_tls(b, ca, err);
+                if (!f->tls[i] ||
+                    (f->client ? sv_kbs_client_also(f->client, b->url, f->tls[i], err)
+                               : sv_kbs_client_new(b->url, f->tls[i], &f->client, err)) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+/* Each owner has a floor of his own. One who cannot be reached is told the next time; what one
+ * refuses is refused. */
+static int confirm_owners(const struct sv_agent_config *config, const char *ca,
+                          struct sv_secret *key, const struct sv_disk_report *report,
+                          struct sv_err *err)
+{
+        struct sv_err deaf = SV_ERR_NULL;
+        unsigned told = 0;
+
+        for (size_t i = 0; i < config->n_brokers; i++) {
+                __attribute__((cleanup(close_fleet))) struct fleet f = {{NULL}};
+                struct sv_err failed = SV_ERR_NULL;
+
+                if (!begins_owner(config, i))
+                        continue;
+                if (open_fleet(config, config->brokers[i].owner, ca, &f, err) < 0)
+                        return -1;
+                if (sv_freshness_confirm(f.client, config->resource, key, report, &failed) == 0) {
+                        told++;
+                        continue;
+                }
+                if (sv_kbs_answered(f.client) && !sv_kbs_retryable(f.client)) {
+                        *err = failed;
+                        return -1;
+                }
+                deaf = failed;
+                if (config->n_brokers > 1)
+                        sv_warn("%s: %s [%s]", config->brokers[i].url, failed.msg, failed.check);
+        }
+        if (!told)
+                *err = deaf;
+        return told ? 0 : -1;
+}
+
 static int report_disk(const struct sv_agent_config *config, const struct sv_args *args,
                        struct sv_disk_report *report, struct sv_err *err)
 {
         const char *ca = sv_opt(args, "ca"), *where = *config->data ? SV_ROOT_DATA : "/";
-        SV_TLS_CTX *tls = sv_release_tls(config, ca ? ca : SV_AGENT_CA_FILE, err);
-        SV_KBS_CLIENT *client = NULL;
         SV_SECRET *key = NULL;
         uint8_t fsid[SV_FSID_SIZE];
 
         report->state = SV_DISK_RUNS;
         if (sv_has(args, "end") && end_disk(config, where, report, err) < 0)
                 return -1;
-        if (!tls || sv_kbs_client_new(config->url, tls, &client, err) < 0)
-                return -1;
         if (sv_freshness_find(report, fsid, &key, err) < 0 ||
             sv_freshness_sync(where, fsid, &report->generation, err) < 0)
                 return -1;
-        return sv_freshness_confirm(client, config->resource, key, report, err);
+        return confirm_owners(config, ca ? ca : SV_AGENT_CA_FILE, key, report, err);
 }
 
 int sv_agent_report(const struct sv_args *args, struct sv_json **result, struct sv_err *err)

@@ -26,9 +26,39 @@ static int copy_value(struct sv_bytes v, char *out, size_t size, const char *wha
         return 0;
 }
 
+/* Each begins another broker. */
 static int parse_url(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
 {
-        return copy_value(v, c->url, sizeof(c->url), "url", err);
+        if (c->n_brokers == SV_BROKERS_MAX)
+                return sv_fail(err, SV_USAGE, "agent.cmdline.brokers",
+                               "securevm.url is there more than %d times", SV_BROKERS_MAX);
+        c->n_brokers++;
+        return copy_value(v, c->brokers[c->n_brokers - 1].url, sizeof(c->brokers->url), "url", err);
+}
+
+/* Whom the words after a URL are about. Before any it is the first. */
+static struct sv_agent_broker *last_broker(struct sv_agent_config *c)
+{
+        return &c->brokers[c->n_brokers ? c->n_brokers - 1 : 0];
+}
+
+static int fail_twice(const char *word, size_t n, struct sv_err *err)
+{
+        return sv_fail(err, SV_USAGE, "agent.cmdline.twice", "securevm.%.*s is given twice", (int)n,
+                       word);
+}
+
+static int parse_owner(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
+{
+        struct sv_agent_broker *b = last_broker(c);
+
+        if (*b->owner)
+                return fail_twice("owner", 5, err);
+        if (c->n_brokers < 2)
+                return sv_fail(err, SV_USAGE, "agent.cmdline.owner",
+                               "securevm.owner is about a broker beside the first: it goes behind "
+                               "that one's securevm.url");
+        return copy_value(v, b->owner, sizeof(b->owner), "owner", err);
 }
 
 int sv_agent_config_resource(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
@@ -49,7 +79,7 @@ static int parse_data(struct sv_bytes v, struct sv_agent_config *c, struct sv_er
         return copy_value(v, c->data, sizeof(c->data), "data", err);
 }
 
-int sv_agent_config_pin(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
+int sv_agent_config_pin(struct sv_bytes v, struct sv_agent_broker *b, struct sv_err *err)
 {
         SV_BUF raw = SV_BUF_NULL;
 
@@ -61,9 +91,16 @@ int sv_agent_config_pin(struct sv_bytes v, struct sv_agent_config *c, struct sv_
                         err->class = SV_USAGE; /* the command line is configuration */
                 return -1;
         }
-        memcpy(c->pin, raw.p, sizeof(c->pin));
-        c->has_pin = true;
+        memcpy(b->pin, raw.p, sizeof(b->pin));
+        b->has_pin = true;
         return 0;
+}
+
+static int parse_pin(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
+{
+        struct sv_agent_broker *b = last_broker(c);
+
+        return b->has_pin ? fail_twice("pin", 3, err) : sv_agent_config_pin(v, b, err);
 }
 
 /* Options that are mount(2)'s and not the file system's. */
@@ -134,8 +171,9 @@ static const struct word {
         int (*parse)(struct sv_bytes value, struct sv_agent_config *c, struct sv_err *err);
         bool often; /* may be there more than once */
 } words[] = {
-        {"url", parse_url},
-        {"pin", sv_agent_config_pin},
+        {"url", parse_url, true},
+        {"pin", parse_pin, true},
+        {"owner", parse_owner, true},
         {"resource", sv_agent_config_resource},
         {"disk", parse_disk},
         {"data", parse_data},
@@ -159,8 +197,7 @@ static int take_word(struct sv_bytes word, struct sv_agent_config *c, bool seen[
                 if (strlen(words[i].name) != n || memcmp(words[i].name, word.p, n) != 0)
                         continue;
                 if (seen[i] && !words[i].often)
-                        return sv_fail(err, SV_USAGE, "agent.cmdline.twice",
-                                       "securevm.%s is given twice", words[i].name);
+                        return fail_twice(words[i].name, n, err);
                 seen[i] = true;
                 return words[i].parse(sv_bytes(eq + 1, word.n - n - 1), c, err);
         }
@@ -207,7 +244,7 @@ const char *sv_agent_config_encrypted(const struct sv_agent_config *c)
 int sv_agent_config_need(const struct sv_agent_config *c, struct sv_err *err)
 {
         bool key = !c->has_verity || *c->data; /* comes from a broker */
-        const char *missing = key && !*c->url        ? "url"
+        const char *missing = key && !c->n_brokers   ? "url"
                               : key && !*c->resource ? "resource"
                               : !*c->disk            ? "disk"
                                                      : NULL;

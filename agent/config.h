@@ -22,10 +22,17 @@ struct sv_agent_nic {
         unsigned mtu;  /* 0: as it is */
 };
 
-struct sv_agent_config {
-        char url[512];
+/* Of brokers with one owner, who has one database for them, any speaks for all. */
+struct sv_agent_broker {
+        char url[SV_URL_MAX + 1];
         uint8_t pin[32];
-        bool has_pin;       /* else the broker is known by the CA in the initramfs */
+        bool has_pin;                /* else it is known by the CA in the initramfs */
+        char owner[SV_NAME_MAX + 1]; /* "": who has the first one */
+};
+
+struct sv_agent_config {
+        struct sv_agent_broker brokers[SV_BROKERS_MAX]; /* the first is asked first */
+        size_t n_brokers;
         char resource[256]; /* "repo/type/tag" */
         char disk[32];      /* serial of the virtio disk that is the root */
         char data[32];      /* and of the encrypted one above a verity root, or "" */
@@ -55,7 +62,7 @@ const char *sv_agent_config_encrypted(const struct sv_agent_config *config);
 /* Is there what the unlock, or a verity root, needs? SV_USAGE "agent.cmdline.missing". */
 int sv_agent_config_need(const struct sv_agent_config *config, struct sv_err *err);
 /* "sha256:<64 hex>". SV_USAGE "agent.cmdline.pin". */
-int sv_agent_config_pin(struct sv_bytes text, struct sv_agent_config *config, struct sv_err *err);
+int sv_agent_config_pin(struct sv_bytes text, struct sv_agent_broker *broker, struct sv_err *err);
 /* "repository/type/tag". SV_USAGE "agent.cmdline.resource". */
 int sv_agent_config_resource(struct sv_bytes text, struct sv_agent_config *config,
                              struct sv_err *err);

@@ -149,16 +149,31 @@ void sv_event_done(const char *step, const char *says)
         sv_event_print("%s: %s (%lld ms)", step, says ? says : "done", (long long)ms);
 }
 
-void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try,
-                    unsigned tries)
+static struct sv_json *make_retry(const char *step, const struct sv_err *err, unsigned in_ms)
 {
         struct sv_json *e = make_event("retry", step, NULL);
-        char of[16] = "";
 
         sv_json_set_str(e, "check", err->check);
         sv_json_set_str(e, "message", err->msg);
         sv_json_set_int(e, "ms", in_ms);
+        return e;
+}
+
+void sv_event_next(const char *step, const struct sv_err *err, const char *url)
+{
+        struct sv_json *e = make_retry(step, err, 0);
+
+        sv_json_set_str(e, "broker", url);
         send_event(e);
+        sv_event_print("%s: %s [%s]; the next broker: %s", step, err->msg, err->check, url);
+}
+
+void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try,
+                    unsigned tries)
+{
+        char of[16] = "";
+
+        send_event(make_retry(step, err, in_ms));
         if (tries)
                 snprintf(of, sizeof(of), " of %u", tries);
         sv_event_print("%s: %s [%s]; again in %u ms (try %u%s)", step, err->msg, err->check, in_ms,

@@ -17,6 +17,8 @@ void sv_event_done(const char *step, const char *says);
 void sv_event_time(const char *part, int64_t ms);
 void sv_event_retry(const char *step, const struct sv_err *err, unsigned in_ms, unsigned try,
                     unsigned tries);
+/* Another broker is asked at once. */
+void sv_event_next(const char *step, const struct sv_err *err, const char *url);
 void sv_event_failed(const struct sv_err *err);
 /* `instance`: by which the broker knows who has the disk, as hex; NULL: it does not. */
 void sv_event_unlocked(const char *reasons, const char *instance);

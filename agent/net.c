@@ -210,8 +210,8 @@ static void print_ready(const struct sv_card *c, char says[128])
         snprintf(says, 128, "%s %s%s%s", c->link, address, *router ? ", router " : "", router);
 }
 
-/* The family of the broker's address, where the URL has one and no name. */
-static unsigned read_wanted_family(const char *url)
+/* The family of a broker's address, where the URL has one and no name. */
+static unsigned read_family(const char *url)
 {
         struct sv_url u;
         struct sv_address a;
@@ -220,6 +220,17 @@ static unsigned read_wanted_family(const char *url)
             !sv_address_read(sv_bytes_str(u.host), false, &a))
                 return 0;
         return a.family;
+}
+
+/* The one of all of them, or 0. */
+static unsigned find_wanted_family(const struct sv_agent_config *config)
+{
+        unsigned family = read_family(config->brokers[0].url);
+
+        for (size_t i = 1; i < config->n_brokers; i++)
+                if (read_family(config->brokers[i].url) != family)
+                        return 0;
+        return family;
 }
 
 static int start_net(struct sv_net *net, const struct sv_agent_config *config, struct sv_err *err)
@@ -261,7 +272,7 @@ static int begin_net(const struct sv_agent_config *config, bool writes, unsigned
                 return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for the network");
         net->requests = net->events = -1;
         net->writes = writes;
-        net->wants = read_wanted_family(config->url);
+        net->wants = find_wanted_family(config);
         if (start_net(net, config, err) < 0)
                 return -1;
         return wait_ready(net, seconds, err);
@@ -311,7 +322,7 @@ int sv_net_up_again(const struct sv_agent_config *config, struct sv_err *err)
         unsigned seconds = config->wait_s < AGAIN_S ? config->wait_s : AGAIN_S;
         __attribute__((cleanup(free_net))) struct sv_net *net = NULL;
 
-        if (has_address(read_wanted_family(config->url)))
+        if (has_address(find_wanted_family(config)))
                 return 0;
         return begin_net(config, false, seconds, &net, err);
 }

@@ -318,8 +318,9 @@ static void run_network(void *net, unsigned ms)
 static int get_and_open(const struct sv_agent_config *config, struct sv_net *net, struct disk *d,
                         const struct sv_tee **tee, struct sv_err *err)
 {
-        static const struct sv_release_log log = {sv_event_start, sv_event_done,    sv_event_time,
-                                                  sv_event_retry, print_unreported, print_note};
+        static const struct sv_release_log log = {sv_event_start, sv_event_done, sv_event_time,
+                                                  sv_event_retry, sv_event_next, print_unreported,
+                                                  print_note};
         const struct sv_release release = {.config = config,
                                            .ca_file = SV_AGENT_CA_FILE,
                                            .log = &log,

@@ -49,6 +49,12 @@ void sv_guest_free(struct sv_guest *g)
         free(g->disks);
         sv_guest_free_nics(g);
         free(g->attestation.ek_roots);
+        for (size_t i = 0; i < g->attestation.n_fallbacks; i++) {
+                free(g->attestation.fallbacks[i].url);
+                free(g->attestation.fallbacks[i].pin);
+                free(g->attestation.fallbacks[i].owner);
+        }
+        free(g->attestation.fallbacks);
         sv_json_free(g->tees);
         sv_json_free(g->tuning);
         *g = (struct sv_guest){0};
@@ -60,7 +66,8 @@ static int check_user_cmdline(const char *text, struct sv_err *err)
 {
         static const char *const ours[] = {"securevm.url",  "securevm.pin",    "securevm.resource",
                                            "securevm.disk", "securevm.verity", "securevm.data",
-                                           "securevm.nic",  "securevm.card",   "securevm.wait"};
+                                           "securevm.nic",  "securevm.card",   "securevm.wait",
+                                           "securevm.owner"};
         static const char *const users[] = {"securevm.ip=", "securevm.root=", "securevm.console="};
         size_t quotes = 0;
 
@@ -140,12 +147,27 @@ static int add_disk_words(const struct sv_guest *g, struct sv_buf *line, struct 
         return 0;
 }
 
+/* Behind each URL what is about it; so the order in which they are asked is measured, too. */
+static void add_broker_words(const struct sv_guest *g, struct sv_buf *line)
+{
+        sv_buf_printf(line, "%ssecurevm.url=%s", line->n ? " " : "", g->attestation.url);
+        if (g->attestation.pin)
+                sv_buf_printf(line, " securevm.pin=%s", g->attestation.pin);
+        for (size_t i = 0; i < g->attestation.n_fallbacks; i++) {
+                const struct sv_guest_broker *b = &g->attestation.fallbacks[i];
+
+                sv_buf_printf(line, " securevm.url=%s", b->url);
+                if (b->pin)
+                        sv_buf_printf(line, " securevm.pin=%s", b->pin);
+                if (b->owner)
+                        sv_buf_printf(line, " securevm.owner=%s", b->owner);
+        }
+}
+
 static int add_agent_words(const struct sv_guest *g, struct sv_buf *line, struct sv_err *err)
 {
         if (g->attestation.url) {
-                sv_buf_printf(line, "%ssecurevm.url=%s", line->n ? " " : "", g->attestation.url);
-                if (g->attestation.pin)
-                        sv_buf_printf(line, " securevm.pin=%s", g->attestation.pin);
+                add_broker_words(g, line);
                 sv_buf_printf(line, " securevm.resource=%s", g->attestation.resource);
                 if (g->attestation.wait)
                         sv_buf_printf(line, " securevm.wait=%u", g->attestation.wait);

@@ -64,6 +64,13 @@ struct sv_nic {
         } tuning;
 };
 
+/* A broker beside the first. */
+struct sv_guest_broker {
+        char *url;
+        char *pin;   /* default: the first's, when that owner has both */
+        char *owner; /* NULL: who has the first, and one database for them */
+};
+
 struct sv_guest {
         char *file; /* where it came from */
         /* user id: who chose what is in it, and may have what it names (launcher/keeper/owner.h) */
@@ -95,6 +102,8 @@ struct sv_guest {
                 char *url; /* broker, NULL: no attestation, no encrypted disk */
                 /* "sha256:<64 hex>" of the broker's SubjectPublicKeyInfo, or NULL with ca */
                 char *pin;
+                struct sv_guest_broker *fallbacks; /* asked in this order after it */
+                size_t n_fallbacks;
                 char *ca;       /* PEM file (agent takes it from the initramfs), or NULL */
                 char *resource; /* "repo/type/tag", default "default/<name>/root" */
                 /* PEM files: who may have made the vTPM; default the swtpm-localca root of this
@@ -163,10 +172,10 @@ void sv_guest_free(struct sv_guest *g);
 
 /* The command line that really boots and is measured: the user's part, then what the agent must
  * know
- * ("securevm.url=… securevm.pin=… securevm.resource=… securevm.wait=… securevm.card=…
- * securevm.nic=… securevm.disk=ID securevm.verity=… securevm.data=ID"). launch, measure and policy
- * all use this one. SV_USAGE "guest.cmdline" when it exceeds SV_CMDLINE_MAX or the user's part
- * holds a securevm. word or a control character. */
+ * ("securevm.url=… securevm.pin=… …securevm.owner=… securevm.resource=… securevm.wait=…
+ * securevm.card=… securevm.nic=… securevm.disk=ID securevm.verity=… securevm.data=ID"). launch,
+ * measure and policy all use this one. SV_USAGE "guest.cmdline" when it exceeds SV_CMDLINE_MAX or
+ * the user's part holds a securevm. word or a control character. */
 int sv_guest_cmdline(const struct sv_guest *g, struct sv_buf *out, struct sv_err *err);
 
 /* The hardware address of an interface: the file's, or one of the guest's UUID, the same at every

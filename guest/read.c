@@ -32,6 +32,17 @@ static const struct sv_member disk_members[] = {
         {NULL},
 };
 
+static const struct sv_member fallback_members[] = {
+        {"url", SV_M_TEXT, offsetof(struct sv_guest_broker, url),
+         "the broker's address as https://HOST:PORT", .ok = sv_m_url, .need = true},
+        {"pin", SV_M_TEXT, offsetof(struct sv_guest_broker, pin),
+         "\"sha256:\" and 64 lower-case hex digits, as secure-vm-broker init prints it",
+         .ok = sv_m_pin},
+        {"owner", SV_M_TEXT, offsetof(struct sv_guest_broker, owner),
+         "a name of 1 to 63 of A-Z a-z 0-9 _ . -, not beginning with a dot", .ok = sv_name_ok},
+        {NULL},
+};
+
 #define AT(member) offsetof(struct sv_guest, attestation.member)
 static const struct sv_member attestation_members[] = {
         {"url", SV_M_TEXT, AT(url), "the broker's address as https://HOST:PORT", .ok = sv_m_url,
@@ -39,6 +50,10 @@ static const struct sv_member attestation_members[] = {
         {"pin", SV_M_TEXT, AT(pin),
          "\"sha256:\" and 64 lower-case hex digits, as secure-vm-broker init prints it",
          .ok = sv_m_pin, .no_default = true},
+        {"fallbacks", SV_M_LIST, AT(fallbacks),
+         "a list of at most " SV_STRING(SV_FALLBACKS_MAX) " brokers beside the first",
+         .element = "an object like {\"url\": \"https://HOST:PORT\"}", .count = AT(n_fallbacks),
+         .part = fallback_members, .size = sizeof(struct sv_guest_broker), .max = SV_FALLBACKS_MAX},
         {"ca", SV_M_PATH, AT(ca), "a path to a PEM file", .no_default = true},
         {"resource", SV_M_TEXT, AT(resource), "repository/type/tag", .ok = sv_m_resource},
         {"ek_roots", SV_M_PATHS, AT(ek_roots), "a list of paths to PEM files",
@@ -209,6 +224,42 @@ static int check_guest_disks(struct sv_member_reader *r, struct sv_guest *g, str
         return 0;
 }
 
+static bool has_url_before(const struct sv_guest *g, size_t n)
+{
+        const char *url = g->attestation.fallbacks[n].url;
+
+        for (size_t i = 0; i < n; i++)
+                if (!strcmp(url, g->attestation.fallbacks[i].url))
+                        return true;
+        return !strcmp(url, g->attestation.url);
+}
+
+/* Another owner knows nothing of who has the disk. */
+static int check_guest_fallback(struct sv_member_reader *r, struct sv_guest *g, size_t n,
+                                struct sv_err *err)
+{
+        struct sv_guest_broker *b = &g->attestation.fallbacks[n];
+        char at[64];
+
+        snprintf(at, sizeof(at), "/attestation/fallbacks/%zu", n);
+        if (has_url_before(g, n))
+                return sv_member_fail(r, at, "guest.attestation.fallbacks.url", err,
+                                      "this broker is there already; remove one of the two");
+        if (!b->pin && !b->owner && g->attestation.pin)
+                b->pin = sv_asprintf("%s", g->attestation.pin);
+        if (!b->pin && !g->attestation.ca)
+                return sv_member_fail(r, at, "guest.attestation.fallbacks.pin", err,
+                                      "nothing says how the guest knows this broker; add \"pin\" "
+                                      "(secure-vm-broker init prints it)");
+        if (b->owner && g->attestation.lease)
+                return sv_member_fail(r, at, "guest.attestation.fallbacks.owner", err,
+                                      "brokers of two owners do not know of each other's guests, "
+                                      "and two of them could have the disk at a time; give "
+                                      "\"attestation\" a \"lease\" of 0 if you keep them apart "
+                                      "yourself, or remove this broker");
+        return 0;
+}
+
 static int check_guest_attestation(struct sv_member_reader *r, struct sv_guest *g,
                                    struct sv_err *err)
 {
@@ -225,6 +276,9 @@ static int check_guest_attestation(struct sv_member_reader *r, struct sv_guest *
                                       "expected 0 (several guests may have the disk at a time) or "
                                       "at least %d seconds, found %u",
                                       SV_LEASE_MIN_S, g->attestation.lease);
+        for (size_t i = 0; i < g->attestation.n_fallbacks; i++)
+                if (check_guest_fallback(r, g, i, err) < 0)
+                        return -1;
         return 0;
 }
 

@@ -17,7 +17,9 @@
 #define ID_BYTES 8
 
 struct sv_kbs_client {
-        struct sv_http_conn conn;
+        /* The session is begun with the first; what comes after the resource may go to any. */
+        struct sv_http_conn conns[SV_BROKERS_MAX];
+        size_t n_conns, at;
         char id[2 * ID_BYTES + 1]; /* what the broker's log calls this exchange */
         struct sv_key *key;        /* this session's */
         struct sv_kbs_pubkey pubkey;
@@ -25,7 +27,7 @@ struct sv_kbs_client {
         char *cookie; /* "kbs-session-id=…" */
         struct sv_buf token;
         char *grounds; /* what our broker says about its release */
-        bool retryable;
+        bool retryable, answered;
         unsigned retry_after; /* seconds */
 };
 
@@ -46,11 +48,23 @@ int sv_kbs_client_new(const char *url, struct sv_tls_ctx *ctx, struct sv_kbs_cli
 
         if (!c)
                 return sv_fail_errno(err, "base.memory", "no memory for the client");
-        if (name_exchange(c, err) < 0 || sv_http_conn_init(&c->conn, url, ctx, err) < 0) {
+        if (name_exchange(c, err) < 0 || sv_kbs_client_also(c, url, ctx, err) < 0) {
                 free(c);
                 return -1;
         }
         *out = c;
+        return 0;
+}
+
+int sv_kbs_client_also(struct sv_kbs_client *c, const char *url, struct sv_tls_ctx *ctx,
+                       struct sv_err *err)
+{
+        if (c->n_conns == SV_BROKERS_MAX)
+                return sv_fail(err, SV_USAGE, "kbs.brokers", "expected at most %d brokers",
+                               SV_BROKERS_MAX);
+        if (sv_http_conn_init(&c->conns[c->n_conns], url, ctx, err) < 0)
+                return -1;
+        c->n_conns++;
         return 0;
 }
 
@@ -73,7 +87,8 @@ void sv_kbs_client_free(struct sv_kbs_client *c)
                 return;
         forget_session(c);
         sv_buf_free(&c->token);
-        sv_http_conn_close(&c->conn);
+        for (size_t i = 0; i < c->n_conns; i++)
+                sv_http_conn_close(&c->conns[i]);
         free(c);
 }
 
@@ -85,6 +100,11 @@ void sv_kbs_client_freep(struct sv_kbs_client **c)
 bool sv_kbs_retryable(const struct sv_kbs_client *c)
 {
         return c->retryable;
+}
+
+bool sv_kbs_answered(const struct sv_kbs_client *c)
+{
+        return c->answered;
 }
 
 unsigned sv_kbs_retry_after(const struct sv_kbs_client *c)
@@ -122,7 +142,7 @@ static bool is_nonce_used_here(const struct sv_kbs_client *c, struct sv_bytes bo
 {
         struct sv_kbs_error e;
 
-        return c->conn.resent && sv_kbs_parse_error(body, &e, NULL) == 0 &&
+        return c->conns[c->at].resent && sv_kbs_parse_error(body, &e, NULL) == 0 &&
                !strcmp(e.check, "broker.session.used");
 }
 
@@ -145,7 +165,7 @@ static int call_kbs(struct sv_kbs_client *c, const char *method, const char *pat
         SV_HTTP req = {0};
         struct sv_err fault = SV_ERR_NULL;
 
-        c->retryable = false;
+        c->retryable = c->answered = false;
         c->retry_after = 0;
         if (body.n && sv_http_add(&req, "Content-Type", "application/json", err) < 0)
                 return -1;
@@ -153,7 +173,7 @@ static int call_kbs(struct sv_kbs_client *c, const char *method, const char *pat
                 return -1;
         if (c->cookie && sv_http_add(&req, "Cookie", c->cookie, err) < 0)
                 return -1;
-        if (sv_http_conn_call(&c->conn, method, path, &req, body, answer, &fault) < 0) {
+        if (sv_http_conn_call(&c->conns[c->at], method, path, &req, body, answer, &fault) < 0) {
                 c->retryable = fault.class == SV_SYSTEM;
                 if (err)
                         *err = fault;
@@ -161,10 +181,27 @@ static int call_kbs(struct sv_kbs_client *c, const char *method, const char *pat
         }
         if (answer->status == 200 || answer->status == 204)
                 return 0;
+        c->answered = true;
         c->retry_after = read_retry_after(answer);
         c->retryable = may_pass_later(answer->status, sv_buf_bytes(&answer->body)) ||
                        is_nonce_used_here(c, sv_buf_bytes(&answer->body));
         return name_refusal(c, answer, err);
+}
+
+/* The same of the next broker when one does not answer or cannot do it now: sessions and what is
+ * reported are in the database that they share. */
+static int call_any_broker(struct sv_kbs_client *c, const char *path, struct sv_bytes body,
+                           struct sv_err *err)
+{
+        for (size_t i = 0;; i++) {
+                SV_HTTP answer = {0};
+
+                if (call_kbs(c, "POST", path, body, &answer, err) == 0)
+                        return 0;
+                if (i + 1 >= c->n_conns || (c->answered && !c->retryable))
+                        return -1;
+                c->at = (c->at + 1) % c->n_conns;
+        }
 }
 
 /* Name and value of the session cookie; its attributes do not matter to a client of one host. */
@@ -194,6 +231,7 @@ int sv_kbs_auth(struct sv_kbs_client *c, const char *tee, const struct sv_json *
         SV_HTTP answer = {0};
 
         forget_session(c);
+        c->retryable = c->answered = false;
         c->key = sv_key_generate(SV_KEY_P256, 0, err);
         if (!c->key || sv_kbs_pubkey_from_key(c->key, &c->pubkey, err) < 0)
                 return -1;
@@ -274,7 +312,6 @@ int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_er
 {
         SV_STR target = sv_asprintf("/secure-vm/v0/outcome/%s", path);
         SV_BUF body = SV_BUF_NULL;
-        SV_HTTP answer = {0};
 
         c->retryable = false;
         if (!c->grounds)
@@ -282,14 +319,13 @@ int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_er
         sv_kbs_write_outcome(failed, &body);
         if (sv_buf_ok(&body, "the outcome", err) < 0)
                 return -1;
-        return call_kbs(c, "POST", target, sv_buf_bytes(&body), &answer, err);
+        return call_any_broker(c, target, sv_buf_bytes(&body), err);
 }
 
 int sv_kbs_report(struct sv_kbs_client *c, const char *path, struct sv_bytes report,
                   struct sv_err *err)
 {
         SV_STR target = sv_asprintf("/secure-vm/v0/disk/%s", path);
-        SV_HTTP answer = {0};
 
-        return call_kbs(c, "POST", target, report, &answer, err);
+        return call_any_broker(c, target, report, err);
 }

@@ -23,6 +23,11 @@ struct sv_kbs_client;
  * tests). ctx stays the caller's and must live as long. Nothing is sent yet. */
 int sv_kbs_client_new(const char *url, struct sv_tls_ctx *ctx, struct sv_kbs_client **out,
                       struct sv_err *err);
+/* Another broker with the same owner and database, in all at most SV_BROKERS_MAX (SV_USAGE
+ * "kbs.brokers"): sv_kbs_outcome and sv_kbs_report go on to the next when one does not answer or
+ * cannot do it now, and stay there. A session is begun, and ends in a resource, with the first. */
+int sv_kbs_client_also(struct sv_kbs_client *c, const char *url, struct sv_tls_ctx *ctx,
+                       struct sv_err *err);
 void sv_kbs_client_free(struct sv_kbs_client *c);
 void sv_kbs_client_freep(struct sv_kbs_client **c);
 #define SV_KBS_CLIENT __attribute__((cleanup(sv_kbs_client_freep))) struct sv_kbs_client
@@ -64,6 +69,9 @@ int sv_kbs_report(struct sv_kbs_client *c, const char *path, struct sv_bytes rep
  * session or token that the broker does not know (any more): then begin again with sv_kbs_auth.
  * False for every refusal and for a peer with the wrong key. */
 bool sv_kbs_retryable(const struct sv_kbs_client *c);
+/* Was the last failure what the broker said? Then it is of its owner's; else it is of that one
+ * broker, or of the way to it. */
+bool sv_kbs_answered(const struct sv_kbs_client *c);
 /* When the broker could not do it now and said for how long (Retry-After of a 503 or 429): seconds,
  * at most SV_RETRY_AFTER_MAX; 0 when it did not say. */
 unsigned sv_kbs_retry_after(const struct sv_kbs_client *c);

@@ -186,7 +186,10 @@
 /* options, and arguments, of one command line */
 #define SV_HA_NODES_MAX    32 /* nodes of one cluster: what corosync takes */
 #define SV_ARGS_MAX        32
-#define SV_DISK_ID_MAX     20   /* bytes of a disk's id: the virtio serial has no more */
+#define SV_DISK_ID_MAX     20 /* bytes of a disk's id: the virtio serial has no more */
+/* brokers that a guest may know: their words have room on the kernel's command line */
+#define SV_BROKERS_MAX     4
+#define SV_FALLBACKS_MAX   3    /* one less */
 #define SV_URL_MAX         512  /* bytes of the broker's URL: a word of the kernel's command line */
 #define SV_URL_PART_MAX    255  /* bytes of a URL's host, and of its prefix */
 #define SV_PATH_MAX        2047 /* bytes of a path in a guest file */

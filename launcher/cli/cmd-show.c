@@ -122,6 +122,13 @@ static void print_broker(const struct sv_json *guest)
         if (!a)
                 return;
         print_value("broker", "%s", sv_json_text(a, "url", "-"));
+        for (size_t i = 0; i < sv_json_len(sv_json_get(a, "fallbacks")); i++) {
+                const struct sv_json *b = sv_json_at(sv_json_get(a, "fallbacks"), i);
+                const char *owner = sv_json_str(sv_json_get(b, "owner"));
+
+                print_value("", "then %s%s%s", sv_json_text(b, "url", "-"), owner ? ", of " : "",
+                            owner ? owner : "");
+        }
         print_value("resource", "%s", sv_json_text(a, "resource", "-"));
 }
 

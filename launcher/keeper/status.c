@@ -43,6 +43,23 @@ static void put_nic(struct sv_json *list, const struct sv_guest *g, size_t i)
                 put_forward(list, &g->nics[i].forwards[j]);
 }
 
+/* In the order in which the agent asks them. */
+static void put_fallbacks(struct sv_json *a, const struct sv_guest *g)
+{
+        struct sv_json *list;
+
+        if (!g->attestation.n_fallbacks)
+                return;
+        list = sv_json_set(a, "fallbacks", sv_json_array());
+        for (size_t i = 0; i < g->attestation.n_fallbacks; i++) {
+                struct sv_json *b = sv_json_add(list, sv_json_object());
+
+                sv_json_set_str(b, "url", g->attestation.fallbacks[i].url);
+                if (g->attestation.fallbacks[i].owner)
+                        sv_json_set_str(b, "owner", g->attestation.fallbacks[i].owner);
+        }
+}
+
 static void put_attestation(struct sv_json *status, const struct sv_guest *g)
 {
         struct sv_json *a;
@@ -51,6 +68,7 @@ static void put_attestation(struct sv_json *status, const struct sv_guest *g)
                 return;
         a = sv_json_set(status, "attestation", sv_json_object());
         sv_json_set_str(a, "url", g->attestation.url);
+        put_fallbacks(a, g);
         sv_json_set_str(a, "resource", g->attestation.resource);
         sv_json_set_int(a, "lease", g->attestation.lease);
 }

@@ -11,7 +11,7 @@ import threading
 import time
 
 import tcg
-from env import CLASSES, MARKER, Broker, Failed, patient, run
+from env import CLASSES, MARKER, Broker, Failed, free_port, patient, run
 from mitm import Mitm, on_evidence
 
 CASES = []
@@ -354,6 +354,54 @@ def broker_comes_back(c):
     thread.join()
     c.must_unlock()
     c.must('again' in c.console(), 'the guest never had to try again')
+
+
+# --- several brokers ---
+
+def make_refusing(c):
+    """A broker beside the case's own that has the resource, for somebody else."""
+    c.refusing = Broker(c.env, c.path('refusing'), free_port()).start()
+    run(*c.vm, 'key', 'put', 'default/g/root', '--random', '32', *c.refusing.admin(), env=c.environment)
+
+
+def name_brokers(c, *brokers):
+    """The guest file with these as its brokers: (port, pin, more members)."""
+    every = [{'url': f'https://10.0.2.2:{port}', 'pin': pin, **more} for port, pin, more in brokers]
+    c.guest['attestation'] = {'resource': 'default/g/root', 'lease': 0, **every[0], 'fallbacks': every[1:]}
+    c.file = c.write_guest()
+    c.put_policy(c.file)
+    run(*c.vm, 'policy', c.write_guest('other.json', name='somebody-else'), '--put', *c.refusing.admin(), env=c.environment)
+
+
+def prepare_several(c):
+    c.make_broker()
+    c.make_disk()
+    make_refusing(c)
+
+
+@case
+def another_broker(c):
+    """three brokers: the first is dead, the second, another owner's, refuses, the third has the key"""
+    prepare_several(c)
+    name_brokers(c, (free_port(), c.broker.pin, {}), (c.refusing.port, c.refusing.pin, {'owner': 'others'}), (c.broker.port, c.broker.pin, {}))
+    c.launch()
+    c.refusing.stop()
+    c.must_unlock()
+    c.must(c.console().count('the next broker') == 2, 'expected two to be left for the next one')
+    c.must([r['check'] for r in c.refusing.audit() if r['outcome'] == 'refused'] == ['policy.ek.subject'], f'who refused? {c.refusing.audit()}')
+
+
+@case
+def owners_word(c):
+    """two brokers of one owner: what the first refuses the second is not asked for"""
+    prepare_several(c)
+    name_brokers(c, (c.refusing.port, c.refusing.pin, {}), (c.broker.port, c.broker.pin, {}))
+    c.launch()
+    c.refusing.stop()
+    c.broker, genuine = c.refusing, c.broker
+    c.must_refuse('policy', 'policy.ek.subject')
+    c.must(not [r for r in genuine.audit() if r['action'] in ('attest', 'resource')], 'the second was asked')
+    genuine.stop()
 
 
 # --- the disk is not the one ---

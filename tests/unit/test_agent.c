@@ -28,15 +28,16 @@ static void test_words(void **state)
 
         OK(parse("BOOT_IMAGE=/vmlinuz root=/dev/vda quiet " GOOD " securevmish=1\n", &c));
         OK(sv_agent_config_need(&c, &err));
-        assert_string_equal(c.url, "https://10.0.2.2:8443");
+        assert_int_equal(c.n_brokers, 1);
+        assert_string_equal(c.brokers[0].url, "https://10.0.2.2:8443");
         assert_string_equal(c.resource, "default/demo/root");
         assert_string_equal(c.disk, "root");
         assert_string_equal(c.root_type, "ext4");
         assert_string_equal(c.root_options, "");
         assert_int_equal(c.root_flags, 0);
-        assert_true(c.has_pin);
-        assert_int_equal(c.pin[0], 0x01);
-        assert_int_equal(c.pin[31], 0xef);
+        assert_true(c.brokers[0].has_pin);
+        assert_int_equal(c.brokers[0].pin[0], 0x01);
+        assert_int_equal(c.brokers[0].pin[31], 0xef);
         assert_int_equal(c.n_nics, 0);
         assert_int_equal(c.wait_s, SV_WAIT_S);
         assert_false(c.discard);
@@ -124,6 +125,48 @@ static void test_data(void **state)
               "agent.cmdline.value");
 }
 
+/* What stands behind a URL is about that broker. */
+static void test_brokers(void **state)
+{
+        static const struct {
+                const char *text, *check;
+        } cases[] = {
+                {"securevm.url=https://a securevm.pin=sha256:" PIN " securevm.pin=sha256:" PIN,
+                 "agent.cmdline.twice"},
+                {"securevm.pin=sha256:" PIN " securevm.url=https://a securevm.pin=sha256:" PIN,
+                 "agent.cmdline.twice"},
+                {"securevm.url=https://a securevm.url=https://b securevm.owner=x securevm.owner=x",
+                 "agent.cmdline.twice"},
+                {"securevm.url=https://a securevm.owner=x", "agent.cmdline.owner"},
+                {"securevm.owner=x securevm.url=https://a", "agent.cmdline.owner"},
+                {"securevm.url=https://a securevm.url=", "agent.cmdline.value"},
+        };
+        struct sv_agent_config c;
+        SV_BUF most = SV_BUF_NULL;
+
+        OK(parse("securevm.url=https://a securevm.pin=sha256:" PIN " securevm.url=https://b "
+                 "securevm.resource=x/y/z securevm.owner=them",
+                 &c));
+        assert_int_equal(c.n_brokers, 2);
+        assert_true(c.brokers[0].has_pin);
+        assert_false(c.brokers[1].has_pin);
+        assert_string_equal(c.brokers[1].url, "https://b");
+        assert_string_equal(c.brokers[0].owner, "");
+        assert_string_equal(c.brokers[1].owner, "them");
+        OK(parse("securevm.pin=sha256:" PIN " securevm.url=https://a securevm.url=https://b "
+                 "securevm.pin=sha256:" PIN,
+                 &c));
+        assert_true(c.brokers[0].has_pin && c.brokers[1].has_pin);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+                FAILS(parse(cases[i].text, &c), SV_USAGE, cases[i].check);
+        for (int i = 0; i < SV_BROKERS_MAX; i++)
+                sv_buf_printf(&most, "securevm.url=https://b%d ", i);
+        OK(parse(sv_buf_str(&most), &c));
+        assert_int_equal(c.n_brokers, SV_BROKERS_MAX);
+        sv_buf_puts(&most, "securevm.url=https://more");
+        FAILS(parse(sv_buf_str(&most), &c), SV_USAGE, "agent.cmdline.brokers");
+}
+
 static void test_console(void **state)
 {
         struct sv_agent_config c;
@@ -146,7 +189,6 @@ static void test_bad_words(void **state)
                 {"securevm.url=", "agent.cmdline.value"},
                 {"securevm.url=https://a\x01", "agent.cmdline.value"},
                 {"securevm.url=https://\xc3\xa4", "agent.cmdline.value"},
-                {"securevm.url=https://a securevm.url=https://b", "agent.cmdline.twice"},
                 {"securevm.disk=123456789012345678901234567890123", "agent.cmdline.value"},
                 {"securevm.pin=" PIN, "agent.cmdline.pin"},
                 {"securevm.pin=sha256:" PIN "0", "agent.cmdline.pin"},
@@ -203,7 +245,8 @@ int main(void)
                 cmocka_unit_test(test_words),     cmocka_unit_test(test_root),
                 cmocka_unit_test(test_root_room), cmocka_unit_test(test_verity),
                 cmocka_unit_test(test_data),      cmocka_unit_test(test_console),
-                cmocka_unit_test(test_bad_words), cmocka_unit_test(test_needed),
+                cmocka_unit_test(test_brokers),   cmocka_unit_test(test_bad_words),
+                cmocka_unit_test(test_needed),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

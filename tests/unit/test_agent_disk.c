@@ -47,7 +47,7 @@ static int tear_down(void **state)
 
 static void test_before(void **state)
 {
-        struct sv_agent_config config = {.url = ""};
+        struct sv_agent_config config = {.n_brokers = 0};
         SV_FD fd = open(device, O_RDWR);
 
         OK(sv_disk_check(&config, &none, "/nonexistent", &err));

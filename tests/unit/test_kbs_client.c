@@ -9,6 +9,8 @@
 #include "base/core/file.h"
 #include "tests/unit/unit.h"
 
+static char last_url[64]; /* of the broker that was started last */
+
 /* A client of a broker that answers `times` connections with that text, each closed after it. */
 static struct sv_kbs_client *start_broker(const char *answer, int times, pid_t *broker)
 {
@@ -24,6 +26,7 @@ static struct sv_kbs_client *start_broker(const char *answer, int times, pid_t *
         assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
         assert_int_equal(listen(fd, 4), 0);
         snprintf(url, sizeof(url), "http://127.0.0.1:%u", ntohs(at.sin_port));
+        snprintf(last_url, sizeof(last_url), "%s", url);
         pid = fork();
         for (int i = 0; pid == 0 && i < times; i++) {
                 int c = accept(fd, NULL, NULL);
@@ -165,6 +168,37 @@ static void steps_in_order(void **state)
         sv_kbs_client_free(c);
 }
 
+/* What needs no session goes to the next broker when one cannot, and stays there; a refusal is a
+ * refusal. */
+static void another_broker(void **state)
+{
+        static const char busy[] = "HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\n{}",
+                          no[] = "HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\n{}",
+                          yes[] = "HTTP/1.1 204 Yes\r\n\r\n";
+        struct sv_kbs_client *c, *other;
+        struct sv_err err;
+        pid_t first, second;
+        char url[64];
+
+        c = start_broker(busy, 1, &first);
+        other = start_broker(yes, 2, &second);
+        snprintf(url, sizeof(url), "%s", last_url);
+        OK(sv_kbs_client_also(c, url, NULL, &err));
+        OK(sv_kbs_report(c, "a/b/c", sv_bytes_str("{}"), &err));
+        OK(sv_kbs_report(c, "a/b/c", sv_bytes_str("{}"), &err));
+        end_broker(other, second);
+        end_broker(c, first);
+
+        c = start_broker(no, 1, &first);
+        OK(sv_kbs_client_also(c, "http://127.0.0.1:1", NULL, &err));
+        FAILS(sv_kbs_report(c, "a/b/c", sv_bytes_str("{}"), &err), SV_SYSTEM, "kbs.http");
+        assert_true(sv_kbs_answered(c));
+        for (int i = 2; i < SV_BROKERS_MAX; i++)
+                OK(sv_kbs_client_also(c, "http://127.0.0.1:1", NULL, &err));
+        FAILS(sv_kbs_client_also(c, "http://127.0.0.1:1", NULL, &err), SV_USAGE, "kbs.brokers");
+        end_broker(c, first);
+}
+
 /* What is no address, and one whose encryption is not what the caller has a context for. */
 static void no_address(void **state)
 {
@@ -180,10 +214,12 @@ static void no_address(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(answers_that_are_refused),
-                cmocka_unit_test(tries_that_may_pass_later), cmocka_unit_test(retry_after),
-                cmocka_unit_test(steps_in_order), cmocka_unit_test(no_address)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(answers_that_are_refused),
+                                           cmocka_unit_test(another_broker),
+                                           cmocka_unit_test(tries_that_may_pass_later),
+                                           cmocka_unit_test(retry_after),
+                                           cmocka_unit_test(steps_in_order),
+                                           cmocka_unit_test(no_address)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

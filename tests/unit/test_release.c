@@ -24,7 +24,9 @@ static struct {
         int64_t clock_ms;
         unsigned auths, opens, closes, hellos, seals, uses, retries, notes, unreported;
         unsigned pauses[64], n_pauses;
-        char outcome[80], step[16];
+        char outcome[80], step[16], asked[64];
+        unsigned dead, other_key, refusing; /* of several brokers, a bit each */
+        unsigned alternates, nexts;
 } w;
 
 /* --- the machine's clock: time passes only here --- */
@@ -102,14 +104,30 @@ const struct sv_attester *sv_attester_find(void)
 /* --- the broker --- */
 
 struct sv_kbs_client {
-        bool again;
+        bool again, answered;
+        int number;          /* of its URL's port */
+        unsigned alternates; /* a bit each */
 };
+
+static int number_of(const char *url)
+{
+        return url[strlen(url) - 1] - '0';
+}
 
 int sv_kbs_client_new(const char *url, struct sv_tls_ctx *ctx, struct sv_kbs_client **out,
                       struct sv_err *e)
 {
         *out = calloc(1, sizeof(**out));
+        if (*out)
+                (*out)->number = number_of(url);
         return *out ? 0 : -1;
+}
+
+int sv_kbs_client_also(struct sv_kbs_client *c, const char *url, struct sv_tls_ctx *ctx,
+                       struct sv_err *e)
+{
+        c->alternates |= 1u << number_of(url);
+        return 0;
 }
 
 void sv_kbs_client_free(struct sv_kbs_client *c)
@@ -120,7 +138,18 @@ void sv_kbs_client_free(struct sv_kbs_client *c)
 static int answer(struct sv_kbs_client *c, const char *at, struct sv_err *e)
 {
         w.clock_ms += w.call_ms;
-        c->again = false;
+        c->again = c->answered = false;
+        if (strlen(w.asked) + 1 < sizeof(w.asked) && !strcmp(at, "auth"))
+                w.asked[strlen(w.asked)] = (char)('0' + c->number);
+        if (w.dead & 1u << c->number) {
+                c->again = true;
+                return sv_fail(e, SV_SYSTEM, FAULT, "the broker does not answer");
+        }
+        if (w.other_key & 1u << c->number)
+                return sv_fail(e, SV_PROOF, "tls.pin", "another key");
+        c->answered = true;
+        if (w.refusing & 1u << c->number)
+                return sv_fail(e, SV_POLICY, REFUSAL, "another kernel than expected");
         if (w.faults && !strcmp(at, w.fault_at)) {
                 w.faults--;
                 c->again = true;
@@ -141,6 +170,11 @@ int sv_kbs_auth(struct sv_kbs_client *c, const char *name, const struct sv_json 
 bool sv_kbs_retryable(const struct sv_kbs_client *c)
 {
         return c->again;
+}
+
+bool sv_kbs_answered(const struct sv_kbs_client *c)
+{
+        return c->answered;
 }
 
 unsigned sv_kbs_retry_after(const struct sv_kbs_client *c)
@@ -183,6 +217,7 @@ const char *sv_kbs_grounds(const struct sv_kbs_client *c)
 int sv_kbs_outcome(struct sv_kbs_client *c, const char *path, const struct sv_err *failed,
                    struct sv_err *e)
 {
+        w.alternates = c->alternates;
         snprintf(w.outcome, sizeof(w.outcome), "%s", failed ? failed->check : "opened");
         return w.deaf ? sv_fail(e, SV_SYSTEM, FAULT, "the broker is gone") : 0;
 }
@@ -224,7 +259,10 @@ static int use(const struct sv_release *r, struct sv_kbs_client *client, struct 
 static int release(void)
 {
         static const struct sv_agent_config config = {
-                .url = "https://127.0.0.1:1", .has_pin = true, .resource = "a/b/c", .wait_s = 180};
+                .brokers = {{.url = "https://127.0.0.1:1", .has_pin = true}},
+                .n_brokers = 1,
+                .resource = "a/b/c",
+                .wait_s = 180};
         static const struct sv_release_log log = {
                 .retry = on_retry, .unreported = on_untold, .note = on_note};
         const struct sv_release r = {.config = &config, .log = &log, .seal = true, .use = use};
@@ -314,7 +352,10 @@ static void run_something(void *arg, unsigned ms)
 static void pauses_of_caller(void **state)
 {
         static const struct sv_agent_config config = {
-                .url = "https://127.0.0.1:1", .has_pin = true, .resource = "a/b/c", .wait_s = 5};
+                .brokers = {{.url = "https://127.0.0.1:1", .has_pin = true}},
+                .n_brokers = 1,
+                .resource = "a/b/c",
+                .wait_s = 5};
         static const struct sv_release_log log = {0};
         unsigned n = 0;
         const struct sv_release r = {
@@ -388,6 +429,110 @@ static void noted(void **state)
         assert_int_equal(w.notes, 0);
 }
 
+static void on_next(const char *step, const struct sv_err *e, const char *url)
+{
+        w.nexts++;
+}
+
+/* Three brokers: 1 and 2 are one owner's, 3 another's. */
+static int release_of_three(unsigned wait_s, const char *owner)
+{
+        struct sv_agent_config config = {
+                .brokers = {{.url = "https://127.0.0.1:1", .has_pin = true},
+                            {.url = "https://127.0.0.1:2", .has_pin = true},
+                            {.url = "https://127.0.0.1:3", .has_pin = true}},
+                .n_brokers = 3,
+                .resource = "a/b/c",
+                .wait_s = wait_s};
+        static const struct sv_release_log log = {.next = on_next};
+        const struct sv_release r = {.config = &config, .log = &log, .seal = true, .use = use};
+        SV_RELEASE_OUT out = {0};
+        int rc;
+
+        strcpy(config.brokers[2].owner, owner);
+        rc = sv_release(&r, &out, &err);
+        assert_int_equal(w.opens, w.closes);
+        return rc;
+}
+
+#define BIT(n) (1u << (n))
+
+/* At once, in order, and what follows goes to those that share a database. */
+static void next_broker(void **state)
+{
+        w.dead = BIT(1);
+        OK(release_of_three(180, ""));
+        assert_string_equal(w.asked, "12");
+        assert_int_equal(w.n_pauses, 0);
+        assert_int_equal(w.nexts, 1);
+        assert_int_equal(w.alternates, BIT(1) | BIT(3));
+
+        fresh(NULL);
+        w.dead = BIT(1) | BIT(2);
+        OK(release_of_three(180, "them"));
+        assert_string_equal(w.asked, "123");
+        assert_int_equal(w.alternates, 0);
+
+        fresh(NULL); /* not the one: never again, and nothing is reported to it */
+        w.other_key = BIT(1);
+        OK(release_of_three(180, ""));
+        assert_string_equal(w.asked, "12");
+        assert_int_equal(w.alternates, BIT(3));
+}
+
+/* The owner's word, whoever says it. Another owner has a word of his own. */
+static void refusals_of_several(void **state)
+{
+        w.refusing = BIT(1);
+        FAILS(release_of_three(180, ""), SV_POLICY, REFUSAL);
+        assert_string_equal(w.asked, "1");
+
+        fresh(NULL);
+        w.refusing = BIT(1);
+        OK(release_of_three(180, "them"));
+        assert_string_equal(w.asked, "13");
+
+        fresh(NULL); /* what was refused stays why, also when the other does not answer */
+        w.refusing = BIT(2);
+        w.dead = BIT(1) | BIT(3);
+        FAILS(release_of_three(5, "them"), SV_POLICY, REFUSAL);
+        assert_memory_equal(w.asked, "123", 3);
+        assert_null(strchr(w.asked + 3, '1'));
+        assert_null(strchr(w.asked + 3, '2'));
+        assert_non_null(strstr(err.msg, "no other's could be asked"));
+
+        fresh(NULL);
+        w.other_key = BIT(1) | BIT(2) | BIT(3);
+        FAILS(release_of_three(180, ""), SV_PROOF, "tls.pin");
+        assert_string_equal(w.asked, "123");
+        assert_int_equal(w.n_pauses, 0);
+}
+
+/* Each is asked once, however long the one before took; then in turn, each after its own pause. */
+static void time_of_several(void **state)
+{
+        w.dead = BIT(1) | BIT(2) | BIT(3);
+        w.call_ms = 10000;
+        FAILS(release_of_three(5, ""), SV_SYSTEM, FAULT);
+        assert_string_equal(w.asked, "123");
+
+        fresh(NULL);
+        w.dead = BIT(1) | BIT(2) | BIT(3);
+        FAILS(release_of_three(180, ""), SV_SYSTEM, FAULT);
+        assert_in_range(w.clock_ms, 160000, 180000);
+        assert_memory_equal(w.asked, "123", 3);
+        assert_true(strlen(w.asked) > 40);
+
+        fresh(NULL); /* one that says when is left alone until then */
+        w.dead = BIT(1) | BIT(2);
+        w.faults = 3;
+        w.fault_at = "auth";
+        w.retry_after = 30;
+        OK(release_of_three(180, ""));
+        assert_in_range(w.n_pauses, 3, 9);
+        assert_true(w.clock_ms >= 90000);
+}
+
 static void told(void **state)
 {
         w.use_fails = true;
@@ -417,6 +562,9 @@ int main(void)
                 cmocka_unit_test_setup(sealed, fresh),
                 cmocka_unit_test_setup(told, fresh),
                 cmocka_unit_test_setup(noted, fresh),
+                cmocka_unit_test_setup(next_broker, fresh),
+                cmocka_unit_test_setup(refusals_of_several, fresh),
+                cmocka_unit_test_setup(time_of_several, fresh),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
