@@ -6,13 +6,17 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <linux/fs.h>
 
-#define PIECE 65536u
+#include "base/core/clock.h"
+
+#define PIECE         65536u
+#define LOCK_PAUSE_US 10000
 
 void sv_closep(int *fd)
 {
@@ -166,6 +170,18 @@ int sv_fd_write(int fd, const char *name, struct sv_bytes data, struct sv_err *e
                         return sv_fail_errno(err, "file.write", "cannot write %s", name);
                 data.p += done;
                 data.n -= (size_t)done;
+        }
+        return 0;
+}
+
+int sv_fd_lock(int fd, unsigned wait_ms)
+{
+        int64_t end = sv_clock_ms() + wait_ms;
+
+        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                if (errno != EWOULDBLOCK || sv_clock_ms() >= end)
+                        return -1;
+                usleep(LOCK_PAUSE_US);
         }
         return 0;
 }

@@ -31,6 +31,9 @@ int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const c
 int sv_fd_write(int fd, const char *name, struct sv_bytes data, struct sv_err *err);
 /* The same at a place of a file: -1 and errno. */
 int sv_fd_write_at(int fd, struct sv_bytes data, uint64_t at);
+/* Holds the file's lock (flock) for this descriptor alone: tried until nobody else has it, for so
+ * long. -1 and errno, EWOULDBLOCK when the time is over. */
+int sv_fd_lock(int fd, unsigned wait_ms);
 /* The folder that a path lies in ("." for a name alone); the caller frees. */
 char *sv_path_folder(const char *path);
 /* And its name there: what is behind the last slash, if any. */

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/keeper/claim.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include "base/core/clock.h"
 #include "base/core/file.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/status.h"
@@ -31,7 +28,6 @@ int sv_claims_lock(const char *name, unsigned wait_ms, struct sv_err *err)
 {
         SV_STR base = sv_state_base();
         SV_STR path = sv_asprintf("%s/.claims", base);
-        int64_t end = sv_clock_ms() + wait_ms;
         int fd;
 
         if (sv_mkdirs(base, 0711, err) < 0)
@@ -39,12 +35,9 @@ int sv_claims_lock(const char *name, unsigned wait_ms, struct sv_err *err)
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (fd < 0)
                 return sv_fail_errno(err, CHECK, "%s", path);
-        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                if (errno != EWOULDBLOCK || sv_clock_ms() >= end) {
-                        close(fd);
-                        return fail_held(path, wait_ms, err);
-                }
-                usleep(10000);
+        if (sv_fd_lock(fd, wait_ms) < 0) {
+                close(fd);
+                return fail_held(path, wait_ms, err);
         }
         /* for whoever waits too long: without it the lock is as good */
         if (ftruncate(fd, 0) == 0)

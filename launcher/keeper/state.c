@@ -2,13 +2,11 @@
 #include "launcher/keeper/state.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/core/clock.h"
 #include "base/core/encoding.h"
 #include "base/crypto/crypto.h"
 #include "base/core/file.h"
@@ -99,7 +97,6 @@ bool sv_state_exists(const struct sv_state *s)
 int sv_state_lock(struct sv_state *s, unsigned wait_ms, struct sv_err *err)
 {
         SV_STR path = sv_state_path(s, "lock");
-        int64_t end = sv_clock_ms() + wait_ms;
         int fd;
 
         /* QEMU runs as another user and must be able to pass, not to look around. */
@@ -108,15 +105,12 @@ int sv_state_lock(struct sv_state *s, unsigned wait_ms, struct sv_err *err)
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (fd < 0)
                 return sv_fail_errno(err, "state.lock", "%s", path);
-        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                if (errno != EWOULDBLOCK || sv_clock_ms() >= end) {
-                        close(fd);
-                        return sv_fail(err, SV_SYSTEM, "state.busy",
-                                       "guest %s is running or being changed; \"secure-vm show "
-                                       "%s\" says more, \"secure-vm destroy %s\" ends it",
-                                       s->name, s->name, s->name);
-                }
-                usleep(10000);
+        if (sv_fd_lock(fd, wait_ms) < 0) {
+                close(fd);
+                return sv_fail(err, SV_SYSTEM, "state.busy",
+                               "guest %s is running or being changed; \"secure-vm show %s\" says "
+                               "more, \"secure-vm destroy %s\" ends it",
+                               s->name, s->name, s->name);
         }
         s->lock = fd;
         return 0;

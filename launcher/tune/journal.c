@@ -13,7 +13,7 @@
 #define APPLYING       "applying.json"
 #define APPLIED        "applied.json"
 #define JOURNAL_FORMAT 1
-#define LOCK_TRIES     10
+#define LOCK_WAIT_MS   100
 
 static const char *const forms[] = {"text", "choice", "mask", "list"};
 #define N_FORMS (sizeof(forms) / sizeof(forms[0]))
@@ -87,11 +87,8 @@ int sv_tune_lock(const char *dir, struct sv_err *err)
         if (fd < 0)
                 return sv_fail_errno(err, "tune.journal", "cannot make %s", path);
         /* who only asks whether it is held has it for a moment */
-        for (int i = 0; i < LOCK_TRIES; i++) {
-                if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-                        return fd;
-                usleep(10000);
-        }
+        if (sv_fd_lock(fd, LOCK_WAIT_MS) == 0)
+                return fd;
         close(fd);
         return sv_tune_fail_busy(err);
 }
