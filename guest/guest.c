@@ -41,9 +41,7 @@ void sv_guest_free(struct sv_guest *g)
                 free(g->disks[i].path);
                 free(g->disks[i].verity);
         }
-        for (size_t i = 0; i < g->n_firmware_features; i++)
-                free(g->firmware_features[i]);
-        free(g->firmware_features);
+        sv_guest_free_texts(g->firmware_features, g->n_firmware_features);
         for (size_t i = 0; i < g->attestation.n_ek_roots; i++)
                 free(g->attestation.ek_roots[i]);
         free(g->disks);

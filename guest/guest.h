@@ -158,6 +158,10 @@ struct sv_guest {
 
 /* Has the guest file's "tuning" such a member? */
 bool sv_guest_knows_tuning(const char *name);
+/* Is each vCPU to have a CPU of the host's choice ("pin": "auto")? */
+bool sv_guest_pins_itself(const struct sv_guest *g);
+/* Is this kind of cache (NULL: none is named) one of direct I/O, without the host's pages? */
+bool sv_cache_is_direct(const char *cache);
 /* I/O threads that the disks name: 1 to this. */
 unsigned sv_guest_count_iothreads(const struct sv_guest *g);
 

@@ -127,6 +127,16 @@ bool sv_guest_knows_tuning(const char *name)
         return m->name;
 }
 
+bool sv_guest_pins_itself(const struct sv_guest *g)
+{
+        return g->tune.cpus.n_pin == 1 && !strcmp(g->tune.cpus.pin[0], "auto");
+}
+
+bool sv_cache_is_direct(const char *cache)
+{
+        return cache && (!strcmp(cache, "none") || !strcmp(cache, "directsync"));
+}
+
 /* --- what no single member can say --- */
 
 static int check_cells(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
@@ -158,7 +168,7 @@ static int check_cells(struct sv_member_reader *r, struct sv_guest *g, struct sv
 static int check_pins(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
 {
         unsigned cells = g->tune.numa.cells ? g->tune.numa.cells : 1;
-        bool automatic = g->tune.cpus.n_pin == 1 && !strcmp(g->tune.cpus.pin[0], "auto");
+        bool automatic = sv_guest_pins_itself(g);
 
         if (g->tune.numa.n_nodes && g->tune.numa.n_nodes != cells)
                 return sv_member_fail(r, "/tuning/numa/nodes", "guest.tuning.numa.nodes", err,
@@ -181,22 +191,28 @@ static int check_pins(struct sv_member_reader *r, struct sv_guest *g, struct sv_
         return 0;
 }
 
+static int check_queues(struct sv_member_reader *r, const struct sv_guest *g, unsigned queues,
+                        const char *at, const char *check, struct sv_err *err)
+{
+        if (queues <= g->vcpus)
+                return 0;
+        return sv_member_fail(r, at, check, err,
+                              "%u queues for %u vCPUs: a vCPU uses one; give at most as many",
+                              queues, g->vcpus);
+}
+
 static int check_disk_tuning(struct sv_member_reader *r, const struct sv_guest *g, size_t i,
                              struct sv_err *err)
 {
         const struct sv_disk *d = &g->disks[i];
-        bool direct = d->tuning.cache &&
-                      (!strcmp(d->tuning.cache, "none") || !strcmp(d->tuning.cache, "directsync"));
         unsigned sector = d->tuning.sector ? d->tuning.sector : 512;
         char at[64];
 
         snprintf(at, sizeof(at), "/disks/%zu/tuning", i);
-        if (d->tuning.queues > g->vcpus)
-                return sv_member_fail(r, at, "guest.disks.tuning.queues", err,
-                                      "%u queues for %u vCPUs: a vCPU uses one; give at most as "
-                                      "many",
-                                      d->tuning.queues, g->vcpus);
-        if (d->tuning.io && !strcmp(d->tuning.io, "native") && d->tuning.cache && !direct)
+        if (check_queues(r, g, d->tuning.queues, at, "guest.disks.tuning.queues", err) < 0)
+                return -1;
+        if (d->tuning.io && !strcmp(d->tuning.io, "native") && d->tuning.cache &&
+            !sv_cache_is_direct(d->tuning.cache))
                 return sv_member_fail(
                         r, at, "guest.disks.tuning.io", err,
                         "\"native\" needs the cache \"none\" or \"directsync\", found "
@@ -225,11 +241,8 @@ static int check_nic_tuning(struct sv_member_reader *r, struct sv_guest *g, size
         snprintf(at, sizeof(at), "/nics/%zu/tuning/vhost", i);
         n->tuning.vhost_given = sv_json_pointer(r->root, at);
         snprintf(at, sizeof(at), "/nics/%zu/tuning", i);
-        if (n->tuning.queues > g->vcpus)
-                return sv_member_fail(r, at, "guest.nics.tuning.queues", err,
-                                      "%u queues for %u vCPUs: a vCPU uses one; give at most as "
-                                      "many",
-                                      n->tuning.queues, g->vcpus);
+        if (check_queues(r, g, n->tuning.queues, at, "guest.nics.tuning.queues", err) < 0)
+                return -1;
         if (!strcmp(n->type, "user") && (n->tuning.queues > 1 || n->tuning.vhost))
                 return sv_member_fail(r, at, "guest.nics.tuning.user", err,
                                       "a \"user\" interface is QEMU's own network, which has one "

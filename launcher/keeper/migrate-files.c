@@ -77,8 +77,7 @@ static int check_shared_disk(struct sv_migrate_run *r, const struct sv_domain_di
                                "%s is not shared: a mark that was put beside it here is not seen "
                                "at %s; --copy-storage takes the disk along",
                                d->path, r->hostname);
-        if (!d->readonly &&
-            (!d->cache || (strcmp(d->cache, "none") && strcmp(d->cache, "directsync"))))
+        if (!d->readonly && !sv_cache_is_direct(d->cache))
                 return sv_fail(err, SV_SYSTEM, "migrate.cache",
                                "%s is cached by this host (\"%s\"), and the other would not see "
                                "what was written last: have the disk on a file system that can do "

@@ -30,8 +30,7 @@ int sv_tune_for(const char *uri, const struct sv_guest *g, const struct sv_tee_h
 int sv_tune_check_cache(const struct sv_guest *g, const struct sv_disk *d, struct sv_err *err)
 {
         const char *cache = d->tuning.cache, *io = d->tuning.io;
-        bool wanted = (cache && (!strcmp(cache, "none") || !strcmp(cache, "directsync"))) ||
-                      (io && !strcmp(io, "native"));
+        bool wanted = sv_cache_is_direct(cache) || (io && !strcmp(io, "native"));
 
         if (!wanted || sv_disk_direct_flag(g, d))
                 return 0;

@@ -169,11 +169,6 @@ static int read_node_list(const struct sv_topology *t, const char *list, struct 
         return 0;
 }
 
-static bool is_automatic(const struct sv_guest *g)
-{
-        return g->tune.cpus.n_pin == 1 && !strcmp(g->tune.cpus.pin[0], "auto");
-}
-
 /* Nodes that the CPUs of a cell's vCPUs belong to. */
 static void find_pinned_nodes(const struct sv_topology *t, const struct sv_bitset *cpus,
                               struct sv_bitset *out)
@@ -275,11 +270,11 @@ static int place_by_wish(const char *root, const struct sv_topology *t, const st
         struct sv_place_cell cells[SV_GUEST_CELLS_MAX];
         struct sv_bitset nodes[SV_GUEST_CELLS_MAX] = {0};
         struct sv_bitset *vcpus = calloc(g->vcpus, sizeof(*vcpus));
-        bool given = g->tune.cpus.n_pin && !is_automatic(g);
+        bool given = g->tune.cpus.n_pin && !sv_guest_pins_itself(g);
         struct sv_place_wish w = {.cells = cells,
                                   .n_cells = n_cells,
                                   .page_size = g->tune.hugepages,
-                                  .pin = is_automatic(g),
+                                  .pin = sv_guest_pins_itself(g),
                                   .memory_must_fit = out->strict || g->tune.hugepages,
                                   .iothreads = sv_guest_count_iothreads(g)};
         int r = vcpus ? 0 : sv_fail(err, SV_SYSTEM, "base.memory", "no memory for vCPUs");

@@ -126,8 +126,9 @@ void sv_domain_put_cells(const struct sv_plan *p, struct sv_buf *x)
 void sv_domain_put_disk_driver(const struct sv_disk *d, bool direct, struct sv_buf *x)
 {
         const char *cache = d->tuning.cache ? d->tuning.cache : direct ? "none" : "writeback";
-        bool native = !strcmp(cache, "none") || !strcmp(cache, "directsync");
-        const char *io = d->tuning.io ? d->tuning.io : native ? "native" : "threads";
+        const char *io = d->tuning.io                ? d->tuning.io
+                         : sv_cache_is_direct(cache) ? "native"
+                                                     : "threads";
 
         sv_xml_printf(x, "      <driver name='qemu' type='raw' cache='%s' io='%s' discard='%s'",
                       cache, io, d->tuning.discard ? d->tuning.discard : "unmap");
