@@ -6,8 +6,6 @@
 #include "launcher/cli/commands.h"
 #include "launcher/cli/budget-guests.h"
 
-#define PERCENT_MAX 10000
-
 static const struct sv_opt budget_opts[] = {
         {"memory-percent", "N",
          "keep: ordinary guests may have so much of the host's memory in all (100)", 0, false},
@@ -28,10 +26,11 @@ static int take_percent(const struct sv_args *args, const char *option, unsigned
         if (!text)
                 return 0;
         *given = true;
-        if (sv_parse_u64(text, PERCENT_MAX, &value, "host.budget.value", err) < 0 || value < min)
+        if (sv_parse_u64(text, SV_BUDGET_PERCENT_MAX, &value, "host.budget.value", err) < 0 ||
+            value < min)
                 return sv_fail(err, SV_USAGE, "host.budget.value",
                                "--%s takes a percentage from %u to %d, found \"%.32s\"", option,
-                               min, PERCENT_MAX, text);
+                               min, SV_BUDGET_PERCENT_MAX, text);
         *out = (unsigned)value;
         return 0;
 }

@@ -11,9 +11,8 @@
 #include "base/core/text.h"
 #include "base/program/xdg.h"
 
-#define MIB         (1ull << 20)
-#define FILE_MAX    4096
-#define PERCENT_MAX 10000
+#define MIB      (1ull << 20)
+#define FILE_MAX 4096
 
 struct sv_budget_rules sv_budget_defaults(void)
 {
@@ -69,8 +68,8 @@ static int read_budget_members(const struct sv_json *j, struct sv_budget_rules *
         for (size_t i = 0; i < N_PERCENTS; i++) {
                 if (!sv_json_get(j, percents[i].name))
                         continue;
-                if (sv_json_need_int(j, percents[i].name, percents[i].min, PERCENT_MAX, &value,
-                                     "host.budget.file", err) < 0)
+                if (sv_json_need_int(j, percents[i].name, percents[i].min, SV_BUDGET_PERCENT_MAX,
+                                     &value, "host.budget.file", err) < 0)
                         return -1;
                 *find_percent(r, i) = (unsigned)value;
         }

@@ -8,7 +8,8 @@
 #include "base/json/json.h"
 
 /* QEMU, its devices' buffers and swtpm, beside a guest's memory. Bytes. */
-#define SV_BUDGET_OVERHEAD (96ull << 20)
+#define SV_BUDGET_OVERHEAD    (96ull << 20)
+#define SV_BUDGET_PERCENT_MAX 10000
 
 /* A host's file: $XDG_CONFIG_HOME/secure-vm/host.json, root's /etc/secure-vm/host.json, with
  * SECURE_VM_DIR .host.json below that. */
