@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "launcher/tune/kernel-file.h"
 #include "launcher/tune/sys-file.h"
 #include "launcher/tune/topology-int.h"
 
@@ -43,11 +44,10 @@ static int find_device_node(const struct sv_topology *t, const char *path)
 
         while (node < 0 && real && (slash = strrchr(real, '/')) && slash > real) {
                 SV_STR file = sv_asprintf("%s/numa_node", real);
-                SV_BUF text = SV_BUF_NULL;
+                long long id = sv_kernel_file_number("", file, -1);
 
-                if (sv_file_read(file, 32, &text, "tune.topology.read", NULL) == 0 &&
-                    sv_buf_str(&text)[0] != '-')
-                        node = sv_topology_node(t, (unsigned)strtoul(sv_buf_str(&text), NULL, 10));
+                if (id >= 0)
+                        node = sv_topology_node(t, (unsigned)id);
                 *slash = 0;
                 if (!strcmp(slash + 1, "devices"))
                         break;
@@ -166,9 +166,10 @@ static void add_net_below(const struct sv_topology *t, const char *root, const c
 {
         SV_STR folder = sv_asprintf("%s/sys/class/net/%s", root, interface);
         SV_STR device = sv_asprintf("%s/device", folder);
-        SV_STR ports = sv_asprintf("%s/brif", folder);
-        struct dirent **list = NULL;
-        int n, node;
+        SV_STR brif = sv_asprintf("%s/brif", folder);
+        SV_NAMES names = NULL;
+        SV_NAMES ports = NULL;
+        int node;
 
         if (depth > STACK_MAX)
                 return;
@@ -178,20 +179,13 @@ static void add_net_below(const struct sv_topology *t, const char *root, const c
                         sv_bitset_add(nodes, (unsigned)node);
                 return;
         }
-        n = scandir(folder, &list, is_shown, NULL);
-        for (int i = 0; i < n; i++) {
-                if (!strncmp(list[i]->d_name, "lower_", 6))
-                        add_net_below(t, root, list[i]->d_name + 6, depth + 1, nodes);
-                free(list[i]);
-        }
-        free(list);
-        list = NULL;
-        n = scandir(ports, &list, is_shown, NULL);
-        for (int i = 0; i < n; i++) {
-                add_net_below(t, root, list[i]->d_name, depth + 1, nodes);
-                free(list[i]);
-        }
-        free(list);
+        names = sv_kernel_folder_names("", folder);
+        for (size_t i = 0; names && names[i]; i++)
+                if (!strncmp(names[i], "lower_", 6))
+                        add_net_below(t, root, names[i] + 6, depth + 1, nodes);
+        ports = sv_kernel_folder_names("", brif);
+        for (size_t i = 0; ports && ports[i]; i++)
+                add_net_below(t, root, ports[i], depth + 1, nodes);
 }
 
 void sv_topology_add_net(const struct sv_topology *t, const char *root, const char *interface,
@@ -211,9 +205,9 @@ static void add_block_below(const struct sv_topology *t, const char *root, const
         SV_STR partition = sv_asprintf("%s/partition", folder);
         SV_STR disk = sv_asprintf("%s/..", folder);
         SV_STR loop = sv_asprintf("%s/loop/backing_file", folder);
-        struct dirent **list = NULL;
         SV_BUF file = SV_BUF_NULL;
-        int n, node;
+        SV_NAMES names = NULL;
+        int node;
 
         if (depth > STACK_MAX)
                 return;
@@ -227,15 +221,13 @@ static void add_block_below(const struct sv_topology *t, const char *root, const
                 add_path_below(t, root, path, depth + 1, nodes);
                 return;
         }
-        n = scandir(slaves, &list, is_shown, NULL);
-        for (int i = 0; i < n; i++) {
-                SV_STR below = sv_asprintf("%s/%s", slaves, list[i]->d_name);
+        names = sv_kernel_folder_names("", slaves);
+        for (size_t i = 0; names && names[i]; i++) {
+                SV_STR below = sv_asprintf("%s/%s", slaves, names[i]);
 
                 add_block_below(t, root, below, depth + 1, nodes);
-                free(list[i]);
         }
-        free(list);
-        if (n > 0)
+        if (names && names[0])
                 return;
         node = find_device_node(t, folder);
         if (node >= 0)

@@ -91,10 +91,10 @@ static bool is_managed(const struct sv_tune_plan *p, const char *path)
 }
 
 static int decide_interrupt(struct sv_tune_plan *p, const struct sv_knob *k,
-                            const struct sv_topo_device *card, const char *path, unsigned turn,
-                            struct sv_err *err)
+                            const struct sv_topo_device *card, const struct sv_bitset *serving,
+                            const char *path, unsigned turn, struct sv_err *err)
 {
-        struct sv_bitset serving = find_serving_cpus(p, card), now = {{0}};
+        struct sv_bitset now = {{0}};
         SV_BUF text = SV_BUF_NULL;
         SV_STR wanted = NULL;
         int r = sv_kernel_file_read(p->ask.root, path, k->form, &text, err);
@@ -108,9 +108,9 @@ static int decide_interrupt(struct sv_tune_plan *p, const struct sv_knob *k,
                         err);
         if (sv_bitset_parse(sv_buf_str(&text), SV_CPUS_MAX, &now, path, "tune.value", err) < 0)
                 return -1;
-        wanted = sv_bitset_within(&now, &serving) && sv_bitset_count(&now)
+        wanted = sv_bitset_within(&now, serving) && sv_bitset_count(&now)
                          ? sv_asprintf("%s", sv_buf_str(&text))
-                         : sv_asprintf("%u", choose_interrupt_cpu(p, &serving, turn));
+                         : sv_asprintf("%u", choose_interrupt_cpu(p, serving, turn));
         return sv_tune_want(p, k, path, wanted, sv_asprintf("of %s", card->name), err);
 }
 
@@ -128,15 +128,17 @@ static int find_interrupts(struct sv_tune_plan *p, const struct sv_knob *k, stru
 {
         for (size_t d = 0; d < p->topology.n_devices; d++) {
                 const struct sv_topo_device *card = &p->topology.devices[d];
+                struct sv_bitset serving;
                 SV_NAMES irqs = NULL;
 
                 if (card->kind != SV_TOPO_NIC)
                         continue;
+                serving = find_serving_cpus(p, card);
                 irqs = list_interrupts(p, card->name);
                 for (unsigned i = 0; irqs && irqs[i]; i++) {
                         SV_STR path = sv_asprintf("/proc/irq/%s/smp_affinity_list", irqs[i]);
 
-                        if (decide_interrupt(p, k, card, path, i, err) < 0)
+                        if (decide_interrupt(p, k, card, &serving, path, i, err) < 0)
                                 return -1;
                 }
         }
@@ -145,32 +147,31 @@ static int find_interrupts(struct sv_tune_plan *p, const struct sv_knob *k, stru
 
 /* --- packets that the kernel hands on to other processors --- */
 
-static bool needs_steering(const struct sv_tune_plan *p, const struct sv_topo_device *card)
+/* The queues of a card that has fewer than its processors need; 0 for another. */
+static unsigned count_scarce_queues(const struct sv_tune_plan *p, const struct sv_topo_device *card)
 {
         struct sv_bitset serving;
         unsigned queues;
 
         if (card->kind != SV_TOPO_NIC)
-                return false;
+                return 0;
         serving = find_serving_cpus(p, card);
         queues = count_queues(p, card->name, "rx-");
-        return queues && queues * CPUS_PER_QUEUE <= sv_bitset_count(&serving);
+        return queues * CPUS_PER_QUEUE <= sv_bitset_count(&serving) ? queues : 0;
 }
 
 static int find_flow_table(struct sv_tune_plan *p, const struct sv_knob *k, struct sv_err *err)
 {
         for (size_t d = 0; sv_tune_wish(p, k)->value && d < p->topology.n_devices; d++)
-                if (needs_steering(p, &p->topology.devices[d]))
+                if (count_scarce_queues(p, &p->topology.devices[d]))
                         return sv_knob_find_file(p, k, err);
         return 0;
 }
 
 static int want_each_queue(struct sv_tune_plan *p, const struct sv_knob *k,
-                           const struct sv_topo_device *card, const char *file, const char *wanted,
-                           struct sv_err *err)
+                           const struct sv_topo_device *card, unsigned n, const char *file,
+                           const char *wanted, struct sv_err *err)
 {
-        unsigned n = count_queues(p, card->name, "rx-");
-
         for (unsigned q = 0; q < n; q++) {
                 SV_STR path = sv_asprintf(NET "/%s/queues/rx-%u/%s", card->name, q, file);
 
@@ -186,14 +187,15 @@ static int find_steering(struct sv_tune_plan *p, const struct sv_knob *k, struct
 {
         for (size_t d = 0; sv_tune_wish(p, k)->value && d < p->topology.n_devices; d++) {
                 const struct sv_topo_device *card = &p->topology.devices[d];
+                unsigned n = count_scarce_queues(p, card);
                 struct sv_bitset cpus;
                 SV_BUF mask = SV_BUF_NULL;
 
-                if (!needs_steering(p, card))
+                if (!n)
                         continue;
                 cpus = find_serving_cpus(p, card);
                 sv_kernel_put_mask(&cpus, &mask);
-                if (want_each_queue(p, k, card, "rps_cpus", sv_buf_str(&mask), err) < 0)
+                if (want_each_queue(p, k, card, n, "rps_cpus", sv_buf_str(&mask), err) < 0)
                         return -1;
         }
         return 0;
@@ -214,12 +216,13 @@ static int find_flow_counts(struct sv_tune_plan *p, const struct sv_knob *k, str
 {
         for (size_t d = 0; sv_tune_wish(p, k)->value && d < p->topology.n_devices; d++) {
                 const struct sv_topo_device *card = &p->topology.devices[d];
+                unsigned n = count_scarce_queues(p, card);
                 SV_STR flows = NULL;
 
-                if (!needs_steering(p, card))
+                if (!n)
                         continue;
-                flows = sv_asprintf("%u", share_flows(count_queues(p, card->name, "rx-")));
-                if (want_each_queue(p, k, card, "rps_flow_cnt", flows, err) < 0)
+                flows = sv_asprintf("%u", share_flows(n));
+                if (want_each_queue(p, k, card, n, "rps_flow_cnt", flows, err) < 0)
                         return -1;
         }
         return 0;
@@ -241,18 +244,17 @@ static void put_share(const struct sv_bitset *cpus, unsigned queue, unsigned que
 }
 
 static int decide_sending(struct sv_tune_plan *p, const struct sv_knob *k,
-                          const struct sv_topo_device *card, unsigned queue, unsigned queues,
-                          struct sv_err *err)
+                          const struct sv_topo_device *card, const struct sv_bitset *cpus,
+                          unsigned queue, unsigned queues, struct sv_err *err)
 {
-        struct sv_bitset cpus = find_serving_cpus(p, card);
         SV_STR path = sv_asprintf(NET "/%s/queues/tx-%u/xps_cpus", card->name, queue);
         SV_BUF now = SV_BUF_NULL;
         SV_BUF wanted = SV_BUF_NULL;
         int r = sv_kernel_file_read(p->ask.root, path, k->form, &now, err);
 
-        if (r <= 0 || queue >= sv_bitset_count(&cpus))
+        if (r <= 0 || queue >= sv_bitset_count(cpus))
                 return r < 0 ? -1 : 0;
-        put_share(&cpus, queue, queues, &wanted);
+        put_share(cpus, queue, queues, &wanted);
         if (strcmp(sv_buf_str(&now), "0") != 0)
                 return strcmp(sv_buf_str(&now), sv_buf_str(&wanted)) != 0
                                ? sv_tune_leave(p, k, path,
@@ -268,9 +270,13 @@ static int find_sending(struct sv_tune_plan *p, const struct sv_knob *k, struct 
         for (size_t d = 0; sv_tune_wish(p, k)->value && d < p->topology.n_devices; d++) {
                 const struct sv_topo_device *card = &p->topology.devices[d];
                 unsigned n = card->kind == SV_TOPO_NIC ? count_queues(p, card->name, "tx-") : 0;
+                struct sv_bitset cpus;
 
-                for (unsigned q = 0; n > 1 && q < n; q++)
-                        if (decide_sending(p, k, card, q, n, err) < 0)
+                if (n < 2)
+                        continue;
+                cpus = find_serving_cpus(p, card);
+                for (unsigned q = 0; q < n; q++)
+                        if (decide_sending(p, k, card, &cpus, q, n, err) < 0)
                                 return -1;
         }
         return 0;

@@ -17,8 +17,10 @@ void sv_placement_free(struct sv_placement *p)
         *p = (struct sv_placement){0};
 }
 
-void sv_place_usable(const struct sv_topology *t, const struct sv_place_wish *w,
-                     struct sv_bitset *out)
+/* CPUs that the wish lets vCPUs have: with `pin` those that nobody has, and of a machine with
+ * isolated CPUs those; else all that are not isolated. */
+static void find_usable_cpus(const struct sv_topology *t, const struct sv_place_wish *w,
+                             struct sv_bitset *out)
 {
         struct sv_bitset isolated = t->isolated;
 
@@ -304,7 +306,7 @@ int sv_place_guest(const struct sv_topology *t, const struct sv_place_wish *w,
         SV_PLACEMENT p = {0};
         int r = -1;
 
-        sv_place_usable(t, w, &usable);
+        find_usable_cpus(t, w, &usable);
         if (!cells)
                 sv_fail(err, SV_SYSTEM, "base.memory", "no memory to place a guest");
         else if (make_placement(w, &p, err) == 0 &&

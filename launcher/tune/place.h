@@ -48,8 +48,3 @@ int sv_place_guest(const struct sv_topology *t, const struct sv_place_wish *wish
                    struct sv_placement *out, struct sv_err *err);
 void sv_placement_free(struct sv_placement *p);
 #define SV_PLACEMENT __attribute__((cleanup(sv_placement_free))) struct sv_placement
-
-/* CPUs that the wish lets vCPUs have: with `pin` those that nobody has, and of a machine with
- * isolated CPUs those; else all that are not isolated. */
-void sv_place_usable(const struct sv_topology *t, const struct sv_place_wish *wish,
-                     struct sv_bitset *out);
