@@ -42,6 +42,19 @@ static void collect_words(const struct sv_args *args, const char *option, const 
                 ;
 }
 
+static struct sv_tune_ask make_ask(const struct sv_args *args, const struct tune_words *w,
+                                   bool take)
+{
+        return (struct sv_tune_ask){
+                .root = read_root_option(args),
+                .take = take,
+                .hugepages = w->hugepages,
+                .schedulers = w->schedulers,
+                .only = w->only,
+                .skip = w->skip,
+        };
+}
+
 static int read_ask(const struct sv_args *args, struct tune_words *w, struct sv_tune_ask *ask,
                     struct sv_err *err)
 {
@@ -51,14 +64,7 @@ static int read_ask(const struct sv_args *args, struct tune_words *w, struct sv_
         collect_words(args, "scheduler", w->schedulers);
         collect_words(args, "only", w->only);
         collect_words(args, "skip", w->skip);
-        *ask = (struct sv_tune_ask){
-                .root = read_root_option(args),
-                .take = sv_has(args, "take"),
-                .hugepages = w->hugepages,
-                .schedulers = w->schedulers,
-                .only = w->only,
-                .skip = w->skip,
-        };
+        *ask = make_ask(args, w, sv_has(args, "take"));
         if (!profile)
                 return sv_fail(err, SV_USAGE, "tune.profile",
                                "which profile? --profile takes latency, throughput or density; "
@@ -85,28 +91,24 @@ static void print_setting(const struct sv_json *s)
         bool set = !strcmp(action, "set"), left = !strcmp(action, "left");
 
         print_paths(sv_json_get(s, "paths"));
-        printf("        %s%s%s%s%s%s%s%s%s\n", *now ? now : "\"\"", set ? " -> " : "",
+        printf("        %s%s%s%s%s%s%s%s\n", *now ? now : "\"\"", set ? " -> " : "",
                sv_colour(STDOUT_FILENO, set ? SV_COLOUR_YELLOW : SV_COLOUR_NONE),
                set ? sv_json_text(s, "wanted", "") : "", sv_colour(STDOUT_FILENO, SV_COLOUR_NONE),
                set    ? ""
                : left ? ", left"
                       : ", as wanted",
-               why ? ": " : "", why ? why : "", "");
+               why ? ": " : "", why ? why : "");
 }
 
 static void print_reasons(const struct sv_json *knob)
 {
-        static const char *const rows[][2] = {{"why", "why"},
-                                              {"gain", "gain"},
-                                              {"source", "source"},
-                                              {"hurts", "hurts"},
-                                              {"risk", "risk"}};
+        static const char *const rows[] = {"why", "gain", "source", "hurts", "risk"};
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                const char *text = sv_json_text(knob, rows[i][0], NULL);
+                const char *text = sv_json_text(knob, rows[i], NULL);
 
                 if (text)
-                        printf("        %-8s%s\n", rows[i][1], text);
+                        printf("        %-8s%s\n", rows[i], text);
         }
 }
 
@@ -177,9 +179,10 @@ static void take_words(const struct sv_json *options, const char *member, const 
                 list[i] = sv_json_str(sv_json_at(a, i));
 }
 
-static int read_plan(const char *path, struct sv_json **said, struct tune_words *w,
+static int read_plan(const struct sv_args *args, struct sv_json **said, struct tune_words *w,
                      struct sv_tune_ask *ask, struct sv_err *err)
 {
+        const char *path = args->pos[0];
         const struct sv_json *options;
         SV_BUF text = SV_BUF_NULL;
 
@@ -191,13 +194,7 @@ static int read_plan(const char *path, struct sv_json **said, struct tune_words 
         take_words(options, "scheduler", w->schedulers);
         take_words(options, "only", w->only);
         take_words(options, "skip", w->skip);
-        *ask = (struct sv_tune_ask){
-                .take = sv_json_bool(sv_json_get(options, "take"), false),
-                .hugepages = w->hugepages,
-                .schedulers = w->schedulers,
-                .only = w->only,
-                .skip = w->skip,
-        };
+        *ask = make_ask(args, w, sv_json_bool(sv_json_get(options, "take"), false));
         if (sv_tune_parse_profile(sv_json_text(*said, "profile", ""), &ask->profile, NULL) < 0)
                 return sv_fail(err, SV_FORMAT, "tune.plan",
                                "%s is no plan: \"secure-vm tune plan --json\" writes one", path);
@@ -226,10 +223,9 @@ static int run_tune_apply(const struct sv_args *args, struct sv_json **result, s
         struct sv_tune_ask ask;
 
         if (args->n ? refuse_options_beside_plan(args, err) < 0 ||
-                              read_plan(args->pos[0], &said, &words, &ask, err) < 0
+                              read_plan(args, &said, &words, &ask, err) < 0
                     : read_ask(args, &words, &ask, err) < 0)
                 return -1;
-        ask.root = read_root_option(args);
         if (sv_tune_make_plan(&ask, &plan, err) < 0)
                 return -1;
         now = sv_tune_plan_json(&plan, err);
@@ -323,22 +319,9 @@ static struct sv_json *make_knob_row(const struct sv_knob *k)
                 sv_json_set_str(w, "value", k->wish[i].value);
                 sv_json_set_str(w, "why", k->wish[i].why);
         }
-        sv_json_set_str(row, "gain", k->gain);
-        sv_json_set_str(row, "source", k->source);
-        sv_json_set_str(row, "hurts", k->hurts);
-        sv_json_set_str(row, "risk", k->risk);
+        sv_knob_put_reasons(k, row);
+        sv_tune_put_owners(k->owners, sv_json_set(row, "daemons", sv_json_array()));
         return row;
-}
-
-static void put_knob_owners(const struct sv_knob *k, struct sv_json *row)
-{
-        struct sv_json *list = sv_json_set(row, "daemons", sv_json_array());
-        const char *name, *how;
-        unsigned bit;
-
-        for (size_t i = 0; (name = sv_tune_owner_name(i, &bit, &how)); i++)
-                if (k->owners & bit)
-                        sv_json_add(list, sv_json_new_str(name));
 }
 
 static void print_profile(enum sv_tune_profile p)
@@ -365,14 +348,13 @@ static int run_tune_profile(const struct sv_args *args, struct sv_json **result,
                 sv_json_set_str(profiles, sv_tune_profiles[i], sv_tune_profile_texts[i]);
         list = sv_json_set(*result, "knobs", sv_json_array());
         for (size_t i = 0; (k = sv_knob_at(i)); i++)
-                put_knob_owners(k, sv_json_add(list, make_knob_row(k)));
+                sv_json_add(list, make_knob_row(k));
         if (sv_has(args, "json"))
                 return 0;
-        for (int i = 0; i < SV_TUNE_PROFILES; i++)
-                if (args->n ? i == (int)one : true)
-                        args->n ? print_profile((enum sv_tune_profile)i)
-                                : (void)printf("%-11s %s\n", sv_tune_profiles[i],
-                                               sv_tune_profile_texts[i]);
+        if (args->n)
+                print_profile(one);
+        for (int i = 0; !args->n && i < SV_TUNE_PROFILES; i++)
+                printf("%-11s %s\n", sv_tune_profiles[i], sv_tune_profile_texts[i]);
         return 0;
 }
 

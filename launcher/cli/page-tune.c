@@ -16,11 +16,6 @@
 
 /* --- who is where --- */
 
-static const char *find_card_of(const struct sv_tune_setting *s)
-{
-        return s->why && !strncmp(s->why, "of ", 3) ? s->why + 3 : s->why ? s->why : "";
-}
-
 static bool is_interrupt(const struct sv_tune_setting *s)
 {
         return !strcmp(s->knob->name, "network.interrupts");
@@ -48,11 +43,8 @@ static void tell_cpu(const struct sv_tune_plan *p, unsigned cpu, struct sv_buf *
                                     NULL) == 0 &&
                     sv_bitset_has(&cpus, cpu) &&
                     sv_bitset_count(&cpus) < sv_bitset_count(&p->topology.online)) {
-                        sv_buf_printf(out, "; an interrupt %s%s",
-                                      p->settings[i].why && !strncmp(p->settings[i].why, "of ", 3)
-                                              ? "of "
-                                              : "",
-                                      find_card_of(&p->settings[i]));
+                        sv_buf_printf(out, "; an interrupt %s",
+                                      p->settings[i].why ? p->settings[i].why : "");
                         *interrupts = true;
                 }
         }
@@ -77,12 +69,10 @@ static void draw_cpu(const struct sv_tune_plan *p, const struct sv_topo_cpu *c, 
 }
 
 /* CPUs of a node in the order of their caches and cores. */
-static const struct sv_topology *sorted;
-
-static int compare_cpus(const void *a, const void *b)
+static int compare_cpus(const void *a, const void *b, void *arg)
 {
-        const struct sv_topo_cpu *x = &sorted->cpus[*(const size_t *)a],
-                                 *y = &sorted->cpus[*(const size_t *)b];
+        const struct sv_topo_cpu *cpus = arg, *x = &cpus[*(const size_t *)a],
+                                 *y = &cpus[*(const size_t *)b];
 
         if (x->l3 != y->l3)
                 return x->l3 < y->l3 ? -1 : 1;
@@ -166,9 +156,8 @@ static void put_host_node(const struct sv_tune_plan *p, size_t node, struct sv_b
         for (size_t i = 0; order && i < p->topology.n_cpus; i++)
                 if (p->topology.cpus[i].node == node)
                         order[n++] = i;
-        sorted = &p->topology;
         if (n)
-                qsort(order, n, sizeof(*order), compare_cpus);
+                qsort_r(order, n, sizeof(*order), compare_cpus, p->topology.cpus);
         sv_page_section_begin(page, title);
         if (n) {
                 sv_page_figure_begin(page, WIDTH, draw_cpus(p, order, n, NULL));

@@ -35,6 +35,8 @@ struct sv_knob {
  * flows before the queues that share it. */
 const struct sv_knob *sv_knob_at(size_t i);
 const struct sv_knob *sv_knob_named(const char *name); /* NULL: there is none */
+/* Adds "gain", "source", "hurts", "risk": what holds under every profile. */
+void sv_knob_put_reasons(const struct sv_knob *k, struct sv_json *row);
 
 /* The families, each ends with a row without a name. */
 extern const struct sv_knob sv_knobs_block[], sv_knobs_cpu[], sv_knobs_memory[], sv_knobs_net[];

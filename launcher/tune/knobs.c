@@ -21,3 +21,11 @@ const struct sv_knob *sv_knob_named(const char *name)
                 ;
         return k;
 }
+
+void sv_knob_put_reasons(const struct sv_knob *k, struct sv_json *row)
+{
+        sv_json_set_str(row, "gain", k->gain);
+        sv_json_set_str(row, "source", k->source);
+        sv_json_set_str(row, "hurts", k->hurts);
+        sv_json_set_str(row, "risk", k->risk);
+}

@@ -37,6 +37,13 @@ const char *sv_tune_owner_name(size_t i, unsigned *bit, const char **how)
         return daemons[i].name;
 }
 
+void sv_tune_put_owners(unsigned owners, struct sv_json *list)
+{
+        for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++)
+                if (owners & daemons[i].bit)
+                        sv_json_add(list, sv_json_new_str(daemons[i].name));
+}
+
 static bool is_trusted_process(const char *root, const char *folder)
 {
         SV_STR full = sv_asprintf("%s%s", root, folder);

@@ -2,7 +2,7 @@
 /* Who else is at work on a host: daemons that set what we would set, and guests that run. */
 #pragma once
 
-#include "base/core/buf.h"
+#include "base/json/json.h"
 #include "launcher/tune/bitset.h"
 
 enum sv_tune_owner {
@@ -40,3 +40,5 @@ int sv_tune_find_processes(const char *root, const struct sv_bitset *online,
 void sv_tune_processes_free(struct sv_tune_processes *p);
 /* Its name, and how its work is given up; the i-th, NULL past the last. */
 const char *sv_tune_owner_name(size_t i, unsigned *bit, const char **how);
+/* Adds the names of those whose bits are in `owners`. */
+void sv_tune_put_owners(unsigned owners, struct sv_json *list);

@@ -130,16 +130,6 @@ static void put_option_texts(struct sv_json *to, const char *name, const char *c
                 sv_json_add(array, sv_json_new_str(*list));
 }
 
-static void put_owners(const struct sv_tune_plan *p, struct sv_json *list)
-{
-        const char *name, *how;
-        unsigned bit;
-
-        for (size_t i = 0; (name = sv_tune_owner_name(i, &bit, &how)); i++)
-                if (p->processes.owners & bit)
-                        sv_json_add(list, sv_json_new_str(name));
-}
-
 static void put_knobs(const struct sv_tune_plan *p, struct sv_json *knobs)
 {
         for (size_t i = 0; i < p->n; i++) {
@@ -153,10 +143,7 @@ static void put_knobs(const struct sv_tune_plan *p, struct sv_json *knobs)
                 sv_json_set_str(row, "what", k->what);
                 if (wish->why)
                         sv_json_set_str(row, "why", wish->why);
-                sv_json_set_str(row, "gain", k->gain);
-                sv_json_set_str(row, "source", k->source);
-                sv_json_set_str(row, "hurts", k->hurts);
-                sv_json_set_str(row, "risk", k->risk);
+                sv_knob_put_reasons(k, row);
         }
 }
 
@@ -172,7 +159,7 @@ struct sv_json *sv_tune_plan_json(const struct sv_tune_plan *p, struct sv_err *e
         put_option_texts(options, "scheduler", p->ask.schedulers);
         put_option_texts(options, "only", p->ask.only);
         put_option_texts(options, "skip", p->ask.skip);
-        put_owners(p, sv_json_set(plan, "daemons", sv_json_array()));
+        sv_tune_put_owners(p->processes.owners, sv_json_set(plan, "daemons", sv_json_array()));
         put_knobs(p, sv_json_set(plan, "knobs", sv_json_object()));
         if (put_settings(p, sv_json_set(plan, "settings", sv_json_array()), err) == 0 &&
             sv_json_ok(err) == 0)
