@@ -8,15 +8,21 @@
 #include "base/core/file.h"
 #include "tests/unit/unit.h"
 
-#define HOST_BASE 32
+static char base[32];
+
 /* Thousands of small files: in memory where there is room for that. */
-static inline int make_host_base(char base[HOST_BASE])
+static inline int make_base(void **state)
 {
         strcpy(base, "/dev/shm/sv-host-XXXXXX");
         if (mkdtemp(base))
                 return 0;
         strcpy(base, "/tmp/sv-host-XXXXXX");
         return mkdtemp(base) ? 0 : -1;
+}
+
+static inline int remove_base(void **state)
+{
+        return sv_remove_tree(base, NULL);
 }
 
 #define GIB (1ull << 30)

@@ -10,7 +10,6 @@
 #define GUESTS 8
 #define VCPUS  4
 
-static char base[HOST_BASE];
 static struct sv_err err;
 static const struct sv_tee id = {.name = "plain"};
 static const struct sv_tee_host plain = {.id = &id};
@@ -212,16 +211,11 @@ static int make_machine(void **state)
 {
         SV_STR dir = NULL;
 
-        if (make_host_base(base) < 0)
+        if (make_base(state) < 0)
                 return -1;
         put_host(base, &hosts[3]);
         dir = sv_asprintf("%s/guests", base);
         return setenv("SECURE_VM_DIR", dir, 1);
-}
-
-static int remove_machine(void **state)
-{
-        return sv_remove_tree(base, NULL);
 }
 
 int main(void)
@@ -233,5 +227,5 @@ int main(void)
                 cmocka_unit_test(held_too_long),
         };
 
-        return cmocka_run_group_tests(tests, make_machine, remove_machine);
+        return cmocka_run_group_tests(tests, make_machine, remove_base);
 }

@@ -5,7 +5,6 @@
 
 #define PID 700
 
-static char base[HOST_BASE];
 static struct sv_err err;
 static const uint8_t uuid[16] = {0x28, 0x82, 0xd3, 0xf8};
 
@@ -116,16 +115,6 @@ static void ended_thread(void **state)
         OK(sv_remove_tree(folder, &err));
         put_host_link(base, "nowhere", "proc/700/task/702"); /* all have ended: no proof */
         FAILS(sv_labels_check(base, PID, "apparmor", uuid, &err), SV_SYSTEM, "launch.confinement");
-}
-
-static int make_base(void **state)
-{
-        return make_host_base(base);
-}
-
-static int remove_base(void **state)
-{
-        return sv_remove_tree(base, NULL);
 }
 
 int main(void)

@@ -505,5 +505,5 @@ int main(void)
                 cmocka_unit_test(metrics),
         };
 
-        return cmocka_run_group_tests(tests, set_up_tuning, tear_down_tuning);
+        return cmocka_run_group_tests(tests, make_base, tear_down_tuning);
 }

@@ -108,5 +108,5 @@ int main(void)
                 cmocka_unit_test(killed_while_it_undoes),
         };
 
-        return cmocka_run_group_tests(tests, set_up_tuning, tear_down_tuning);
+        return cmocka_run_group_tests(tests, make_base, tear_down_tuning);
 }

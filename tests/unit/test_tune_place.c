@@ -6,7 +6,6 @@
 
 #define CELLS_MAX 4
 
-static char base[HOST_BASE];
 static struct sv_err err;
 static struct sv_topology machines[N_HOSTS];
 
@@ -511,7 +510,7 @@ static void bounded(void **state)
 
 static int read_machines(void **state)
 {
-        if (make_host_base(base) < 0)
+        if (make_base(state) < 0)
                 return -1;
         for (size_t i = 0; i < N_HOSTS; i++) {
                 SV_STR root = sv_asprintf("%s/%zu", base, i);
@@ -527,7 +526,7 @@ static int free_machines(void **state)
 {
         for (size_t i = 0; i < N_HOSTS; i++)
                 sv_topology_free(&machines[i]);
-        return sv_remove_tree(base, NULL);
+        return remove_base(state);
 }
 
 int main(void)

@@ -5,7 +5,6 @@
 #include "launcher/tune/knob.h"
 #include "tests/unit/host_knobs.h"
 
-static char base[HOST_BASE];
 static struct sv_err err;
 
 static const char *const names[] = {"desktop",   "xeon-tuned", "epyc-nps4",     "xeon-2s",
@@ -305,16 +304,6 @@ static void masks(void **state)
         }
 }
 
-static int set_up(void **state)
-{
-        return make_host_base(base);
-}
-
-static int tear_down(void **state)
-{
-        return sv_remove_tree(base, &err);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -330,5 +319,5 @@ int main(void)
                 cmocka_unit_test(masks),
         };
 
-        return cmocka_run_group_tests(tests, set_up, tear_down);
+        return cmocka_run_group_tests(tests, make_base, remove_base);
 }

@@ -8,7 +8,6 @@
 #define PID  700
 #define UUID "2882d3f8-9075-8d6e-acbf-d7deafd9da78"
 
-static char base[HOST_BASE];
 static struct sv_err err;
 
 static const char tuning_text[] =
@@ -223,16 +222,6 @@ static void maps_limit(void **state)
         sv_buf_puts(&text, "\n");
         OK(sv_file_write(path, 0600, sv_buf_bytes(&text), &err));
         FAILS(sv_readback(base, PID, tuning, found, &err), SV_FORMAT, "tune.readback");
-}
-
-static int make_base(void **state)
-{
-        return make_host_base(base);
-}
-
-static int remove_base(void **state)
-{
-        return sv_remove_tree(base, NULL);
 }
 
 int main(void)

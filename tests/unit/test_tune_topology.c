@@ -7,7 +7,6 @@
 #include "tests/unit/host_tree.h"
 #include "tests/unit/limits.h"
 
-static char base[HOST_BASE];
 static struct sv_err err;
 
 static char *make_root(const struct host_shape *s)
@@ -474,16 +473,6 @@ static void many_caches(void **state)
                 put_host_file(root, i < SV_CACHES_MAX ? "2\n" : "x\n", C "cpu0/cache/index%u/level",
                               i);
         OK(sv_topology_read(root, &t, &err));
-}
-
-static int make_base(void **state)
-{
-        return make_host_base(base);
-}
-
-static int remove_base(void **state)
-{
-        return sv_remove_tree(base, NULL);
 }
 
 int main(void)

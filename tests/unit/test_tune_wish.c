@@ -9,7 +9,6 @@
 #include "launcher/tune/wish.h"
 #include "tests/unit/host_tree.h"
 
-static char base[HOST_BASE];
 static struct sv_err err;
 
 static void parse(const char *more, struct sv_guest *g)
@@ -274,7 +273,7 @@ static void trusted_users(void **state)
 
 static int make_machine(void **state)
 {
-        if (make_host_base(base) < 0)
+        if (make_base(state) < 0)
                 return -1;
         put_host(base, &hosts[3]);
         put_host_file(base, "", "sys/class/net/br0/brif/enp1s0/x");
@@ -286,11 +285,6 @@ static int make_machine(void **state)
         return 0;
 }
 
-static int remove_machine(void **state)
-{
-        return sv_remove_tree(base, NULL);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -299,5 +293,5 @@ int main(void)
                 cmocka_unit_test(own_threads), cmocka_unit_test(trusted_users),
         };
 
-        return cmocka_run_group_tests(tests, make_machine, remove_machine);
+        return cmocka_run_group_tests(tests, make_machine, remove_base);
 }

@@ -10,7 +10,6 @@
 #include "launcher/tune/knob.h"
 #include "tests/unit/host_knobs.h"
 
-static char base[HOST_BASE];
 static struct sv_err err;
 static char *root, *record;
 static enum sv_tune_profile profile;
@@ -190,14 +189,9 @@ static inline void assert_no_record(void)
         assert_false(has_record("applied.json"));
 }
 
-static inline int set_up_tuning(void **state)
-{
-        return make_host_base(base);
-}
-
 static inline int tear_down_tuning(void **state)
 {
         free(root);
         free(record);
-        return sv_remove_tree(base, &err);
+        return remove_base(state);
 }
