@@ -55,6 +55,11 @@ const struct sv_opt sv_agent_get_opts[] = {
          .arg = "FILE",
          .help = "write the secret there (mode 0600) instead of to standard output"},
         {.name = "fd", .arg = "N", .help = "write the secret to this descriptor"},
+        {.name = "jwk",
+         .help = "write a key of JOSE that is derived from the secret, as clevis's pin takes it"},
+        {.name = "tee",
+         .arg = "TEE",
+         .help = "only if this machine proves itself by that: sev-snp, tdx, vtpm"},
         {.name = "header",
          .help = "--url and --pin are from a disk's header: they must be those that this machine "
                  "was started with, where it was started with any"},
@@ -294,6 +299,48 @@ static int strip_kbs_uri(const char *text, const char **resource, struct sv_err 
         return 0;
 }
 
+/* Checked before the broker is asked. */
+static int check_wanted_tee(const struct sv_args *args, struct sv_err *err)
+{
+        const struct sv_attester *a = sv_attester_find();
+        const char *tee = sv_opt(args, "tee");
+
+        if (!tee || (a && !strcmp(a->id->name, tee)))
+                return 0;
+        return sv_fail(err, a ? SV_PROOF : SV_SYSTEM, "agent.tee",
+                       "a machine that proves itself by %.40s was expected, this one does by %s",
+                       tee, a ? a->id->name : "nothing");
+}
+
+/* Of a secret of any length and kind; other than the secret, which may be a passphrase as it is. */
+static struct sv_secret *make_jwk(struct sv_secret *secret, struct sv_err *err)
+{
+        static const char info[] = "secure-vm clevis pin 1";
+        SV_BUF text = {.locked = true};
+        uint8_t key[32];
+        int r = sv_kdf_concat(sv_bytes(sv_secret_reveal(secret), sv_secret_size(secret)),
+                              sv_bytes_str(info), key, sizeof(key), err);
+
+        if (r == 0) {
+                sv_buf_puts(&text, "{\"kty\":\"oct\",\"alg\":\"A256KW\",\"k\":\"");
+                sv_put_base64url(&text, sv_bytes(key, sizeof(key)));
+                sv_buf_puts(&text, "\"}");
+                r = sv_buf_ok(&text, "the key", err);
+        }
+        sv_wipe(key, sizeof(key));
+        return r < 0 ? NULL : sv_secret_copy(sv_buf_bytes(&text), err);
+}
+
+static int put_released(const struct sv_args *args, struct sv_secret *secret, struct sv_err *err)
+{
+        SV_SECRET *jwk = NULL;
+
+        if (!sv_has(args, "jwk"))
+                return put_secret(args, secret, err);
+        jwk = make_jwk(secret, err);
+        return jwk ? put_secret(args, jwk, err) : -1;
+}
+
 int sv_agent_get(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         struct sv_agent_config config;
@@ -302,11 +349,12 @@ int sv_agent_get(const struct sv_args *args, struct sv_json **result, struct sv_
 
         if (strip_kbs_uri(args->pos[0], &resource, err) < 0 || check_target(args, err) < 0)
                 return -1;
-        if (read_command_config(args, resource, &config, err) < 0)
+        if (read_command_config(args, resource, &config, err) < 0 ||
+            check_wanted_tee(args, err) < 0)
                 return -1;
         if (release_by_options(args, &config, false, &out, err) < 0)
                 return -1;
-        if (put_secret(args, out.secret, err) < 0)
+        if (put_released(args, out.secret, err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "resource", config.resource);

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from patience import patient  # noqa: E402
 
-MAN = ['man3/libsecurevm.3'] + [f'man1/secure-vm{p}.1' for p in ('', '-collateral', '-host', '-id-block', '-launch', '-measure', '-verify')] + \
+MAN = ['man1/clevis-decrypt-secure-vm.1', 'man1/clevis-encrypt-secure-vm.1', 'man3/libsecurevm.3'] + [f'man1/secure-vm{p}.1' for p in ('', '-collateral', '-host', '-id-block', '-launch', '-measure', '-verify')] + \
         ['man5/secure-vm-guest.5', 'man5/secure-vm-broker.json.5', 'man8/secure-vm-agent.8', 'man8/secure-vm-broker.8']
 DOCS = ['README.md', 'CHANGELOG.md'] + [f'{d}.md' for d in ('BROKER', 'CHECKS', 'DESIGN', 'DISKS', 'FORMATS', 'HA', 'LIFE', 'THREATS', 'TUNING')]
 EXPECTED = {
@@ -23,7 +23,7 @@ EXPECTED = {
     'lib/systemd/system/secure-vm.target', 'lib/systemd/system/secure-vm-broker.socket', 'lib/systemd/system/secure-vm-broker.target',
     'lib/sysusers.d/secure-vm-broker.conf', 'lib/tmpfiles.d/secure-vm.conf',
     *(f'lib/systemd/system/secure-vm-agent-{u}' for u in ('report.service', 'report.timer', 'end.service')), 'lib/systemd/system-shutdown/secure-vm-agent',
-    'share/secure-vm/guest.schema.json', 'share/secure-vm/broker.schema.json', 'share/secure-vm/stub.efi', 'etc/apparmor.d/secure-vm-broker',
+    'bin/clevis-encrypt-secure-vm', 'bin/clevis-decrypt-secure-vm', 'share/secure-vm/guest.schema.json', 'share/secure-vm/broker.schema.json', 'share/secure-vm/stub.efi', 'etc/apparmor.d/secure-vm-broker',
     *(f'libexec/secure-vm/{t}' for t in ('fetch-firmware', 'fetch-kernel', 'rootfs', 'lib.sh', 'private-apt.sh')),
     *(f'share/man/{m}' for m in MAN), *(f'share/doc/secure-vm/{d}' for d in DOCS),
     *(f'share/bash-completion/completions/{p}' for p in ('secure-vm', 'secure-vm-broker')),

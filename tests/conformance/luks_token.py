@@ -178,20 +178,21 @@ def try_all(m):
     m.open(0)
 
 
-def main():
-    if len(sys.argv) == 6:
+def main(tried, arguments=6):
+    """tried(machine), where plug-in and agent are installed, with the folder as the last argument."""
+    if len(sys.argv) == arguments:
         # Removed from outside, where nothing is mounted on what is in it.
         with tempfile.TemporaryDirectory() as folder:
             return subprocess.run(['unshare', '--mount', *([] if os.getuid() == 0 else ['--map-root-user']), sys.executable, *sys.argv, folder],
                                   check=False).returncode
-    m = Machine(sys.argv[6])
+    m = Machine(sys.argv[-1])
     try:
         install(m.folder)
-        try_all(m)
+        tried(m)
     finally:
         m.end()
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(try_all))

@@ -112,6 +112,21 @@ static void pin_and_ca(void **state)
         REFUSED(sv_agent_attest, SV_USAGE, "agent.ca");
 }
 
+/* Before the broker is asked, and so before it has a record of it. */
+static void other_tee(void **state)
+{
+        args.n = 1;
+        args.pos[0] = "kbs:///a/b/c";
+        give("url", "https://127.0.0.1:1");
+        give("pin", "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+        give("out", "/tmp/secure-vm-never-written");
+        give("tee", "plain");
+        REFUSED(sv_agent_get, SV_PROOF, "agent.tee");
+        assert_non_null(strstr(err.msg, "plain was expected"));
+        played = NULL;
+        REFUSED(sv_agent_get, SV_SYSTEM, "agent.tee");
+}
+
 static void wrong_pin(void **state)
 {
         give("url", "https://127.0.0.1:1");
@@ -294,6 +309,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(long_url, setup, teardown),
                 cmocka_unit_test_setup_teardown(pin_and_ca, setup, teardown),
                 cmocka_unit_test_setup_teardown(wrong_pin, setup, teardown),
+                cmocka_unit_test_setup_teardown(other_tee, setup, teardown),
                 cmocka_unit_test_setup_teardown(no_tee, setup, teardown),
                 cmocka_unit_test_setup_teardown(report_data, setup, teardown),
                 cmocka_unit_test_setup_teardown(levels, setup, teardown),
