@@ -34,7 +34,8 @@ def say(text):
 
 
 class Output(threading.Thread):
-    """Reads what a program prints, as it comes: a case begins where the one before ended."""
+    """Reads what a program prints, as it comes: a case begins where the one before ended, if it does
+    not say itself how long it took."""
     def __init__(self, name, stream, path):
         super().__init__(daemon=True)
         self.name, self.stream, self.path = name, stream, path
@@ -47,14 +48,15 @@ class Output(threading.Thread):
                 self.text += line
                 log.write(line)
                 log.flush()
+                said = re.search(r' \((\d+) s\)', line)
                 for case, verdict in tally.cases_in(line):
-                    self.end_case(case, verdict)
+                    self.end_case(case, verdict, said and int(said[1]))
 
-    def end_case(self, case, verdict):
+    def end_case(self, case, verdict, said):
         if case in self.seconds:  # cmocka lists the failed ones once more
             return
         now = time.time()
-        self.seconds[case], self.since = round(now - self.since, 1), now
+        self.seconds[case], self.since = round(now - self.since, 1) if said is None else said, now
         say(f'    {verdict} {self.name}: {case} ({self.seconds[case]} s)')
 
 

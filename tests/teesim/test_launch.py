@@ -7,6 +7,7 @@ refuses, and what never gets there, ends with the right status and the right che
     test_launch.py --build DIR [CASE...]
 """
 import argparse
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -203,7 +204,7 @@ def matrix(b):
             else:
                 refused_id(b, kind, digest, what)
         b.end()
-    print(f'    {len(ROWS)} rows')
+    return f'{len(ROWS)} rows'
 
 
 @case
@@ -444,7 +445,7 @@ def never_started(b):
         must(len(message) > 30, f'{check}: {message}')
         must(not b.machine.trace(), f'{check}: the platform was asked: {b.machine.trace()[:200]}')
     b.must_be_over()
-    print(f'    {len(rows)} rows')
+    return f'{len(rows)} rows'
 
 
 @case
@@ -460,7 +461,7 @@ def unknown_cpu(b):
         must('start' not in [e.get('step') for e in b.events()], f'{cpu}: it was started')
     b.write(cpu='EPYC-v99')
     must('EPYC-v1 to EPYC-v5' in b.refused('usage', 2, 'sev.cpu', 'measure', b.file), 'the known versions are not named')
-    print(f'    {len(unknown)} rows')
+    return f'{len(unknown)} rows'
 
 
 @case
@@ -482,7 +483,7 @@ def absent(b):
         b.write(**{member: 4})
         r = b.machine.run(b.vm, 'launch', b.file, '--json')
         must(r.returncode == 2 and member in json.loads(r.stdout)['error']['message'], f'{member}: {r.stdout}')
-    print(f'    {len(words)} commands')
+    return f'{len(words)} commands'
 
 
 @case
@@ -493,9 +494,9 @@ def host(b):
 
 
 def run_case(b, f):
-    begin, why = time.time(), ''
+    begin, rows, why = time.time(), None, ''
     try:
-        f(b)
+        rows = f(b)
     except Failed as e:
         why = str(e)
     except Exception:
@@ -506,8 +507,35 @@ def run_case(b, f):
         b.end()
     except Failed as e:
         why = why or str(e)
-    print(f'{"FAILED" if why else "ok"} {f.__name__} ({time.time() - begin:.0f} s): {f.__doc__}' + (f'\n    {why}' if why else ''), flush=True)
+    lines = [f'{"FAILED" if why else "ok"} {f.__name__} ({time.time() - begin:.0f} s): {f.__doc__}'] + [f'    {text}' for text in (rows, why) if text]
+    sys.stdout.write('\n'.join(lines) + '\n')  # at once: others are at it, too
+    sys.stdout.flush()
     return bool(why)
+
+
+def run_cases(build, folder, cases):
+    """Takes cases off the list until there are none, on a bench of its own: failures and launches."""
+    os.mkdir(folder)
+    b, failed = Bench(build, folder), 0
+    while True:
+        try:
+            f = cases.pop(0)
+        except IndexError:
+            return failed, b.launches
+        failed += run_case(b, f)
+
+
+def run_at_once(build, chosen):
+    """As many benches as there are processors: a launch waits as often as it works."""
+    n, cases = min(len(os.sched_getaffinity(0)), len(chosen)), list(chosen)
+    folder = tempfile.mkdtemp(prefix='svl', dir='/tmp')
+    os.chmod(folder, 0o755)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(n) as pool:
+            done = [pool.submit(run_cases, build, os.path.join(folder, str(i)), cases) for i in range(n)]
+            return map(sum, zip(*[d.result() for d in done]))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main():
@@ -519,16 +547,14 @@ def main():
     if len(chosen) < len(a.cases):
         print('cases: ' + ' '.join(f.__name__ for f in CASES))
         return 2
-    if machine.missing():
-        print(f'SKIP: {machine.missing()}')
-        return 77
-    folder = tempfile.mkdtemp(prefix='svl', dir='/tmp')
-    try:
-        b = Bench(os.path.abspath(a.build), folder)
-        failed = sum(run_case(b, f) for f in chosen)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    print(f'teesim-launch: {len(chosen)} cases with {b.launches} launches, {failed} failed', flush=True)
+    if not machine.is_inside():
+        if machine.missing():
+            print(f'SKIP: {machine.missing()}')
+            return 77
+        machine.enter()
+    machine.entered()
+    failed, launches = run_at_once(os.path.abspath(a.build), chosen)
+    print(f'teesim-launch: {len(chosen)} cases with {launches} launches, {failed} failed', flush=True)
     return 1 if failed else 0
 
 
