@@ -10,15 +10,9 @@
 #include "launcher/virt/acpi-played.h"
 #include "launcher/virt/qtest.h"
 
-/* fw_cfg (QEMU docs/specs/fw_cfg.rst): an access structure in memory, its address to this port; all
- * of it big endian. */
-#define DMA_PORT   0x514
+/* fw_cfg's directory, and what is no file (QEMU docs/specs/fw_cfg.rst) */
 #define FILE_DIR   0x19
 #define BOOT_MENU  0x0e
-#define SELECT     0x8u
-#define READ       0x2u
-/* 64 MiB: firmware takes its memory from above and from the first 32 MiB */
-#define SCRATCH    0x4000000u
 #define MEMORY_MIN (256ull << 20)
 
 /* Where OVMF keeps the machine's configuration space, newer and older; there, the first four
@@ -46,32 +40,6 @@ static const char *const wanted[] = {"etc/table-loader",
 #define N_NEEDED 3
 #define MENU     (N_WANTED - 1) /* a number of old, no file: in no directory */
 
-static int read_item(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *out,
-                     struct sv_err *err)
-{
-        uint8_t access[16] = {(uint8_t)(key >> 8), (uint8_t)key, 0, SELECT | READ};
-        uint64_t control;
-
-        for (int i = 0; i < 4; i++) {
-                access[4 + i] = (uint8_t)(n >> (24 - 8 * i));
-                access[12 + i] = (uint8_t)((SCRATCH + 4096) >> (24 - 8 * i));
-        }
-        if (sv_qtest_write(q, SCRATCH, sv_bytes(access, sizeof(access)), err) < 0)
-                return -1;
-        if (sv_qtest_ask(q, NULL, err, "outl 0x%x 0x0", DMA_PORT) < 0)
-                return -1;
-        if (sv_qtest_ask(q, NULL, err, "outl 0x%x 0x%x", DMA_PORT + 4, __builtin_bswap32(SCRATCH)) <
-            0)
-                return -1;
-        if (sv_qtest_ask(q, &control, err, "readl 0x%x", SCRATCH) < 0)
-                return -1;
-        if (control)
-                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg",
-                               "fw_cfg did not give item 0x%x (0x%llx)", key,
-                               (unsigned long long)control);
-        return sv_qtest_read(q, SCRATCH + 4096, n, out, err);
-}
-
 /* The machine runs on meanwhile: what is read twice and the same was not written over. */
 static int read_item_twice(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *out,
                            struct sv_err *err)
@@ -80,7 +48,8 @@ static int read_item_twice(struct sv_qtest *q, uint16_t key, size_t n, struct sv
                 SV_BUF a = SV_BUF_NULL;
                 SV_BUF b = SV_BUF_NULL;
 
-                if (read_item(q, key, n, &a, err) < 0 || read_item(q, key, n, &b, err) < 0)
+                if (sv_qtest_read_item(q, key, n, &a, err) < 0 ||
+                    sv_qtest_read_item(q, key, n, &b, err) < 0)
                         return -1;
                 if (!sv_bytes_eq(sv_buf_bytes(&a), sv_buf_bytes(&b)))
                         continue;

@@ -19,6 +19,14 @@
 #define CHANNEL  3  /* the descriptor in QEMU */
 #define PATIENCE 60 /* seconds for one answer: an emulated machine holds the lock for a while */
 
+/* fw_cfg (QEMU docs/specs/fw_cfg.rst): an access structure in memory, its address to this port; all
+ * of it big endian. */
+#define DMA_PORT 0x514
+#define SELECT   0x8u
+#define READ     0x2u
+/* 64 MiB: firmware takes its memory from above and from the first 32 MiB */
+#define SCRATCH  0x4000000u
+
 static _Noreturn void exec_qemu(const char *const *argv, int fd, int log)
 {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -204,4 +212,30 @@ int sv_qtest_write(struct sv_qtest *q, uint64_t at, struct sv_bytes data, struct
                 return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg", "%zu bytes at once", data.n);
         return sv_qtest_ask(q, NULL, err, "write 0x%llx 0x%zx 0x%s", (unsigned long long)at, data.n,
                             sv_hex(data, hex));
+}
+
+int sv_qtest_read_item(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *out,
+                       struct sv_err *err)
+{
+        uint8_t access[16] = {(uint8_t)(key >> 8), (uint8_t)key, 0, SELECT | READ};
+        uint64_t control;
+
+        for (int i = 0; i < 4; i++) {
+                access[4 + i] = (uint8_t)(n >> (24 - 8 * i));
+                access[12 + i] = (uint8_t)((SCRATCH + 4096) >> (24 - 8 * i));
+        }
+        if (sv_qtest_write(q, SCRATCH, sv_bytes(access, sizeof(access)), err) < 0)
+                return -1;
+        if (sv_qtest_ask(q, NULL, err, "outl 0x%x 0x0", DMA_PORT) < 0)
+                return -1;
+        if (sv_qtest_ask(q, NULL, err, "outl 0x%x 0x%x", DMA_PORT + 4, __builtin_bswap32(SCRATCH)) <
+            0)
+                return -1;
+        if (sv_qtest_ask(q, &control, err, "readl 0x%x", SCRATCH) < 0)
+                return -1;
+        if (control)
+                return sv_fail(err, SV_SYSTEM, "acpi.fw_cfg",
+                               "fw_cfg did not give item 0x%x (0x%llx)", key,
+                               (unsigned long long)control);
+        return sv_qtest_read(q, SCRATCH + 4096, n, out, err);
 }

@@ -25,3 +25,7 @@ int sv_qtest_ask(struct sv_qtest *q, uint64_t *value, struct sv_err *err, const 
 int sv_qtest_read(struct sv_qtest *q, uint64_t at, size_t n, struct sv_buf *out,
                   struct sv_err *err);
 int sv_qtest_write(struct sv_qtest *q, uint64_t at, struct sv_bytes data, struct sv_err *err);
+/* n bytes of an item of fw_cfg, through a piece of the machine's memory behind the first 64 MiB
+ * that is written over. SV_SYSTEM "acpi.fw_cfg". */
+int sv_qtest_read_item(struct sv_qtest *q, uint16_t key, size_t n, struct sv_buf *out,
+                       struct sv_err *err);

@@ -67,16 +67,11 @@ int fwcfg_by_monitor(struct fwcfg *f, unsigned key, size_t n, struct sv_buf *out
 int fwcfg_by_qtest(struct fwcfg *f, unsigned key, size_t n, struct sv_buf *out)
 {
         struct sv_err err = SV_ERR_NULL;
-        uint64_t value;
-        int r = sv_qtest_ask(f->qtest, NULL, &err, "outw 0x%x 0x%x", SELECT, key);
 
-        for (size_t i = 0; r == 0 && i < n; i++) {
-                r = sv_qtest_ask(f->qtest, &value, &err, "inb 0x%x", DATA);
-                sv_buf_u8(out, (uint8_t)value);
-        }
-        if (r < 0)
-                fprintf(stderr, "%s\n", err.msg);
-        return r;
+        if (sv_qtest_read_item(f->qtest, (uint16_t)key, n, out, &err) == 0)
+                return 0;
+        fprintf(stderr, "%s\n", err.msg);
+        return -1;
 }
 
 static int read_memory(pid_t pid, uint64_t at, size_t n, struct sv_buf *out)
