@@ -55,6 +55,7 @@ class Machine:
         self.state_file, self.file = self.path('state.json'), self.path('guest.json')
         self.environment = dict(os.environ, FORKY_STATE=folder, FORKY_PRELOAD=self.simulator, FORKY_CPUINFO=self.path('cpuinfo'),
                                 SECURE_VM_DIR=self.path('g'), PATH=f'{self.path("bin")}:{os.environ["PATH"]}')
+        self.make_wrapper()
         self.qemu()
         self.put('kernel', fake_kernel())
         self.put('initrd', b'070701' + bytes(i * 7 & 0xff for i in range(4321)))
@@ -62,6 +63,7 @@ class Machine:
         self.uri = f'qemu+unix:///system?socket={socket}'
         with open(self.path('libvirtd.log'), 'wb') as log:
             self.daemon = subprocess.Popen([*ON_FORKY, '/usr/sbin/libvirtd'], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.inside = ['nsenter', f'--mount=/proc/{self.daemon.pid}/ns/mnt']
         wait_until('forky\'s libvirtd does not listen', lambda: os.path.exists(socket) or self.daemon.poll() is not None)
         must(self.daemon.poll() is None, f'forky\'s libvirtd ended with status {self.daemon.poll()}')
 
@@ -72,13 +74,18 @@ class Machine:
         with open(self.path(name), 'wb') as f:
             f.write(data.encode() if isinstance(data, str) else data)
 
+    def make_wrapper(self):
+        """The qemu-system-x86_64 that libvirt finds; as tests/teesim/machine.py's it stays the same, whatever it is told."""
+        path = self.path('bin/qemu-system-x86_64')
+        self.put(path, f'#!/bin/sh\n. {self.path("told")}\n[ "$1" = -name ] && printf "%s\\n" "$@" >{self.path("arguments")}\n'
+                 'exec /usr/bin/qemu-system-x86_64 "$@"\n')
+        os.chmod(path, 0o755)
+
     def qemu(self, **told):
         """What QEMU's half of the simulator is told (tests/teesim/tdx.h)."""
         told = {'LD_PRELOAD': self.simulator, 'TEESIM_STATE': self.state_file, 'TEESIM_RUN': 'block', **told}
-        note = f'[ "$1" = -name ] && printf "%s\\n" "$@" >{self.path("arguments")}\n'
-        self.put('bin/new', '#!/bin/sh\n' + ''.join(f'export {k}="{v}"\n' for k, v in told.items()) + note + 'exec /usr/bin/qemu-system-x86_64 "$@"\n')
-        os.chmod(self.path('bin/new'), 0o755)
-        os.rename(self.path('bin/new'), self.path('bin/qemu-system-x86_64'))
+        self.put('told.new', ''.join(f'export {k}="{v}"\n' for k, v in told.items()))
+        os.rename(self.path('told.new'), self.path('told'))
 
     def write(self, tdx=None, **members):
         g = {'name': 'g', 'tee': 'tdx', 'memory': '512MiB', 'vcpus': 1, 'firmware': FIRMWARE, 'nics': [], 'cmdline': 'console=ttyS0', 'kernel': 'kernel',
@@ -86,8 +93,8 @@ class Machine:
         self.put('guest.json', json.dumps({k: v for k, v in g.items() if v is not None}))
 
     def ask(self, *args, status=0):
-        r = subprocess.run([*ON_FORKY, self.vm, *args, '--json'], capture_output=True, text=True, timeout=patient(120), stdin=subprocess.DEVNULL,
-                           env=self.environment)
+        r = subprocess.run([*self.inside, self.vm, *args, '--json'], capture_output=True, text=True, timeout=patient(120), stdin=subprocess.DEVNULL,
+                           env={**self.environment, 'LD_PRELOAD': self.simulator})
         must(status is None or r.returncode == status, f'{args[0]}: expected status {status}, found {r.returncode}: {(r.stderr or r.stdout)[-900:]}')
         must(r.stdout, f'{args[0]}: no answer, status {r.returncode}: {r.stderr[-900:]}')
         return json.loads(r.stdout)
