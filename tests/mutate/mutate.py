@@ -8,8 +8,8 @@ corpora and conformance tests that execute it must notice, without sanitizers or
 
 Builds a copy of the tree (below build-mutate/) once; the first time that a test is wanted it is run
 as it is, which records the lines that it executes. Of a changed file then only that is compiled, and only the programs are linked
-whose tests execute the line: the quickest first, until one fails, and fails again, and does not fail
-with the file as it was. A line without code (a table) is tried with every test that executes its file.
+whose tests execute the line: of all changes a few near and quick tests first, until one fails, and
+fails again, and does not fail with the file as it was; then the rest. A line without code (a table) is tried with every test that executes its file.
 What survives is tried with sanitizers, and then with the tests in which the line did not seem to run.
 
 Which changes a seed chooses depends on each changed line alone: an edit elsewhere leaves the others
@@ -27,6 +27,7 @@ import contextlib
 import fnmatch
 import glob
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -60,6 +61,8 @@ ROOMS = {
 # How likely an operator is to be drawn first: what a careless edit does most.
 WEIGHT = {'delete': 0.4, 'compare': 0.6, 'logic': 0.8, 'ignore': 0.8, 'number': 1.0}
 COMPILER = 'the compiler'
+# A first look is at a few tests that take little time, or are named like what is changed.
+NEAR, NEAR_SECONDS = 5, 3
 VERDICTS = ('killed', 'survived', 'equivalent', 'not compiled')
 
 Change = collections.namedtuple('Change', 'room file line operator new occurrence')
@@ -113,7 +116,7 @@ class Trial:
 
     def __init__(self, build, place, took, executed=None, quick=None, slower=1):
         self.build, self.place, self.took, self.executed, self.quick, self.slower = build, place, took, executed, quick, slower
-        self.noticed = collections.Counter()
+        self.noticed, self.passed = collections.Counter(), set()
         self.sound, self.lock = {}, threading.Lock()
 
     def one(self, change, tests):
@@ -127,29 +130,34 @@ class Trial:
             if made is None:
                 return COMPILER
             for t in tests:
+                if (change, t['name']) in self.passed:
+                    continue
                 if self.notices(t, change, made, place) and self.is_sound(t, change, text) and \
                         self.notices(t, change, made, place):
                     self.noticed[change.file, t['name']] += 1
                     return t['name']
+                self.passed.add((change, t['name']))
         return None
 
     def seconds(self, test):
         """How long a test takes, or may take: a script runs many programs."""
         return self.took.get(test['name']) or (1 if test['cmd'][0].endswith(tuple(test['programs'])) else 20)
 
-    def order(self, change, selected=True):
+    def order(self, change, selected=True, near=False):
         """The tests that execute the change, or that do not: the quick ones first. One that noticed a change of the file before, or
-        is named like its folder, may take longer."""
+        is named like its folder, may take longer. Those of which nothing is known yet come last; near are the named ones of them."""
         words = [w for w in re.split(r'[/.-]', change.file) if len(w) > 2 and w not in ('verify', 'measure', 'core')]
-        tests = [t for t in self.build.tests if self.build.modules_with(t, change.file) and
-                 not (self.quick and self.seconds(t) > self.quick)]
         with open(os.path.join(self.build.src, change.file), encoding='utf-8') as f:
             lines = statement_of(f.read(), change.line)
-
-        def cost(t):
-            return self.seconds(t) / 4 ** (sum(w in t['name'] for w in words) + min(self.noticed[change.file, t['name']], 3))
-
-        for t in sorted(tests, key=cost):
+        costs = []
+        for t in self.build.tests:
+            named = sum(w in t['name'] for w in words)
+            known = t['name'] in self.took or not self.executed
+            cost = self.seconds(t) / 4 ** (named + min(self.noticed[change.file, t['name']], 3))
+            if self.build.modules_with(t, change.file) and not (self.quick and self.seconds(t) > self.quick) and \
+                    not (near and (cost > NEAR_SECONDS or not known and not named)):
+                costs.append((not known, cost, t['name'], t))
+        for *_, t in sorted(costs, key=lambda c: c[:3]):
             if not self.executed or self.executed.seconds(t) is not None and \
                     self.executed.executes(t, change.file, lines) == selected:
                 yield t
@@ -194,7 +202,7 @@ class Trials:
                 sys.exit(f'{a.build} is no build of this tree, but of {build.src}')
             self.plain = Trial(build, self.place, seconds_in_logs(a.build), quick=a.quick)
             return
-        self.steps = {'plain': self.try_plain, 'sanitized': self.try_sanitized, 'all': self.try_others}
+        self.steps = {'near': self.try_near, 'plain': self.try_plain, 'sanitized': self.try_sanitized, 'all': self.try_others}
         src, folder = os.path.join(self.place, 'src'), os.path.join(self.place, 'plain')
         take_over(src)
         set_up(folder, src, ['--buildtype=plain', f'-Dc_args=-O0 -w {C_ARGS}', *make_recorder(self.place)])
@@ -211,6 +219,10 @@ class Trials:
         executed = Executed(build, self.place, wanted)
         self.plain = Trial(build, self.place, executed.took, executed)
         self.src, self.sanitized = src, None
+
+    def try_near(self, change):
+        """They notice most changes: what is left is known soon."""
+        return self.plain.one(change, itertools.islice(self.plain.order(change, near=True), NEAR))
 
     def try_plain(self, change):
         return self.plain.one(change, self.plain.order(change))
@@ -282,6 +294,9 @@ class Verdicts:
     def of(self, step, c):
         return self.by[key_of(step, c)]
 
+    def all_of(self, c):
+        return [by for key, by in self.by.items() if key[1:] == key_of('', c)[1:]]
+
 
 def try_all(step, a, trials, verdicts, chosen):
     """Tries each change in a step, prints its line; the ones that nobody noticed."""
@@ -307,7 +322,7 @@ def count_verdicts(chosen, alive, reasons, verdicts):
             verdict = 'equivalent'
         elif c in alive:
             verdict = 'survived'
-        elif verdicts.of('plain', c) == COMPILER:
+        elif COMPILER in verdicts.all_of(c):
             verdict = 'not compiled'
         counts[c.room, verdict] += 1
     return counts
