@@ -132,8 +132,9 @@ class Trial:
             for t in tests:
                 if (change, t['name']) in self.passed:
                     continue
-                if self.notices(t, change, made, place) and self.is_sound(t, change, text) and \
-                        self.notices(t, change, made, place):
+                noticed = self.notices(t, change, made, place)
+                if noticed and self.is_sound(t, change, text) and \
+                        (noticed == TIME_OVER or self.notices(t, change, made, place)):
                     self.noticed[change.file, t['name']] += 1
                     return t['name']
                 self.passed.add((change, t['name']))
@@ -163,7 +164,7 @@ class Trial:
                 yield t
 
     def notices(self, test, change, made, place):
-        """Whether a test fails with the changed objects. A test that cannot be linked with them does not."""
+        """How a test fails with the changed objects, if it does. One that cannot be linked with them does not."""
         try:
             changed = {m: self.build.link_changed(m, change.file, made, place)
                        for m in reversed(self.build.modules_with(test, change.file))}
@@ -171,8 +172,8 @@ class Trial:
             print(f'{test["name"]} is not tried with {change.file}: {e} cannot be linked with it', flush=True)
             return False
         took = self.slower * self.seconds(test)
-        r = self.build.run(test, max(10, 10 * took), self.quick or max(60, 30 * took), changed, place)
-        return r not in (0, SKIPPED) and not (self.quick and r == TIME_OVER)
+        r = self.build.run(test, max(10, 10 * took), self.quick or max(60, 5 * took), changed, place)
+        return r not in (0, SKIPPED) and not (self.quick and r == TIME_OVER) and r
 
     def is_sound(self, test, change, text):
         """Whether it succeeds when the source is compiled and linked in the same way, and not changed."""
