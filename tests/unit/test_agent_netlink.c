@@ -271,7 +271,8 @@ int __wrap_bind(int fd, const struct sockaddr *to, socklen_t n)
 /* Without either of its sockets there is no network, whatever cards there are. */
 static void test_no_socket(void **state)
 {
-        const struct sv_agent_config config = {.url = "https://192.0.2.1/"};
+        const struct sv_agent_config config = {.brokers = {{.url = "https://192.0.2.1/"}},
+                                               .n_brokers = 1};
         struct sv_net *net = NULL;
         char says[128];
 
