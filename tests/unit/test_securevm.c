@@ -279,6 +279,7 @@ static void test_policy_text(void **state)
         securevm_collateral *c = collect(milan_collateral);
         securevm_policy *p = NULL;
         securevm_result *r = NULL;
+        char digest[97] = "";
 
         assert_int_equal(securevm_policy_parse(text, strlen(text), &p, err), SECUREVM_OK);
         assert_int_equal(securevm_appraise(e, c, p, IN_2024, NULL, 0, &r, err), SECUREVM_POLICY);
@@ -290,6 +291,9 @@ static void test_policy_text(void **state)
         expect_error(err, SECUREVM_FORMAT, "policy.json");
         assert_null(p);
         assert_int_equal(securevm_policy_strict("sev-snp", NULL, "00", &p, err), SECUREVM_USAGE);
+        expect_error(err, SECUREVM_USAGE, "verify.measurement");
+        memset(digest, '0', 96); /* right for the others; a TPM has no single measurement */
+        assert_int_equal(securevm_policy_strict("vtpm", NULL, digest, &p, err), SECUREVM_USAGE);
         expect_error(err, SECUREVM_USAGE, "verify.measurement");
         assert_int_equal(securevm_policy_strict("sgx", NULL, NULL, &p, err), SECUREVM_USAGE);
         expect_error(err, SECUREVM_USAGE, "tee.name");
@@ -345,6 +349,8 @@ static void test_sizes(void **state)
         assert_string_not_equal(securevm_error_check(err), "verify.evidence");
         assert_int_equal(try_size(SV_JSON_SIZE_MAX + 1, give_evidence, err), SECUREVM_FORMAT);
         expect_error(err, SECUREVM_FORMAT, "verify.evidence");
+        assert_int_equal(give_evidence("{", 1, err), SECUREVM_FORMAT);
+        expect_error(err, SECUREVM_FORMAT, "verify.evidence.json");
         assert_int_equal(try_size(SV_JSON_SIZE_MAX, give_collateral, err), SECUREVM_OK);
         assert_int_equal(try_size(SV_JSON_SIZE_MAX + 1, give_collateral, err), SECUREVM_FORMAT);
         expect_error(err, SECUREVM_FORMAT, "verify.collateral");
