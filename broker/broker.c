@@ -54,7 +54,28 @@ static struct sv_key *read_key(const char *path, struct sv_err *err)
 
 #define BEGIN_KEY "-----BEGIN PUBLIC KEY-----"
 
-static int add_admin(struct sv_admin_keys *keys, const char *pem, struct sv_err *err)
+static bool is_same_key(const struct sv_key *a, const struct sv_key *b)
+{
+        SV_BUF x = SV_BUF_NULL, y = SV_BUF_NULL;
+
+        return sv_key_spki(a, &x, NULL) == 0 && sv_key_spki(b, &y, NULL) == 0 &&
+               sv_bytes_eq(sv_buf_bytes(&x), sv_buf_bytes(&y));
+}
+
+/* One that has two entries would have what the wider one says, which nobody may have meant. */
+static int check_single_entry(const struct sv_admin_keys *keys, struct sv_err *err)
+{
+        for (size_t i = 0; i + 1 < keys->n; i++)
+                if (is_same_key(keys->list[i].key, keys->list[keys->n - 1].key))
+                        return sv_fail(err, SV_USAGE, "broker.admin.keys",
+                                       "a public key is there that already has roles: an "
+                                       "administrator has one entry, in \"admin_pub\" or in "
+                                       "\"admins\"");
+        return 0;
+}
+
+static int add_admin(struct sv_admin_keys *keys, const char *pem, const struct sv_admin_key *with,
+                     struct sv_err *err)
 {
         struct sv_key *key;
 
@@ -65,7 +86,8 @@ static int add_admin(struct sv_admin_keys *keys, const char *pem, struct sv_err 
         key = sv_key_from_pem(sv_bytes_str(pem), false, err);
         if (!key)
                 return -1;
-        keys->list[keys->n++] = key;
+        keys->list[keys->n] = *with;
+        keys->list[keys->n++].key = key;
         if (sv_key_type(key) != SV_KEY_P256)
                 return sv_fail(err, SV_USAGE, "broker.admin.keys",
                                "public key %zu is of another type than P-256", keys->n);
@@ -73,21 +95,38 @@ static int add_admin(struct sv_admin_keys *keys, const char *pem, struct sv_err 
 }
 
 /* One key or several, one after the other; what stands between them (whose it is) is for people. */
-int sv_broker_read_admins(struct sv_broker *b, struct sv_err *err)
+static int read_admin_file(const char *path, const struct sv_admin_key *with, bool once,
+                           struct sv_admin_keys *keys, struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;
         const char *at;
 
-        if (sv_file_read(b->config.admin_pub, SV_PEM_SIZE_MAX, &text, "broker.key", err) < 0)
+        if (sv_file_read(path, SV_PEM_SIZE_MAX, &text, "broker.key", err) < 0)
                 return -1;
         at = strstr(sv_buf_str(&text), BEGIN_KEY);
         if (!at)
                 return sv_fail(err, SV_FORMAT, "broker.admin.keys",
-                               "%s holds no public key in PEM: nobody could administer",
-                               b->config.admin_pub);
+                               "%s holds no public key in PEM: nobody could administer", path);
         for (; at; at = strstr(at + 1, BEGIN_KEY))
-                if (add_admin(&b->admins, at, err) < 0)
-                        return sv_wrap(err, "%s", b->config.admin_pub);
+                if (add_admin(keys, at, with, err) < 0 ||
+                    (once && check_single_entry(keys, err) < 0))
+                        return sv_wrap(err, "%s", path);
+        return 0;
+}
+
+int sv_broker_read_admins(struct sv_broker *b, struct sv_err *err)
+{
+        const struct sv_admin_key owner = {.roles = SV_ROLES_ALL};
+
+        if (read_admin_file(b->config.admin_pub, &owner, false, &b->admins, err) < 0)
+                return -1;
+        for (size_t i = 0; i < b->config.admins.n; i++) {
+                const struct sv_broker_admin *a = &b->config.admins.list[i];
+                const struct sv_admin_key with = {.roles = a->roles, .paths = a->paths};
+
+                if (read_admin_file(a->key, &with, true, &b->admins, err) < 0)
+                        return -1;
+        }
         return 0;
 }
 
@@ -336,7 +375,7 @@ void sv_broker_close(struct sv_broker *b)
         sv_secret_free(b->store_key);
         sv_key_free(b->token_key);
         for (size_t i = 0; i < b->admins.n; i++)
-                sv_key_free(b->admins.list[i]);
+                sv_key_free(b->admins.list[i].key);
         free(b->config_path);
         sv_tls_ctx_free(b->tls);
         if (b->audit_fd >= 0)

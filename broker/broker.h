@@ -7,6 +7,7 @@
 #include "base/core/limits.h"
 #include "base/net/tls.h"
 #include "tee/trust-cache.h"
+#include "broker/admins.h"
 #include "broker/config.h"
 #include "broker/store/store.h"
 
@@ -16,11 +17,6 @@ struct sv_metrics; /* broker/metrics.h */
 struct sv_process { /* one that serves others (broker/process/service.h) */
         pid_t pid;  /* 0: not started */
         int control;
-};
-
-struct sv_admin_keys { /* public */
-        struct sv_key *list[SV_ADMIN_KEYS_MAX];
-        size_t n;
 };
 
 struct sv_broker {

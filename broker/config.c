@@ -68,6 +68,7 @@ void sv_broker_config_free(struct sv_broker_config *c)
                 if (rows[i].kind != INT)
                         free(*find_text_field(c, &rows[i]));
         sv_broker_collateral_free(&c->collateral);
+        sv_broker_admins_free(&c->admins);
         memset(c, 0, sizeof(*c));
 }
 
@@ -185,11 +186,12 @@ int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_brok
 {
         SV_BROKER_CONFIG c = {0};
         SV_JSON *j = NULL;
-        const char *names[N_ROWS + 2] = {NULL};
+        const char *names[N_ROWS + 3] = {NULL};
 
         for (size_t i = 0; i < N_ROWS; i++)
                 names[i] = rows[i].name;
         names[N_ROWS] = "collateral";
+        names[N_ROWS + 1] = "admins";
         if (sv_json_parse(text, "broker.config", &j, err) < 0 ||
             sv_json_only(j, names, "broker.config", err) < 0) {
                 if (err)
@@ -209,6 +211,7 @@ int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_brok
             split_listen(&rows[LISTEN], c.address, &c.port, text, err) < 0 ||
             (c.metrics &&
              split_listen(&rows[METRICS], c.metrics, &c.metrics_port, text, err) < 0) ||
+            sv_broker_admins_parse(sv_json_get(j, "admins"), text, dir, &c.admins, err) < 0 ||
             sv_broker_collateral_parse(sv_json_get(j, "collateral"), text, dir, &c.collateral,
                                        err) < 0)
                 return -1;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "attest/kbs/kbs.h"
+#include "broker/admins.h"
 
 struct sv_broker_config {
         char *address;         /* to listen on, an IP address */
@@ -27,11 +28,12 @@ struct sv_broker_config {
         int64_t sessions_per_source;
         int64_t records_per_minute; /* audit records of who has proven nothing */
         int64_t session_seconds, token_seconds;
-        struct sv_broker_collateral { /* "collateral"; what evidence needs and does not bring */
-                bool fetch;           /* from the makers or their mirrors; else */
-                char *offline;        /* from this folder; NULL: evidence has to bring it */
-                char *cache;          /* default: "collateral" beside the configuration */
-                char **mirrors;       /* ends with NULL; may be NULL */
+        struct sv_broker_admins admins; /* "admins": beside those of admin_pub, who may all */
+        struct sv_broker_collateral {   /* "collateral"; what evidence needs and does not bring */
+                bool fetch;             /* from the makers or their mirrors; else */
+                char *offline;          /* from this folder; NULL: evidence has to bring it */
+                char *cache;            /* default: "collateral" beside the configuration */
+                char **mirrors;         /* ends with NULL; may be NULL */
                 char *mirror_ca;
                 int64_t fetches_per_minute; /* things asked of them */
         } collateral;

@@ -62,15 +62,21 @@ static int write_reload(const struct sv_broker *fresh, struct sv_store *store, s
                         struct sv_err *err)
 {
         SV_JSON *j = sv_json_object();
-        struct sv_json *admins = sv_json_array();
+        struct sv_json *admins = sv_json_array(), *roles;
         char hex[65];
 
         sv_json_set_str(j, "action", "reload");
         sv_json_set_str(j, "outcome", "done");
         sv_json_set(j, "admins", admins);
-        for (size_t i = 0; i < fresh->admins.n; i++)
-                if (add_digest(admins, fresh->admins.list[i], err) < 0)
+        roles = sv_json_set(j, "roles", sv_json_array());
+        for (size_t i = 0; i < fresh->admins.n; i++) {
+                SV_BUF text = SV_BUF_NULL;
+
+                if (add_digest(admins, fresh->admins.list[i].key, err) < 0)
                         return -1;
+                sv_admin_put_roles(fresh->admins.list[i].roles, &text);
+                sv_json_add(roles, sv_json_new_str(sv_buf_str(&text)));
+        }
         sv_json_set_str(j, "pin", sv_hex(sv_bytes(fresh->pin, sizeof(fresh->pin)), hex));
         return sv_broker_record(fresh, store, j, line, err);
 }

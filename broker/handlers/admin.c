@@ -22,11 +22,26 @@ static int answer_list(struct sv_request *r, const char *member, int rc, struct 
         return sv_http_add(&r->answer, "Content-Type", "application/json", err);
 }
 
+/* What stands in rows about resources below the asking administrator's paths, after what is in *to
+ * already. */
+static void add_visible(const struct sv_request *r, const char *member, const struct sv_json *from,
+                        struct sv_json *to)
+{
+        for (size_t i = 0; i < sv_json_len(from); i++) {
+                struct sv_json *row = sv_json_at(from, i);
+
+                if (!r->admin || sv_admin_may_see(r->admin, sv_json_text(row, member, "")))
+                        sv_json_add(to, sv_json_ref(row));
+        }
+}
+
 int sv_handle_list_resources(struct sv_request *r, struct sv_err *err)
 {
+        SV_JSON *all = sv_json_array();
         struct sv_json *list = sv_json_array();
-        int rc = r->broker->store->ops->list_resources(r->broker->store, list, err);
+        int rc = r->broker->store->ops->list_resources(r->broker->store, all, err);
 
+        add_visible(r, "path", all, list);
         return answer_list(r, "resources", rc, list, err);
 }
 
@@ -151,6 +166,25 @@ int sv_handle_delete_policy(struct sv_request *r, struct sv_err *err)
                       : -1;
 }
 
+/* Pages until there is something to see, or no more: an empty answer says that there is none. */
+static int list_visible_audit(const struct sv_request *r, int64_t after, struct sv_json *list,
+                              struct sv_err *err)
+{
+        for (;;) {
+                SV_JSON *page = sv_json_array();
+                size_t n;
+
+                if (r->broker->store->ops->list_audit(r->broker->store, after, AUDIT_PAGE, page,
+                                                      err) < 0)
+                        return -1;
+                add_visible(r, "resource", page, list);
+                n = sv_json_len(page);
+                if (!n || sv_json_len(list))
+                        return 0;
+                after = sv_json_int(sv_json_get(sv_json_at(page, n - 1), "id"), INT64_MAX);
+        }
+}
+
 int sv_handle_audit(struct sv_request *r, struct sv_err *err)
 {
         struct sv_json *list;
@@ -162,7 +196,6 @@ int sv_handle_audit(struct sv_request *r, struct sv_err *err)
                 return sv_fail(err, SV_FORMAT, "broker.audit.query",
                                "expected ?after=ID, found '%.40s'", r->query);
         list = sv_json_array();
-        rc = r->broker->store->ops->list_audit(r->broker->store, (int64_t)after, AUDIT_PAGE, list,
-                                               err);
+        rc = list_visible_audit(r, (int64_t)after, list, err);
         return answer_list(r, "audit", rc, list, err);
 }

@@ -29,8 +29,9 @@ struct sv_request {
          * policy holds. Accepted evidence is not enough: its root may be of anybody's making. The
          * records of all others are bounded. */
         bool known;
-        int64_t lease;   /* of the resource's policy, once that was read */
-        char volume[37]; /* of the disk whose key is released, else "" */
+        const struct sv_admin_key *admin; /* who asks, when it is one */
+        int64_t lease;                    /* of the resource's policy, once that was read */
+        char volume[37];                  /* of the disk whose key is released, else "" */
         /* what the handler adds to the record: session, tee, ek_cn, grounds (the reasons) */
         struct sv_json *audit;
         /* on success: "challenged", "attested", "released", "opened", "failed", "done" */
@@ -45,6 +46,9 @@ struct sv_request {
  * record, fills r->answer. When the record cannot be written nothing is released: the answer
  * becomes an error. */
 void sv_broker_handle(struct sv_request *r);
+/* The table of routes: number i's method, path (one that ends in a slash is followed by a resource)
+ * and the roles that may ask (0: no administrator is needed); false: there are no more. */
+bool sv_broker_route_at(size_t i, const char **method, const char **path, unsigned *roles);
 /* Between head and body: how much of it this route takes; a secret goes into locked memory. */
 void sv_broker_prepare_body(struct sv_http_msg *m);
 /* The answer for what could not even be read as a request. */

@@ -25,55 +25,76 @@
 
 #define SMALL SV_LINE_MAX /* a flat JSON object, or nothing */
 
+#define OPERATOR SV_ROLE_OPERATOR
+#define AUTHOR   SV_ROLE_AUTHOR
+#define AUDITOR  SV_ROLE_AUDITOR
+#define ANY_ROLE SV_ROLES_ALL
+
 static const struct route {
         const char *method;
         const char *path;   /* one that ends in a slash is followed by repo/type/tag */
         const char *action; /* in the audit record; NULL: not recorded */
-        bool admin;
+        /* an administrator's, in one of these roles (broker/admins.h); 0: a guest's or anybody's */
+        unsigned roles;
         int (*run)(struct sv_request *r, struct sv_err *err);
         /* Bytes of a body that are taken. Where the handler has a limit of its own one more is
          * seen, and refused by name. */
         size_t body;
         bool secret; /* the request's body is one */
         bool local; /* on the address for metrics it needs no token; nothing else is served there */
-        bool soft;  /* a loss of power may take it: its guest has no key yet and begins again */
+        bool filters; /* shows an administrator what is below their paths */
+        bool soft;    /* a loss of power may take it: its guest has no key yet and begins again */
 } routes[] = {
-        {"POST", "/kbs/v0/auth", "auth", false, sv_handle_auth, SV_AUTH_SIZE_MAX},
-        {"POST", "/kbs/v0/attest", "attest", false, sv_handle_attest, SV_EVIDENCE_SIZE_MAX,
+        {"POST", "/kbs/v0/auth", "auth", 0, sv_handle_auth, SV_AUTH_SIZE_MAX},
+        {"POST", "/kbs/v0/attest", "attest", 0, sv_handle_attest, SV_EVIDENCE_SIZE_MAX,
          .soft = true},
-        {"GET", "/kbs/v0/resource/", "resource", false, sv_handle_resource, SMALL},
-        {"POST", "/secure-vm/v0/outcome/", "outcome", false, sv_handle_outcome, SMALL},
-        {"POST", "/secure-vm/v0/disk/", "disk", false, sv_handle_disk, SMALL},
-        {"POST", "/kbs/v0/resource/", "admin-put-resource", true, sv_handle_put_resource,
+        {"GET", "/kbs/v0/resource/", "resource", 0, sv_handle_resource, SMALL},
+        {"POST", "/secure-vm/v0/outcome/", "outcome", 0, sv_handle_outcome, SMALL},
+        {"POST", "/secure-vm/v0/disk/", "disk", 0, sv_handle_disk, SMALL},
+        {"POST", "/kbs/v0/resource/", "admin-put-resource", OPERATOR, sv_handle_put_resource,
          SV_SECRET_MAX + 1, true},
-        {"DELETE", "/kbs/v0/resource/", "admin-delete-resource", true, sv_handle_delete_resource,
+        {"DELETE", "/kbs/v0/resource/", "admin-delete-resource", OPERATOR,
+         sv_handle_delete_resource, SMALL},
+        {"GET", "/secure-vm/v0/resource/", "admin-show-resource", ANY_ROLE, sv_handle_show_resource,
          SMALL},
-        {"GET", "/secure-vm/v0/resource/", "admin-show-resource", true, sv_handle_show_resource,
+        {"POST", "/secure-vm/v0/rekey/", "admin-rekey", OPERATOR, sv_handle_rekey,
+         SV_REKEY_SIZE_MAX},
+        {"POST", "/secure-vm/v0/restore/", "admin-accept-restore", OPERATOR, sv_handle_restore,
          SMALL},
-        {"POST", "/secure-vm/v0/rekey/", "admin-rekey", true, sv_handle_rekey, SV_REKEY_SIZE_MAX},
-        {"POST", "/secure-vm/v0/restore/", "admin-accept-restore", true, sv_handle_restore, SMALL},
-        {"POST", "/secure-vm/v0/end-lease/", "admin-end-lease", true, sv_handle_end_lease, SMALL},
-        {"GET", "/secure-vm/v0/resources", "admin-list-resources", true, sv_handle_list_resources,
+        {"POST", "/secure-vm/v0/end-lease/", "admin-end-lease", OPERATOR, sv_handle_end_lease,
          SMALL},
-        {"PUT", "/secure-vm/v0/policy/", "admin-put-policy", true, sv_handle_put_policy,
+        {"GET", "/secure-vm/v0/resources", "admin-list-resources", ANY_ROLE,
+         sv_handle_list_resources, SMALL, .filters = true},
+        {"PUT", "/secure-vm/v0/policy/", "admin-put-policy", AUTHOR, sv_handle_put_policy,
          SV_POLICY_SIZE_MAX + 1},
-        {"GET", "/secure-vm/v0/policy/", "admin-get-policy", true, sv_handle_get_policy, SMALL},
-        {"DELETE", "/secure-vm/v0/policy/", "admin-delete-policy", true, sv_handle_delete_policy,
+        {"GET", "/secure-vm/v0/policy/", "admin-get-policy", ANY_ROLE, sv_handle_get_policy, SMALL},
+        {"DELETE", "/secure-vm/v0/policy/", "admin-delete-policy", AUTHOR, sv_handle_delete_policy,
          SMALL},
-        {"POST", "/secure-vm/v0/policy-test/", "admin-test-policy", true, sv_handle_rehearse,
-         SV_POLICY_SIZE_MAX + 1},
-        {"GET", "/secure-vm/v0/policy-history/", "admin-policy-history", true,
+        {"POST", "/secure-vm/v0/policy-test/", "admin-test-policy", AUTHOR | AUDITOR,
+         sv_handle_rehearse, SV_POLICY_SIZE_MAX + 1},
+        {"GET", "/secure-vm/v0/policy-history/", "admin-policy-history", ANY_ROLE,
          sv_handle_policy_history, SMALL},
-        {"GET", "/secure-vm/v0/audit", "admin-audit", true, sv_handle_audit, SMALL},
-        {"GET", "/secure-vm/v0/health", NULL, false, sv_handle_health, SMALL, .local = true},
+        {"GET", "/secure-vm/v0/audit", "admin-audit", AUDITOR, sv_handle_audit, SMALL,
+         .filters = true},
+        {"GET", "/secure-vm/v0/health", NULL, 0, sv_handle_health, SMALL, .local = true},
         /* and without its body; whatever else is got with GET is a release or is asked by name */
-        {"HEAD", "/secure-vm/v0/health", NULL, false, sv_handle_health, SMALL, .local = true},
-        {"GET", "/healthz", NULL, false, sv_handle_health, SMALL, .local = true},
-        {"HEAD", "/healthz", NULL, false, sv_handle_health, SMALL, .local = true},
-        {"GET", "/readyz", NULL, false, sv_handle_ready, SMALL, .local = true},
-        {"HEAD", "/readyz", NULL, false, sv_handle_ready, SMALL, .local = true},
-        {"GET", "/metrics", NULL, true, sv_handle_metrics, SMALL, .local = true},
+        {"HEAD", "/secure-vm/v0/health", NULL, 0, sv_handle_health, SMALL, .local = true},
+        {"GET", "/healthz", NULL, 0, sv_handle_health, SMALL, .local = true},
+        {"HEAD", "/healthz", NULL, 0, sv_handle_health, SMALL, .local = true},
+        {"GET", "/readyz", NULL, 0, sv_handle_ready, SMALL, .local = true},
+        {"HEAD", "/readyz", NULL, 0, sv_handle_ready, SMALL, .local = true},
+        {"GET", "/metrics", NULL, OPERATOR | AUDITOR, sv_handle_metrics, SMALL, .local = true},
 };
+
+bool sv_broker_route_at(size_t i, const char **method, const char **path, unsigned *roles)
+{
+        if (i >= sizeof(routes) / sizeof(*routes))
+                return false;
+        *method = routes[i].method;
+        *path = routes[i].path;
+        *roles = routes[i].roles;
+        return true;
+}
 
 static bool parse_resource(const char *text, size_t n, char out[3 * 64])
 {
@@ -144,27 +165,49 @@ static void note_admin(struct sv_request *r, const struct sv_key *key)
 }
 
 /* Which of the keys made it; NULL: none. */
-static const struct sv_key *find_admin(struct sv_request *r, const char *token,
-                                       char id[SV_ADMIN_TOKEN_ID], int64_t *expires,
-                                       struct sv_err *err)
+static const struct sv_admin_key *find_admin(struct sv_request *r, const char *token,
+                                             char id[SV_ADMIN_TOKEN_ID], int64_t *expires,
+                                             struct sv_err *err)
 {
         const struct sv_admin_request what = {r->broker->pin, r->msg->method, r->msg->target,
                                               sv_buf_bytes(&r->msg->body)};
         const struct sv_admin_keys *keys = &r->broker->admins;
 
         for (size_t i = 0; i < keys->n; i++)
-                if (sv_admin_token_verify(sv_bytes_str(token), keys->list[i], &what, r->now, id,
+                if (sv_admin_token_verify(sv_bytes_str(token), keys->list[i].key, &what, r->now, id,
                                           expires, err) == 0)
-                        return keys->list[i];
+                        return &keys->list[i];
         return NULL;
+}
+
+/* What is of no resource is shown below their paths only by its handler; a number of all of them
+ * cannot be. */
+static int check_role(const struct sv_request *r, const struct route *route, struct sv_err *err)
+{
+        SV_BUF has = SV_BUF_NULL, wants = SV_BUF_NULL;
+
+        if (!(r->admin->roles & route->roles)) {
+                sv_admin_put_roles(r->admin->roles, &has);
+                sv_admin_put_roles(route->roles, &wants);
+                return sv_fail(err, SV_POLICY, "broker.admin.role",
+                               "this takes the role %s, and this administrator has %s",
+                               sv_buf_str(&wants), sv_buf_str(&has));
+        }
+        if (r->resource[0] ? !sv_admin_may_see(r->admin, r->resource)
+                           : r->admin->paths && !route->filters)
+                return sv_fail(err, SV_POLICY, "broker.admin.paths",
+                               "%s%s is not below the paths that this administrator has",
+                               r->resource[0] ? "resource " : "what is of all resources",
+                               r->resource);
+        return 0;
 }
 
 /* The token is for this request to this broker, and counts once: who sees one can do nothing with
  * it. */
-static int check_admin(struct sv_request *r, struct sv_err *err)
+static int check_admin(struct sv_request *r, const struct route *route, struct sv_err *err)
 {
         struct sv_store *store = r->broker->store;
-        const struct sv_key *admin;
+        const struct sv_admin_key *admin;
         const char *token = sv_request_bearer(r);
         char id[SV_ADMIN_TOKEN_ID];
         int64_t expires;
@@ -176,9 +219,12 @@ static int check_admin(struct sv_request *r, struct sv_err *err)
         admin = find_admin(r, token, id, &expires, err);
         if (!admin || store->ops->take_token(store, id, expires, r->now, err) < 0)
                 return -1;
-        r->error = NULL;
         r->known = true;
-        note_admin(r, admin);
+        r->admin = admin;
+        note_admin(r, admin->key);
+        if (check_role(r, route, err) < 0)
+                return -1;
+        r->error = NULL;
         return 0;
 }
 
@@ -294,6 +340,8 @@ static int choose_status(const struct sv_request *r, const struct sv_err *err)
 {
         if (r->error && !strncmp(r->error, "Token", 5) && err->class != SV_SYSTEM)
                 return 401; /* "begin again", whatever was wrong with what was shown */
+        if (r->admin && r->error && err->class == SV_POLICY)
+                return 403; /* of an administrator who is known */
         if (r->error && !strcmp(r->error, "ResourceConflict"))
                 return 409;
         if (r->allow[0])
@@ -311,10 +359,16 @@ static void set_answer(struct sv_request *r, int status)
         static const struct {
                 int status;
                 const char *reason;
-        } reasons[] = {
-                {200, "OK"},           {204, "No Content"},        {400, "Bad Request"},
-                {401, "Unauthorized"}, {404, "Not Found"},         {405, "Method Not Allowed"},
-                {409, "Conflict"},     {413, "Content Too Large"}, {503, "Service Unavailable"}};
+        } reasons[] = {{200, "OK"},
+                       {204, "No Content"},
+                       {400, "Bad Request"},
+                       {401, "Unauthorized"},
+                       {403, "Forbidden"},
+                       {404, "Not Found"},
+                       {405, "Method Not Allowed"},
+                       {409, "Conflict"},
+                       {413, "Content Too Large"},
+                       {503, "Service Unavailable"}};
 
         r->answer.status = status;
         free(r->answer.reason);
@@ -393,7 +447,7 @@ void sv_broker_handle(struct sv_request *r)
         if (!route)
                 r->error = "InvalidRequestPath";
         else if (sv_request_take_id(r, &err) == 0 &&
-                 (!route->admin || r->local || check_admin(r, &err) == 0))
+                 (!route->roles || r->local || check_admin(r, route, &err) == 0))
                 rc = run_route(r, route, &err);
         if (rc < 0 && err.class == SV_OK)
                 sv_fail(&err, SV_SYSTEM, "broker.internal", "a step failed without saying why");

@@ -22,7 +22,7 @@ def config(tree):
         return
     table = rows(tree.text(TABLE))
     properties = json.loads(tree.text(SCHEMA))['properties']
-    schema = {name: (p.get('type'), p.get('default'), p.get('minimum'), p.get('maximum')) for name, p in properties.items() if p.get('type') != 'object'}
+    schema = {name: (p.get('type'), p.get('default'), p.get('minimum'), p.get('maximum')) for name, p in properties.items() if p.get('type') not in ('object', 'array')}
     for name in sorted(set(table) | set(schema)):
         if table.get(name) != schema.get(name):
             yield SCHEMA, 1, f'"{name}" is {schema.get(name, "not there")}, {TABLE} has {table.get(name, "no such row")} (type, default, least, most)'

@@ -278,7 +278,7 @@ static void sizes_of_the_kek(void **state)
         sv_secret_free(other.kek);
         sv_secret_free(other.store_key);
         sv_key_free(other.token_key);
-        sv_key_free(other.admins.list[0]);
+        sv_key_free(other.admins.list[0].key);
 }
 
 /* Each private file in turn is another user's. */

@@ -15,7 +15,7 @@ static uint8_t pin[32];
 static struct sv_tls_ctx *tls;
 static char metrics_url[64];
 
-static void set_config(const char *member, const char *value)
+static void set_member(const char *member, struct sv_json *value)
 {
         char path[256];
         SV_BUF text = SV_BUF_NULL, out = SV_BUF_NULL;
@@ -25,10 +25,12 @@ static void set_config(const char *member, const char *value)
         in_dir(path, "config.json");
         read_file(path, &text);
         OK(sv_json_parse(sv_buf_bytes(&text), "test", &config, &err));
-        sv_json_set_str(config, member, value);
+        sv_json_set(config, member, value);
         sv_json_print(config, &out);
         OK(sv_file_write(path, 0644, sv_buf_bytes(&out), &err));
 }
+
+#define set_config(member, value) set_member(member, sv_json_new_str(value))
 
 static void find_metrics(void)
 {
@@ -253,12 +255,17 @@ static void make_key(const char *name, struct sv_buf *all)
         write_here(name, sv_bytes(sv_secret_reveal(pem), sv_secret_size(pem)));
 }
 
-static int administer(const char *key)
+static int ask_as(const char *key, const char *path)
 {
-        SV_STR bearer = write_bearer(key, "GET", "/secure-vm/v0/resources");
+        SV_STR bearer = write_bearer(key, "GET", path);
         SV_HTTP answer = {0};
 
-        return call(url, "GET", "/secure-vm/v0/resources", "Authorization", bearer, &answer);
+        return call(url, "GET", path, "Authorization", bearer, &answer);
+}
+
+static int administer(const char *key)
+{
+        return ask_as(key, "/secure-vm/v0/resources");
 }
 
 static void keys_change(void **state)
@@ -290,6 +297,40 @@ static void keys_change(void **state)
         read_file(path, &log);
         assert_non_null(strstr(sv_buf_str(&log), "\"action\":\"reload\""));
         assert_non_null(strstr(sv_buf_str(&log), "\"admins\":[\""));
+}
+
+static void set_admins(const char *text)
+{
+        struct sv_json *list = NULL;
+        struct sv_err err;
+
+        OK(sv_json_parse(sv_bytes_str(text), "test", &list, &err));
+        set_member("admins", list);
+}
+
+/* Roles and paths come and go with a reload; a key has one entry. */
+static void roles_change(void **state)
+{
+        static const char audit[] = "/secure-vm/v0/audit",
+                          ours[] = "/secure-vm/v0/resource/ours/a/b",
+                          theirs[] = "/secure-vm/v0/resource/theirs/a/b";
+        SV_BUF pub = SV_BUF_NULL;
+
+        make_key("limited.key", &pub);
+        write_here("limited.pub", sv_buf_bytes(&pub));
+        set_admins("[{\"key\":\"limited.pub\",\"roles\":[\"operator\"],\"paths\":[\"ours\"]}]");
+        reload_well();
+        assert_int_equal(ask_as("limited.key", ours), 200);
+        assert_int_equal(ask_as("limited.key", theirs), 403);
+        assert_int_equal(ask_as("limited.key", audit), 403);
+        set_admins("[{\"key\":\"limited.pub\",\"roles\":[\"auditor\"]}]");
+        reload_well();
+        assert_int_equal(ask_as("limited.key", audit), 200);
+        set_admins("[{\"key\":\"admin.pub\",\"roles\":[\"auditor\"]}]");
+        reload_refused();
+        set_admins("[]");
+        reload_well();
+        assert_int_equal(ask_as("limited.key", audit), 401);
 }
 
 /* As many as may be, and one more. */
@@ -544,6 +585,7 @@ int main(void)
                 cmocka_unit_test(request_ids),
                 cmocka_unit_test(stuck_log),
                 cmocka_unit_test(keys_change),
+                cmocka_unit_test(roles_change),
                 cmocka_unit_test(most_keys),
                 cmocka_unit_test(reasons),
                 cmocka_unit_test(collateral_is_fixed),
