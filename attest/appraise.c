@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/appraise.h"
 
+#include "base/core/file.h"
 #include "base/core/limits.h"
 #include "policy/sets.h"
 
@@ -15,6 +16,69 @@ void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee_verify *tee,
         }
 }
 
+/* --- further evidence: claims below /additional/<TEE> --- */
+
+/* Does a rule of the policy look at this TEE's? Its text says it; a reason that does as well asks
+ * for more than it must, never for less. */
+static bool asks_for(const struct sv_policy *policy, const struct sv_tee_verify *tee)
+{
+        SV_STR pointer = sv_asprintf("\"/additional/%s", tee->id->name);
+        SV_BUF text = SV_BUF_NULL;
+
+        sv_json_print(sv_policy_rules(policy), &text);
+        if (sv_policy_sets(policy))
+                sv_json_print(sv_policy_sets(policy), &text);
+        return text.bad || !pointer || strstr(sv_buf_str(&text), pointer);
+}
+
+static void move_claim(struct sv_json *o, const struct sv_tee_verify *tee)
+{
+        const char *claim = sv_json_text(o, "claim", NULL);
+        SV_STR moved = claim ? sv_asprintf("/additional/%s%s", tee->id->name, claim) : NULL;
+
+        if (moved)
+                sv_json_set_str(o, "claim", moved);
+}
+
+/* Its TEE's floor counts for it as for a primary evidence, and cannot be lifted. */
+static int add_floor(const struct sv_tee_verify *tee, struct sv_json *floor, struct sv_err *err)
+{
+        SV_JSON *own = NULL;
+
+        if (!tee->floor)
+                return 0;
+        if (sv_json_parse(sv_bytes_str(tee->floor), "policy", &own, err) < 0)
+                return -1;
+        for (size_t i = 0; i < sv_json_len(own); i++) {
+                struct sv_json *rule = sv_json_at(own, i);
+                SV_STR check =
+                        sv_asprintf("policy.floor.%s-%s", tee->id->name, sv_floor_name(rule));
+
+                sv_json_set_str(rule, "check", check);
+                move_claim(rule, tee);
+                if (sv_json_get(rule, "when"))
+                        move_claim(sv_json_get(rule, "when"), tee);
+                sv_json_add(floor, sv_json_ref(rule));
+        }
+        return sv_json_ok(err);
+}
+
+static struct sv_json *find_further_claims(const struct sv_json *claims,
+                                           const struct sv_tee_verify *tee)
+{
+        return sv_json_get(sv_json_get(claims, "additional"), tee->id->name);
+}
+
+static int add_floors(const struct sv_policy *policy, const struct sv_json *claims,
+                      struct sv_json *floor, struct sv_err *err)
+{
+        for (const struct sv_tee_verify *const *t = sv_tees_verify; *t; t++)
+                if (find_further_claims(claims, *t) && asks_for(policy, *t) &&
+                    add_floor(*t, floor, err) < 0)
+                        return -1;
+        return 0;
+}
+
 static int check_kind(const struct sv_tee_verify *tee, const struct sv_policy *policy,
                       const struct sv_trust_kind *k, struct sv_err *err)
 {
@@ -26,24 +90,52 @@ static int check_kind(const struct sv_tee_verify *tee, const struct sv_policy *p
         return 0;
 }
 
+/* Whose anchors the policy may name: the guest's own TEE, and those whose further evidence a rule
+ * looks at. */
+static bool may_name_anchors(const struct sv_tee_verify *of, const struct sv_tee_verify *tee,
+                             const struct sv_policy *policy)
+{
+        return of == tee || asks_for(policy, of);
+}
+
+static const struct sv_tee_verify *next_anchored(size_t *i, const struct sv_tee_verify *tee,
+                                                 const struct sv_policy *policy)
+{
+        const struct sv_tee_verify *of;
+
+        while ((of = *i ? sv_tees_verify[*i - 1] : tee)) {
+                ++*i;
+                if (*i == 1 || (of != tee && may_name_anchors(of, tee, policy)))
+                        return of;
+        }
+        return NULL;
+}
+
 int sv_tee_check_trust(const struct sv_tee_verify *tee, const struct sv_policy *policy,
                        struct sv_err *err)
 {
         const char *kinds[SV_TRUST_KINDS_MAX + 1] = {NULL};
+        const struct sv_tee_verify *of;
+        size_t n = 0, at = 0;
 
-        for (size_t i = 0; tee->trust && tee->trust[i].member && i < SV_TRUST_KINDS_MAX; i++)
-                kinds[i] = tee->trust[i].member;
+        while ((of = next_anchored(&at, tee, policy)))
+                for (size_t i = 0; of->trust && of->trust[i].member && n < SV_TRUST_KINDS_MAX; i++)
+                        kinds[n++] = of->trust[i].member;
         return sv_policy_check_trust(policy, kinds, err);
 }
 
 int sv_tee_check_anchors(const struct sv_tee_verify *tee, const struct sv_policy *policy,
                          struct sv_err *err)
 {
+        const struct sv_tee_verify *of;
+        size_t at = 0;
+
         if (sv_tee_check_trust(tee, policy, err) < 0)
                 return -1;
-        for (const struct sv_trust_kind *k = tee->trust; k && k->member; k++)
-                if (check_kind(tee, policy, k, err) < 0)
-                        return -1;
+        while ((of = next_anchored(&at, tee, policy)))
+                for (const struct sv_trust_kind *k = of->trust; k && k->member; k++)
+                        if (check_kind(of, policy, k, err) < 0)
+                                return -1;
         return 0;
 }
 
@@ -68,6 +160,12 @@ static int evaluate_policy(const struct sv_tee_verify *tee, const struct sv_poli
 
         if (tee->floor && sv_json_parse(sv_bytes_str(tee->floor), "policy", &floor, err) < 0)
                 return -1;
+        if (sv_json_get(claims, "additional")) {
+                if (!floor)
+                        floor = sv_json_array();
+                if (add_floors(policy, claims, floor, err) < 0)
+                        return -1;
+        }
         return sv_policy_evaluate_sets(policy, floor, claims, time, verdict, err);
 }
 
@@ -96,12 +194,27 @@ static int confirm_root(const struct sv_tee_verify *tee, const struct sv_policy 
         return tee->confirm_root(claims, &c, time, err);
 }
 
+/* Only what this policy asks for: no tenant's anchors decide of another's guests. */
+static int confirm_further_roots(const struct sv_policy *policy, const struct sv_json *claims,
+                                 int64_t time, struct sv_err *err)
+{
+        for (const struct sv_tee_verify *const *t = sv_tees_verify; *t; t++) {
+                struct sv_json *further = find_further_claims(claims, *t);
+
+                if (further && asks_for(policy, *t) &&
+                    confirm_root(*t, policy, further, time, err) < 0)
+                        return sv_wrap(err, "additional evidence of %s", (*t)->id->name);
+        }
+        return 0;
+}
+
 int sv_appraise_claims(const struct sv_tee_verify *tee, const struct sv_policy *policy,
                        struct sv_json *claims, int64_t time, struct sv_verdict *verdict,
                        struct sv_err *err)
 {
         if (check_policy_tee(tee, policy, err) < 0 ||
-            confirm_root(tee, policy, claims, time, err) < 0)
+            confirm_root(tee, policy, claims, time, err) < 0 ||
+            confirm_further_roots(policy, claims, time, err) < 0)
                 return -1;
         return evaluate_policy(tee, policy, claims, time, verdict, err);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/core/file.h"
+#include "base/core/limits.h"
 
 void sv_kbs_request_free(struct sv_kbs_request *m)
 {
@@ -117,6 +118,44 @@ int sv_kbs_parse_attestation(struct sv_bytes text, struct sv_kbs_attestation *ou
         m.additional = sv_asprintf("%s", additional);
         *out = m;
         memset(&m, 0, sizeof(m));
+        return 0;
+}
+
+static int check_additional_name(void *arg, const char *name, struct sv_json *evidence,
+                                 struct sv_err *err)
+{
+        static const char letters[] =
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+        size_t n = strlen(name);
+
+        (void)arg;
+        (void)evidence;
+        if (n && n < SV_KBS_NAME_SIZE && strspn(name, letters) == n)
+                return 0;
+        return sv_fail(err, SV_FORMAT, "kbs.additional",
+                       "additional_evidence: a name of 1 to %d letters and digits was expected, "
+                       "found \"%.40s\"",
+                       SV_KBS_NAME_SIZE - 1, name);
+}
+
+int sv_kbs_parse_additional(const char *text, struct sv_json **out, struct sv_err *err)
+{
+        SV_JSON *j = NULL;
+
+        if (!*text)
+                return 0;
+        if (sv_json_parse(sv_bytes_str(text), "kbs.additional", &j, err) < 0)
+                return -1;
+        if (sv_json_type(j) != SV_JSON_OBJECT || !sv_json_len(j) ||
+            sv_json_len(j) > SV_ADDITIONAL_MAX)
+                return sv_fail(err, SV_FORMAT, "kbs.additional",
+                               "additional_evidence: an object of 1 to %d evidences by their names "
+                               "was expected, found %s of %zu",
+                               SV_ADDITIONAL_MAX, sv_json_type_name(sv_json_type(j)),
+                               sv_json_len(j));
+        if (sv_json_each(j, check_additional_name, NULL, err) < 0)
+                return -1;
+        *out = sv_json_ref(j);
         return 0;
 }
 

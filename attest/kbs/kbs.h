@@ -22,9 +22,10 @@ enum sv_kbs_protocol { SV_KBS_0_4_0, SV_KBS_0_2_0, SV_KBS_0_1_1, SV_N_KBS_PROTOC
  * the audit record call this exchange */
 #define SV_KBS_REQUEST_ID "X-Request-Id"
 
+#define SV_KBS_NAME_SIZE 32 /* of a TEE's name on the wire, with its end */
 struct sv_kbs_request {
         char version[16];
-        char tee[32];
+        char tee[SV_KBS_NAME_SIZE];
         struct sv_json *params; /* extra-params: any JSON value */
 };
 struct sv_kbs_challenge {
@@ -69,6 +70,10 @@ int sv_kbs_parse_request(struct sv_bytes text, struct sv_kbs_request *out, struc
 int sv_kbs_parse_challenge(struct sv_bytes text, struct sv_kbs_challenge *out, struct sv_err *err);
 int sv_kbs_parse_attestation(struct sv_bytes text, struct sv_kbs_attestation *out,
                              struct sv_err *err);
+/* additional_evidence: "" (*out stays NULL), or an object of further evidence by the name of its
+ * TEE or device, at most SV_ADDITIONAL_MAX, names of at most 31 characters. The caller frees *out.
+ * SV_FORMAT "kbs.additional", "kbs.additional.json". */
+int sv_kbs_parse_additional(const char *text, struct sv_json **out, struct sv_err *err);
 /* The message of 0.2.0 and 0.1.1, which names no nonce (out->nonce is "") and has one evidence. */
 int sv_kbs_parse_old_attestation(struct sv_bytes text, struct sv_kbs_attestation *out,
                                  struct sv_err *err);

@@ -146,6 +146,16 @@ static int get_claims(const struct sv_tee_verify *tee, int channel, const struct
         return 0;
 }
 
+/* Of further evidence, too. */
+static void note_collateral(struct sv_request *r, struct sv_buf *note)
+{
+        const char *before = sv_json_text(r->audit, "collateral", NULL);
+        SV_STR both = before && note->n ? sv_asprintf("%s; %s", before, sv_buf_str(note)) : NULL;
+
+        if (note->n)
+                sv_json_set_str(r->audit, "collateral", both ? both : sv_buf_str(note));
+}
+
 /* The nonce is the session's own, not the message's: evidence made for another nonce never holds
  * this digest. Which resource it is for is not said yet, so no policy is looked at, nor any
  * tenant's anchors: the root goes into the claims, and a release asks whether that resource's
@@ -173,8 +183,7 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee_verify *tee
                 with.blobs = sv_buf_bytes(&fetched.blobs);
                 rc = get_claims(tee, channel, &with, shown, err);
         }
-        if (fetched.note.n)
-                sv_json_set_str(r->audit, "collateral", sv_buf_str(&fetched.note));
+        note_collateral(r, &fetched.note);
         if (rc == 0)
                 sv_fetcher_held(&fetched);
         if (rc == 0)
@@ -218,9 +227,6 @@ static int check_message(const struct sv_presented *m, enum sv_kbs_protocol prot
         if (!protocol && strcmp(m->nonce, nonce))
                 return sv_fail(err, SV_PROOF, "broker.attest.nonce",
                                "the evidence is for another nonce than this session's");
-        if (m->additional[0])
-                return sv_fail(err, SV_FORMAT, "broker.attest.additional",
-                               "additional evidence is not verified here, so it is not taken");
         return sv_kbs_pubkey_to_key(&m->key, &key, err);
 }
 
@@ -259,6 +265,81 @@ static int show_claims(struct sv_request *r, const struct sv_challenge *c,
         return 0;
 }
 
+/* --- further evidence of the same guest --- */
+
+/* Of one TEE, in a process of its own; bound to the nonce and the key alone, as the primary
+ * evidence is to all of the additional. */
+static int show_further(struct sv_request *r, const struct sv_tee_verify *tee, const char *nonce,
+                        const struct sv_presented *m, struct sv_json **claims, struct sv_err *err)
+{
+        const struct sv_to_present what = {.tee = tee->id->kbs_name,
+                                           .body = sv_buf_bytes(&r->msg->body),
+                                           .want_needs = sv_fetcher_wanted(r->broker),
+                                           .additional = true};
+        uint8_t digest[SV_KBS_BINDING_SIZE];
+        const struct sv_to_verify in = {.report_data = sv_bytes(digest, sizeof(digest)),
+                                        .time = r->now};
+        SV_PRESENTED again = {{0}};
+        SV_SHOWN shown = {NULL};
+        SV_FD channel = -1;
+
+        if (sv_verifier_present(r->broker, &what, &channel, &again, err) < 0 ||
+            sv_kbs_binding_digest(NULL, nonce, &m->key, digest, err) < 0 ||
+            verify_evidence(r, tee, channel, &in, &shown, err) < 0)
+                return sv_wrap(err, "additional evidence of %s", tee->id->name);
+        *claims = sv_json_ref(shown.claims);
+        return 0;
+}
+
+/* A TEE whose key is proven by a challenge of its own had none in a request for another. */
+static const struct sv_tee_verify *find_further(const char *name)
+{
+        const struct sv_tee_verify *tee = sv_tee_find_verify_kbs(name);
+
+        return tee && !tee->challenge ? tee : NULL;
+}
+
+static int add_further(struct sv_request *r, const struct sv_tee_verify *primary, const char *name,
+                       const char *nonce, const struct sv_presented *m, struct sv_json *further,
+                       struct sv_json *unverified, struct sv_err *err)
+{
+        const struct sv_tee_verify *tee = find_further(name);
+        SV_JSON *claims = NULL;
+
+        if (tee == primary)
+                return sv_fail(err, SV_FORMAT, "broker.attest.additional",
+                               "the additional evidence is of %s, as the primary one is: one of "
+                               "each was expected",
+                               name);
+        if (!tee) {
+                sv_json_add(unverified, sv_json_new_str(name));
+                return 0;
+        }
+        if (show_further(r, tee, nonce, m, &claims, err) < 0)
+                return -1;
+        sv_json_set(further, tee->id->name, sv_json_ref(claims));
+        return 0;
+}
+
+/* All that the message has, into the claims: /additional/<TEE>, and who was not verified by name in
+ * /additional_unverified. What of it counts a policy says (attest/appraise.h). */
+static int show_all_further(struct sv_request *r, const struct sv_tee_verify *primary,
+                            const char *nonce, struct sv_presented *m, struct sv_json *claims,
+                            struct sv_err *err)
+{
+        struct sv_json *further, *unverified;
+        char *save = NULL;
+
+        if (!m->additional[0])
+                return 0;
+        further = sv_json_set(claims, "additional", sv_json_object());
+        unverified = sv_json_set(claims, "additional_unverified", sv_json_array());
+        for (char *name = strtok_r(m->names, "\n", &save); name; name = strtok_r(NULL, "\n", &save))
+                if (add_further(r, primary, name, nonce, m, further, unverified, err) < 0)
+                        return -1;
+        return sv_json_ok(err);
+}
+
 static int attest_session(struct sv_request *r, const struct sv_challenge *c, struct sv_err *err)
 {
         const struct sv_tee_verify *tee = sv_tee_find_verify_kbs(c->tee);
@@ -267,6 +348,10 @@ static int attest_session(struct sv_request *r, const struct sv_challenge *c, st
         SV_JSON *claims = NULL;
         SV_VERDICT verdict = {{0}};
         SV_FD channel = -1;
+        const struct sv_to_present what = {.tee = c->tee,
+                                           .body = sv_buf_bytes(&r->msg->body),
+                                           .want_needs = sv_fetcher_wanted(r->broker),
+                                           .old = c->protocol != SV_KBS_0_4_0};
         const char *ek_cn;
 
         if (!tee)
@@ -276,12 +361,11 @@ static int attest_session(struct sv_request *r, const struct sv_challenge *c, st
                 return sv_fail(err, SV_FORMAT, "broker.auth.version",
                                "this broker no longer speaks KBS protocol %s",
                                sv_kbs_protocol_name(c->protocol));
-        if (sv_verifier_present(r->broker, c->tee, sv_buf_bytes(&r->msg->body),
-                                sv_fetcher_wanted(r->broker), c->protocol != SV_KBS_0_4_0, &channel,
-                                &m, err) < 0 ||
+        if (sv_verifier_present(r->broker, &what, &channel, &m, err) < 0 ||
             write_nonce(c, &nonce, err) < 0 ||
             check_message(&m, c->protocol, sv_buf_str(&nonce), err) < 0 ||
-            show_claims(r, c, tee, sv_buf_str(&nonce), &m, channel, &claims, err) < 0)
+            show_claims(r, c, tee, sv_buf_str(&nonce), &m, channel, &claims, err) < 0 ||
+            show_all_further(r, tee, sv_buf_str(&nonce), &m, claims, err) < 0)
                 return -1;
         ek_cn = sv_request_note_who(r, tee, claims);
         if (sv_policy_limits(claims, &verdict, err) < 0 ||

@@ -40,14 +40,26 @@ static int serve_hello(int fd, struct sv_bytes body, struct sv_err *err)
 
 /* --- an attestation --- */
 
-static int answer_presented(int fd, const struct sv_kbs_attestation *m, struct sv_err *err)
+static int list_name(void *names, const char *name, struct sv_json *evidence, struct sv_err *err)
+{
+        (void)evidence;
+        (void)err;
+        sv_buf_printf(names, "%s\n", name);
+        return 0;
+}
+
+static int answer_presented(int fd, const struct sv_kbs_attestation *m,
+                            const struct sv_json *additional, struct sv_err *err)
 {
         const char *const texts[] = {m->nonce, m->key.kty, m->key.alg,   m->key.crv,
                                      m->key.a, m->key.b,   m->additional};
-        SV_BUF out = SV_BUF_NULL;
+        SV_BUF out = SV_BUF_NULL, names = SV_BUF_NULL;
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
                 sv_put_part(&out, sv_bytes_str(texts[i] ? texts[i] : ""));
+        if (additional && sv_json_each(additional, list_name, &names, err) < 0)
+                return -1;
+        sv_put_part(&out, sv_buf_bytes(&names));
         if (sv_buf_ok(&out, "an answer", err) < 0)
                 return -1;
         return sv_channel_send(fd, FRAME_PRESENTED, sv_buf_bytes(&out), err);
@@ -147,32 +159,61 @@ static int verify_all(struct sv_broker *b, int fd, const struct sv_evidence *e, 
         }
 }
 
-static int serve_present(struct sv_broker *b, int fd, struct sv_bytes head, struct sv_err *err)
+/* What was asked for: the primary evidence, or this TEE's among the others. */
+static int open_presented(const struct sv_tee_verify *tee, const struct sv_kbs_attestation *m,
+                          const struct sv_json *additional, struct sv_evidence **out,
+                          struct sv_err *err)
+{
+        const struct sv_json *evidence =
+                additional ? sv_json_get(additional, tee->id->kbs_name) : m->evidence;
+
+        if (!evidence)
+                return sv_fail(err, SV_FORMAT, "kbs.additional",
+                               "additional_evidence has none of %s", tee->id->kbs_name);
+        return sv_evidence_open(tee, evidence, out, err);
+}
+
+/* The head of a message: whose evidence is asked for, and how. */
+struct present {
+        const struct sv_tee_verify *tee;
+        bool wanted, old, additional;
+};
+
+static int read_present(struct sv_bytes head, struct present *p, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(head);
-        SV_KBS_ATTESTATION m = {{0}};
-        SV_EVIDENCE *evidence = NULL;
-        SV_BUF body = SV_BUF_NULL;
-        const struct sv_tee_verify *tee;
-        char name[32];
-        bool wanted, old;
+        char name[SV_KBS_NAME_SIZE];
 
         if (!sv_rd_text(&r, name, sizeof(name)))
                 return sv_fail(err, SV_SYSTEM, "broker.process", "a message names no TEE");
-        wanted = sv_rd_u8(&r);
-        old = sv_rd_u8(&r);
-        tee = sv_tee_find_verify_kbs(name);
-        if (!tee)
+        p->wanted = sv_rd_u8(&r);
+        p->old = sv_rd_u8(&r);
+        p->additional = sv_rd_u8(&r);
+        p->tee = sv_tee_find_verify_kbs(name);
+        if (!p->tee)
                 return sv_fail(err, SV_SYSTEM, "broker.auth.tee",
                                "this broker no longer verifies evidence of \"%s\"", name);
-        if (sv_channel_expect(fd, ANSWER_MS, FRAME_BODY, SV_EVIDENCE_SIZE_MAX, &body, err) < 0)
+        return 0;
+}
+
+static int serve_present(struct sv_broker *b, int fd, struct sv_bytes head, struct sv_err *err)
+{
+        SV_KBS_ATTESTATION m = {{0}};
+        SV_EVIDENCE *evidence = NULL;
+        SV_JSON *additional = NULL;
+        SV_BUF body = SV_BUF_NULL;
+        struct present p = {NULL};
+
+        if (read_present(head, &p, err) < 0 ||
+            sv_channel_expect(fd, ANSWER_MS, FRAME_BODY, SV_EVIDENCE_SIZE_MAX, &body, err) < 0)
                 return -1;
-        if ((old ? sv_kbs_parse_old_attestation(sv_buf_bytes(&body), &m, err)
-                 : sv_kbs_parse_attestation(sv_buf_bytes(&body), &m, err)) < 0 ||
-            answer_presented(fd, &m, err) < 0)
+        if ((p.old ? sv_kbs_parse_old_attestation(sv_buf_bytes(&body), &m, err)
+                   : sv_kbs_parse_attestation(sv_buf_bytes(&body), &m, err)) < 0 ||
+            sv_kbs_parse_additional(m.additional, &additional, err) < 0 ||
+            answer_presented(fd, &m, additional, err) < 0)
                 return -1;
-        if (sv_evidence_open(tee, m.evidence, &evidence, err) < 0 ||
-            answer_needs(fd, evidence, wanted, err) < 0)
+        if (open_presented(p.tee, &m, p.additional ? additional : NULL, &evidence, err) < 0 ||
+            answer_needs(fd, evidence, p.wanted, err) < 0)
                 return -1;
         return verify_all(b, fd, evidence, err);
 }

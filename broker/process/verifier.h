@@ -5,6 +5,7 @@
 #pragma once
 
 #include "attest/kbs/kbs.h"
+#include "base/core/limits.h"
 #include "base/core/secret.h"
 #include "broker/broker.h"
 
@@ -18,6 +19,9 @@ struct sv_presented { /* what the message says of itself */
         char nonce[128];
         struct sv_kbs_pubkey key;
         char *additional;
+        /* whose evidence that is, a name a line: the process's word, so no more than a list to ask
+         * it for; "" when there is none */
+        char names[SV_ADDITIONAL_MAX * SV_KBS_NAME_SIZE + 1];
 };
 void sv_presented_free(struct sv_presented *p);
 #define SV_PRESENTED __attribute__((cleanup(sv_presented_free))) struct sv_presented
@@ -42,10 +46,16 @@ int sv_verifier_hello(const struct sv_broker *b, struct sv_bytes body, int *chan
 /* After hello: what sv_tee_verify.challenge reads; may be nothing. */
 int sv_verifier_challenge(int channel, struct sv_buf *said, struct sv_err *err);
 
-/* *out must be zeroed. `tee` is its KBS name; `old`: the message is of a version before 0.4.0. */
-int sv_verifier_present(const struct sv_broker *b, const char *tee, struct sv_bytes body,
-                        bool want_needs, bool old, int *channel, struct sv_presented *out,
-                        struct sv_err *err);
+struct sv_to_present {
+        const char *tee;      /* its KBS name */
+        struct sv_bytes body; /* of the message */
+        bool want_needs;
+        bool old;        /* the message is of a version before 0.4.0 */
+        bool additional; /* not the primary evidence, but what this TEE has beside it */
+};
+/* *out must be zeroed. */
+int sv_verifier_present(const struct sv_broker *b, const struct sv_to_present *what, int *channel,
+                        struct sv_presented *out, struct sv_err *err);
 /* After present: the evidence was read; what it needs, as JSON text that only the fetcher reads. */
 int sv_verifier_needs(int channel, struct sv_buf *needs, struct sv_err *err);
 /* After needs, and again with other blobs when it failed. *out must be zeroed. */

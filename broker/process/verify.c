@@ -54,19 +54,20 @@ int sv_verifier_challenge(int channel, struct sv_buf *said, struct sv_err *err)
                                  err);
 }
 
-static int start_present(const struct sv_broker *b, const char *tee, struct sv_bytes body,
-                         bool want_needs, bool old, int *channel, struct sv_err *err)
+static int start_present(const struct sv_broker *b, const struct sv_to_present *what, int *channel,
+                         struct sv_err *err)
 {
         SV_BUF head = SV_BUF_NULL;
 
-        sv_put_part(&head, sv_bytes_str(tee));
-        sv_buf_u8(&head, want_needs);
-        sv_buf_u8(&head, old);
+        sv_put_part(&head, sv_bytes_str(what->tee));
+        sv_buf_u8(&head, what->want_needs);
+        sv_buf_u8(&head, what->old);
+        sv_buf_u8(&head, what->additional);
         if (sv_buf_ok(&head, "a message", err) < 0 ||
             sv_service_call(&b->verifier, channel, err) < 0 ||
             sv_channel_send(*channel, FRAME_PRESENT, sv_buf_bytes(&head), err) < 0)
                 return -1;
-        return sv_channel_send(*channel, FRAME_BODY, body, err);
+        return sv_channel_send(*channel, FRAME_BODY, what->body, err);
 }
 
 static char *read_owned_text(struct sv_rd *r)
@@ -74,6 +75,16 @@ static char *read_owned_text(struct sv_rd *r)
         char text[SV_KEY_TEXT_MAX];
 
         return sv_rd_text(r, text, sizeof(text)) ? sv_asprintf("%s", text) : NULL;
+}
+
+/* As long as the message may be. */
+static char *read_owned_part(struct sv_rd *r)
+{
+        struct sv_bytes part = sv_rd_part(r);
+
+        if (r->bad || (part.n && memchr(part.p, 0, part.n)))
+                return NULL;
+        return sv_asprintf("%.*s", (int)part.n, part.n ? (const char *)part.p : "");
 }
 
 static int read_presented(struct sv_bytes answer, struct sv_presented *p, struct sv_err *err)
@@ -87,20 +98,20 @@ static int read_presented(struct sv_bytes answer, struct sv_presented *p, struct
                 return fail_answer(err);
         p->key.a = read_owned_text(&r);
         p->key.b = read_owned_text(&r);
-        p->additional = p->key.b ? read_owned_text(&r) : NULL;
-        if (!p->key.a || !p->additional || sv_rd_left(&r))
+        p->additional = p->key.b ? read_owned_part(&r) : NULL;
+        if (!p->key.a || !p->additional || !sv_rd_text(&r, p->names, sizeof(p->names)) ||
+            sv_rd_left(&r))
                 return fail_answer(err);
         return 0;
 }
 
-int sv_verifier_present(const struct sv_broker *b, const char *tee, struct sv_bytes body,
-                        bool want_needs, bool old, int *channel, struct sv_presented *out,
-                        struct sv_err *err)
+int sv_verifier_present(const struct sv_broker *b, const struct sv_to_present *what, int *channel,
+                        struct sv_presented *out, struct sv_err *err)
 {
         SV_BUF answer = SV_BUF_NULL;
         SV_PRESENTED p = {{0}};
 
-        if (start_present(b, tee, body, want_needs, old, channel, err) < 0 ||
+        if (start_present(b, what, channel, err) < 0 ||
             sv_channel_expect(*channel, ANSWER_MS, FRAME_PRESENTED, SV_EVIDENCE_SIZE_MAX, &answer,
                               err) < 0 ||
             read_presented(sv_buf_bytes(&answer), &p, err) < 0)

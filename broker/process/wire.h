@@ -5,9 +5,9 @@
  *  keeper to verifier                       verifier to keeper
  *    FRAME_HELLO   a request's body           FRAME_HELLO      version, tee
  *                                             FRAME_CHALLENGE  what the TEE's `hello` said
- *    FRAME_PRESENT tee, u8 want needs, u8 old
+ *    FRAME_PRESENT tee, u8 want needs, u8 old, u8 additional
  *    FRAME_BODY    an attestation's body      FRAME_PRESENTED  nonce, kty, alg, crv, a, b,
- *                                                              additional
+ *                                                              additional, its names a line each
  *                                             FRAME_NEEDS      JSON
  *    FRAME_VERIFY  u64le time, report data, secret
  *    FRAME_BLOBS   struct sv_shared's form    FRAME_CLAIMS     u8 known, proof, tree

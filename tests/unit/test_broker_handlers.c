@@ -107,19 +107,6 @@ static void evidence_for_another_nonce(void **state)
         get_refused(&now, PATH, 401, "broker.session.token");
 }
 
-/* Bound to the evidence as it should be: that nobody looks at it is the reason. */
-static void additional_evidence(void **state)
-{
-        GUEST g = begin();
-
-        put_policy(PATH);
-        assert_int_equal(
-                attest_with(&g, g.challenge.nonce, g.challenge.nonce, "{\"gpu\":\"evidence\"}"),
-                400);
-        assert_string_equal(seen_check, "broker.attest.additional");
-        get_refused(&g, PATH, 401, "broker.session.token");
-}
-
 static void seal_cookie(const struct sv_challenge *c, struct sv_buf *out)
 {
         struct sv_err err;
@@ -571,7 +558,6 @@ int main(void)
                 cmocka_unit_test(released),
                 cmocka_unit_test(nonce_of_another_session),
                 cmocka_unit_test(evidence_for_another_nonce),
-                cmocka_unit_test(additional_evidence),
                 cmocka_unit_test(session_of_another_broker),
                 cmocka_unit_test(cookies),
                 cmocka_unit_test(refused_leaves_nothing),
