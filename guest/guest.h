@@ -82,8 +82,12 @@ struct sv_guest {
         char *tee;       /* "auto", or a name in the tables of TEEs: not looked up here */
         unsigned vcpus;  /* default 2 */
         uint64_t memory; /* bytes, default 1 GiB, a multiple of 1 MiB */
-        char *cpu;       /* CPU model, NULL: the TEE's and host's default */
-        char *firmware;  /* NULL: the TEE's default for this host */
+        /* up to which it can be given more while it runs; 0: no more than it boots with. Ask
+         * sv_guest_vcpus_max, sv_guest_memory_max. */
+        unsigned vcpus_max;
+        uint64_t memory_max;
+        char *cpu;      /* CPU model, NULL: the TEE's and host's default */
+        char *firmware; /* NULL: the TEE's default for this host */
         /* what it must be able to do, in the words of QEMU's descriptors; none with `firmware` */
         char **firmware_features;
         size_t n_firmware_features;
@@ -152,6 +156,11 @@ struct sv_guest {
                 struct {
                         bool shared; /* other processes can map it (vhost-user) */
                         bool locked; /* never in swap */
+                        /* a balloon for statistics; what lies free in the guest goes back to the
+                         * host; what the balloon has, the guest gets when it runs short. An
+                         * ordinary guest's alone; `_given`: the file says so */
+                        bool balloon, reporting, deflate;
+                        bool balloon_given;
                 } memory;
         } tune;
 };
@@ -162,6 +171,11 @@ bool sv_guest_knows_tuning(const char *name);
 bool sv_guest_pins_itself(const struct sv_guest *g);
 /* Is this kind of cache (NULL: none is named) one of direct I/O, without the host's pages? */
 bool sv_cache_is_direct(const char *cache);
+/* Up to which vCPUs and bytes it can grow while it runs: at least what it boots with. */
+unsigned sv_guest_vcpus_max(const struct sv_guest *g);
+uint64_t sv_guest_memory_max(const struct sv_guest *g);
+/* In what pieces it gets memory while it runs, bytes. */
+uint64_t sv_guest_memory_block(const struct sv_guest *g);
 /* I/O threads that the disks name: 1 to this. */
 unsigned sv_guest_count_iothreads(const struct sv_guest *g);
 

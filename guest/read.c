@@ -98,6 +98,11 @@ static const struct sv_member guest_members[] = {
         {"memory", SV_M_SIZE, G(memory),
          "a size like \"2GiB\": a multiple of 1 MiB, from 128 MiB to 16 TiB", .min = 128 * MIB,
          .max = 1ull << 44},
+        {"vcpus_max", SV_M_UNSIGNED, G(vcpus_max), "a whole number from 1 to 512", .min = 1,
+         .max = 512},
+        {"memory_max", SV_M_SIZE, G(memory_max),
+         "a size like \"8GiB\": a multiple of 1 MiB, from 128 MiB to 16 TiB", .min = 128 * MIB,
+         .max = 1ull << 44},
         {"cpu", SV_M_TEXT, G(cpu), "the name of a CPU model, as \"EPYC-v4\"", .ok = sv_m_cpu},
         {"firmware", SV_M_PATH, G(firmware), "a path to a firmware image"},
         {"firmware_features", SV_M_TEXTS, G(firmware_features),
@@ -305,7 +310,8 @@ static int check_guest(struct sv_member_reader *r, struct sv_guest *g, struct sv
                 return -1;
         if (check_guest_boot(r, g, err) < 0 || check_guest_attestation(r, g, err) < 0 ||
             check_guest_verity(r, g, err) < 0 || check_guest_disks(r, g, err) < 0 ||
-            sv_guest_check_nics(r, g, err) < 0 || sv_guest_check_tuning(r, g, err) < 0)
+            sv_guest_check_nics(r, g, err) < 0 || sv_guest_check_tuning(r, g, err) < 0 ||
+            sv_guest_check_maxima(r, g, err) < 0)
                 return -1;
         if (!g->tee)
                 g->tee = sv_asprintf("auto");
@@ -340,6 +346,7 @@ int sv_guest_parse(struct sv_bytes text, const char *file, const char *dir, stru
 {
         SV_GUEST g = {.vcpus = 2,
                       .memory = 1024 * MIB,
+                      .tune.memory = {.balloon = true, .reporting = true, .deflate = true},
                       .console.log_size = SV_CONSOLE_LOG_SIZE,
                       .attestation.lease = SV_LEASE_S};
         struct sv_member_reader r = {.text = text, .file = file, .dir = dir};

@@ -106,6 +106,9 @@ static const struct sv_member cpus_members[] = {
 static const struct sv_member memory_members[] = {
         {"shared", SV_M_BOOL, T(memory.shared), "true or false"},
         {"locked", SV_M_BOOL, T(memory.locked), "true or false"},
+        {"balloon", SV_M_BOOL, T(memory.balloon), "true or false"},
+        {"reporting", SV_M_BOOL, T(memory.reporting), "true or false"},
+        {"deflate", SV_M_BOOL, T(memory.deflate), "true or false"},
         {NULL},
 };
 
@@ -267,11 +270,36 @@ static int read_tuning(struct sv_member_reader *r, struct sv_guest *g, struct sv
         return sv_member_read(r, known, "/tuning", "guest.tuning", tuning_members, g, err);
 }
 
+/* What is not said follows from what is. */
+static int check_balloon(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
+{
+        bool reports = sv_json_pointer(r->root, "/tuning/memory/reporting") &&
+                       g->tune.memory.reporting,
+             deflates =
+                     sv_json_pointer(r->root, "/tuning/memory/deflate") && g->tune.memory.deflate;
+
+        g->tune.memory.balloon_given =
+                sv_json_pointer(r->root, "/tuning/memory/balloon") || reports || deflates;
+        if (!g->tune.memory.balloon && (reports || deflates))
+                return sv_member_fail(r, "/tuning/memory/balloon", "guest.tuning.memory.balloon",
+                                      err,
+                                      "\"reporting\" and \"deflate\" are the balloon's, and the "
+                                      "guest is to have none; remove them");
+        if (g->tune.memory.locked && reports)
+                return sv_member_fail(r, "/tuning/memory/reporting",
+                                      "guest.tuning.memory.reporting", err,
+                                      "locked memory stays with the guest, so that nothing of it "
+                                      "goes back; remove this or \"locked\"");
+        g->tune.memory.reporting &= g->tune.memory.balloon && !g->tune.memory.locked;
+        g->tune.memory.deflate &= g->tune.memory.balloon;
+        return 0;
+}
+
 int sv_guest_check_tuning(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err)
 {
         if (g->tuning && read_tuning(r, g, err) < 0)
                 return -1;
-        if (check_cells(r, g, err) < 0 || check_pins(r, g, err) < 0)
+        if (check_cells(r, g, err) < 0 || check_pins(r, g, err) < 0 || check_balloon(r, g, err) < 0)
                 return -1;
         for (size_t i = 0; i < g->n_disks; i++)
                 if (check_disk_tuning(r, g, i, err) < 0)

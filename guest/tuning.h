@@ -12,4 +12,6 @@ extern const struct sv_member sv_guest_disk_tuning_members[], sv_guest_nic_tunin
 /* SV_USAGE "guest.tuning.*", "guest.disks.tuning.*", "guest.nics.tuning.*". Reads the members of
  * "tuning" that have a row; whoever starts the guest refuses others (sv_guest_knows_tuning). */
 int sv_guest_check_tuning(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err);
+/* maxima.c, after that: SV_USAGE "guest.vcpus_max", "guest.memory_max". */
+int sv_guest_check_maxima(struct sv_member_reader *r, struct sv_guest *g, struct sv_err *err);
 void sv_guest_free_tuning(struct sv_guest *g);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ovmf/platform.h"
 
-#define STRUCT_SIZE 0x8c
-#define LOW_SPLIT   0xb0000000u /* q35: with more memory, only 2 GiB lie below 4 GiB */
-#define LOW_MAX     0x80000000u
-#define TSEG_SIZE   0x1000000u /* QEMU's default for system management memory */
-#define S3_SIZE     0x80000u   /* kept for waking up, and a stack for each CPU */
-#define S3_STACK    0x8000u
-#define MEMORY_MIN  (128ull << 20)
+#define STRUCT_SIZE  0x8c
+#define LOW_SPLIT    0xb0000000u /* q35: with more memory, only 2 GiB lie below 4 GiB */
+#define LOW_MAX      0x80000000u
+#define TSEG_SIZE    0x1000000u /* QEMU's default for system management memory */
+#define S3_SIZE      0x80000u   /* kept for waking up, and a stack for each CPU */
+#define S3_STACK     0x8000u
+#define GIB          (1ull << 30)
+#define FOUR_GIB     (4 * GIB)
+#define WINDOW_BEGIN (32 * GIB)
+#define MEMORY_MIN   (128ull << 20)
 
 /* How to find a new build's row: docs/FORMATS.md, "PCR 0 and the platform structure". */
 static const struct sv_platform_build builds[] = {
@@ -56,6 +59,21 @@ static void put_platform_value(uint8_t *s, size_t at, size_t size, uint64_t v)
                 s[at + i] = (uint8_t)(v >> 8 * i);
 }
 
+static unsigned count_vcpus_max(const struct sv_platform *p)
+{
+        return p->vcpus_max > p->vcpus ? p->vcpus_max : p->vcpus;
+}
+
+/* Memory that comes later has its place behind all other, at a whole GiB; with its end above 32 GiB
+ * the window of PCI devices moves. */
+static bool has_room_below_devices(const struct sv_platform *p)
+{
+        uint64_t above = p->memory >= LOW_SPLIT ? p->memory - LOW_MAX : 0,
+                 begin = (FOUR_GIB + above + GIB - 1) & ~(GIB - 1);
+
+        return !p->more || (p->more <= WINDOW_BEGIN && begin + p->more <= WINDOW_BEGIN);
+}
+
 /* The structure's members in their order; it is packed, and begins with a 24-byte HOB header that
  * is filled in later. */
 static void fill_platform(const struct sv_platform_build *build, const struct sv_platform *p,
@@ -63,7 +81,8 @@ static void fill_platform(const struct sv_platform_build *build, const struct sv
 {
         bool amd = p->cpu == SV_PLATFORM_AMD;
         uint64_t low = p->memory >= LOW_SPLIT ? LOW_MAX : p->memory;
-        uint64_t s3 = S3_SIZE + (uint64_t)S3_STACK * p->vcpus;
+        unsigned vcpus_max = count_vcpus_max(p);
+        uint64_t s3 = S3_SIZE + (uint64_t)S3_STACK * vcpus_max;
 
         put_platform_value(s, 0x18, 2, 0x29c0); /* HostBridgeDevId: q35 */
         put_platform_value(s, 0x27, 1, 1);      /* S3Supported */
@@ -86,7 +105,7 @@ static void fill_platform(const struct sv_platform_build *build, const struct sv
         /* PcdCpuBootLogicalProcessorNumber */
         put_platform_value(s, 0x76, 4, p->vcpus);
         /* PcdCpuMaxLogicalProcessorNumber */
-        put_platform_value(s, 0x7a, 4, p->vcpus);
+        put_platform_value(s, 0x7a, 4, vcpus_max);
         put_platform_value(s, 0x7e, 4, 64);       /* DefaultMaxCpuNumber */
         put_platform_value(s, 0x82, 4, low - s3); /* S3AcpiReservedMemoryBase */
         put_platform_value(s, 0x86, 4, s3);       /* S3AcpiReservedMemorySize */
@@ -97,13 +116,14 @@ static void fill_platform(const struct sv_platform_build *build, const struct sv
 int sv_platform_write(const struct sv_platform_build *build, const struct sv_platform *p,
                       uint8_t *pei, size_t n, struct sv_err *err)
 {
-        if (p->vcpus == 0 || p->vcpus > SV_PLATFORM_VCPUS_MAX || p->memory < MEMORY_MIN ||
-            p->memory > SV_PLATFORM_MEMORY_MAX)
+        if (p->vcpus == 0 || count_vcpus_max(p) > SV_PLATFORM_VCPUS_MAX || p->memory < MEMORY_MIN ||
+            p->memory > SV_PLATFORM_MEMORY_MAX || !has_room_below_devices(p))
                 return sv_fail(err, SV_USAGE, "ovmf.platform.range",
                                "%u CPUs and %llu bytes of memory; what OVMF makes of them is known "
                                "for 1 to %d "
                                "CPUs and 128 MiB to 30 GiB",
-                               p->vcpus, (unsigned long long)p->memory, SV_PLATFORM_VCPUS_MAX);
+                               count_vcpus_max(p), (unsigned long long)(p->memory + p->more),
+                               SV_PLATFORM_VCPUS_MAX);
         if (build->at > n || n - build->at < STRUCT_SIZE)
                 return sv_fail(err, SV_FORMAT, "ovmf.platform.layout",
                                "the volume ends before the platform structure");

@@ -12,8 +12,9 @@
 enum sv_platform_cpu { SV_PLATFORM_AMD = 1, SV_PLATFORM_INTEL };
 
 struct sv_platform {
-        unsigned vcpus;
-        uint64_t memory; /* bytes */
+        unsigned vcpus, vcpus_max; /* at the start, and with those that can come; 0: as many */
+        uint64_t memory;           /* bytes, at the start */
+        uint64_t more;             /* bytes that can come */
         enum sv_platform_cpu cpu;
 };
 
@@ -33,7 +34,7 @@ const struct sv_platform_build *sv_platform_build(const char *pei_sha256);
 /* The kind of a QEMU CPU model (NULL: the default); 0 when not known. */
 enum sv_platform_cpu sv_platform_cpu(const char *model);
 /* Writes into a copy of PEIFV (`n` bytes) what PlatformPei writes on machine q35 with ACPI S3, 40
- * address bits and no memory hot plug. SV_USAGE "ovmf.platform.range": more CPUs or memory than the
+ * address bits. SV_USAGE "ovmf.platform.range": more CPUs or memory than the
  * model holds for, or less memory than OVMF starts with; SV_FORMAT "ovmf.platform.layout": the
  * structure's place is not empty. */
 int sv_platform_write(const struct sv_platform_build *build, const struct sv_platform *p,

@@ -132,6 +132,7 @@
 /* bytes of one line from the agent or on a guest's control socket, either way */
 #define SV_LINE_MAX                8192
 #define SV_CONTROL_CLIENTS_MAX     16 /* connections to one guest's control socket */
+#define SV_BALLOON_PERIOD_S        5  /* seconds between two statistics of a guest's balloon */
 /* changes of a guest that one command asks for */
 #define SV_RESIZE_STEPS_MAX        32
 #define SV_EVENT_TEXT_MAX          600         /* bytes of one text that the agent reports */

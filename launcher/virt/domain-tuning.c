@@ -82,7 +82,7 @@ void sv_domain_put_tuning(const struct sv_plan *p, struct sv_buf *x)
 
 bool sv_domain_has_cells(const struct sv_guest *g)
 {
-        return g->tune.numa.cells > 1 || g->tune.cpus.threads > 1;
+        return g->tune.numa.cells > 1 || g->tune.cpus.threads > 1 || g->memory_max > g->memory;
 }
 
 static void put_distances(const struct sv_tuned *t, size_t cell, struct sv_buf *x)
@@ -101,11 +101,14 @@ void sv_domain_put_cells(const struct sv_plan *p, struct sv_buf *x)
         const struct sv_guest *g = p->guest;
         const struct sv_tuned *t = p->place.tuned;
         unsigned cells = g->tune.numa.cells ? g->tune.numa.cells : 1,
-                 threads = g->tune.cpus.threads ? g->tune.cpus.threads : 1, each = g->vcpus / cells;
+                 threads = g->tune.cpus.threads ? g->tune.cpus.threads : 1,
+                 each = sv_guest_vcpus_max(g) / cells;
 
-        sv_xml_printf(x, "    <topology sockets='%u' dies='1' cores='%u' threads='%u'/>\n", cells,
-                      each / threads, threads);
-        if (cells < 2)
+        if (cells > 1 || threads > 1)
+                sv_xml_printf(x, "    <topology sockets='%u' dies='1' cores='%u' threads='%u'/>\n",
+                              cells, each / threads, threads);
+        /* QEMU plugs memory into a node */
+        if (cells < 2 && g->memory_max <= g->memory)
                 return;
         sv_xml_printf(x, "    <numa>\n");
         for (unsigned i = 0; i < cells; i++) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/core/text.h"
+#include "launcher/virt/domain-growth.h"
 #include "launcher/virt/domain-tuning.h"
 #include "launcher/virt/virt.h"
 #include "launcher/virt/xml.h"
@@ -152,11 +153,9 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
                 return -1;
         if (g->tuning && sv_json_each(g->tuning, refuse_setting, NULL, err) < 0)
                 return -1;
-        sv_xml_printf(x,
-                      "<domain type='%s'>\n  <name>%s</name>\n  <uuid>%s</uuid>\n  <memory "
-                      "unit='b'>%llu</memory>\n  <vcpu>%u</vcpu>\n",
-                      p->place.kvm ? "kvm" : "qemu", g->name, sv_format_uuid(g->uuid, uuid),
-                      (unsigned long long)g->memory, g->vcpus);
+        sv_xml_printf(x, "<domain type='%s'>\n  <name>%s</name>\n  <uuid>%s</uuid>\n",
+                      p->place.kvm ? "kvm" : "qemu", g->name, sv_format_uuid(g->uuid, uuid));
+        sv_domain_put_sizes(g, x);
         if (p->place.facts)
                 sv_xml_printf(x,
                               "  <metadata>\n    <" SV_VIRT_KEY ":guest xmlns:" SV_VIRT_KEY
@@ -182,8 +181,8 @@ int sv_domain_xml(const struct sv_plan *p, struct sv_buf *x, struct sv_err *err)
         put_nics(p, x);
         put_console(p, x);
         sv_buf_put(x, sv_buf_bytes(&part.devices));
-        /* No balloon: it gives nothing back from private memory. */
-        sv_xml_printf(x, "    <memballoon model='none'/>\n    <rng model='virtio'>\n      <backend "
+        sv_domain_put_growth(p, x);
+        sv_xml_printf(x, "    <rng model='virtio'>\n      <backend "
                          "model='random'>/dev/urandom</backend>\n    </rng>\n  </devices>\n");
         if (g->security.model)
                 sv_xml_printf(x, "  <seclabel type='dynamic' model='%s' relabel='yes'/>\n",

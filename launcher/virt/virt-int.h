@@ -35,7 +35,7 @@ struct sv_virt {
         X(DomainListGetStats) X(DomainLookupByName) X(DomainLookupByUUIDString) X(DomainMemoryStats) X(DomainMigrate3) X(DomainMigrateGetMaxDowntime) \
         X(DomainMigrateSetMaxDowntime) X(DomainMigrateStartPostCopy) X(DomainMigrateToURI3) X(DomainOpenChannel) X(DomainOpenConsole) \
         X(DomainResume) X(DomainSetAutostart) X(DomainSetBlockIoTune) X(DomainSetInterfaceParameters) X(DomainSetMetadata) \
-        X(DomainSetSchedulerParametersFlags) X(DomainShutdownFlags) X(DomainStatsRecordListFree) X(DomainSuspend) X(DomainUndefineFlags) \
+        X(DomainSetSchedulerParametersFlags) X(DomainSetVcpusFlags) X(DomainShutdownFlags) X(DomainStatsRecordListFree) X(DomainSuspend) X(DomainUndefineFlags) X(DomainUpdateDeviceFlags) \
         X(EventAddTimeout) X(EventRegisterDefaultImpl) X(EventRunDefaultImpl) X(GetLastError) X(GetVersion) X(Initialize) X(NetworkFree) \
         X(NetworkLookupByName) X(NodeGetMemoryStats) X(SetErrorFunc) X(StoragePoolCreateXML) X(StoragePoolDestroy) X(StoragePoolFree) \
         X(StoragePoolGetInfo) X(StoragePoolLookupByTargetPath) X(StoragePoolRefresh) X(StorageVolCreateXML) X(StorageVolDelete) \

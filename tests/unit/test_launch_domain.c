@@ -28,7 +28,8 @@ static int snp_domain(const struct sv_guest *g, struct sv_domain_part *out, stru
         return 0;
 }
 
-static const struct sv_tee tpm_id = {.name = "vtpm"}, snp_id = {.name = "sev-snp"};
+static const struct sv_tee tpm_id = {.name = "vtpm"},
+                           snp_id = {.name = "sev-snp", .confidential = true};
 static const struct sv_tee_host tpm = {.id = &tpm_id, .domain = fake_domain},
                                 snp = {.id = &snp_id, .domain = snp_domain};
 
@@ -137,7 +138,7 @@ static void vtpm_under_tcg(void **state)
         has(&x, "<source mode='bind' path='/a.sock'/>\n      <target type='virtio' "
                 "name='org.secure-vm.agent'/>");
         has(&x, "<tpm model='tpm-crb'>");
-        has(&x, "<memballoon model='none'/>");
+        has(&x, "<memballoon model='virtio' autodeflate='on' freePageReporting='on'>");
         has(&x, "<rng model='virtio'>");
         has_not(&x, "seclabel");
         has_not(&x, "launchSecurity");
@@ -165,6 +166,7 @@ static void confidential_under_kvm(void **state)
         has_not(&x, "nvram");
         has_not(&x, "pflash");
         has(&x, "<launchSecurity type='sev-snp'");
+        has(&x, "<memballoon model='none'/>");
         has(&x, "<model fallback='forbid'>EPYC-v4</model>");
         has(&x, "<serial type='pty'>");
         has(&x, "<seclabel type='dynamic' model='apparmor' relabel='yes'/>");

@@ -169,6 +169,25 @@ static void test_platform(void **state)
         /* not empty any more */
         FAILS(sv_platform_write(&build, &p, pei, sizeof(pei), &err), SV_FORMAT,
               "ovmf.platform.layout");
+        /* With those that can come: QEMU shows as many to the firmware, which keeps a stack for
+         * each (docs/FORMATS.md). */
+        p.vcpus_max = 4;
+        p.more = 27ull << 30;
+        memset(pei, 0, sizeof(pei));
+        OK(sv_platform_write(&build, &p, pei, sizeof(pei), &err));
+        assert_memory_equal(pei + 0x20 + 0x76,
+                            "\2\0\0\0\4\0\0\0\100\0\0\0\0\0\xf6\x3e\0\0\x0a\0\1\1", 22);
+        for (unsigned i = 0; i < 3; i++) {
+                struct sv_platform bad = p;
+
+                bad.vcpus_max = i == 0 ? 65 : 4;
+                bad.more = i == 1 ? (28ull << 30) + 1 : i == 2 ? UINT64_MAX : 28ull << 30;
+                memset(pei, 0, sizeof(pei));
+                FAILS(sv_platform_write(&build, &bad, pei, sizeof(pei), &err), SV_USAGE,
+                      "ovmf.platform.range");
+        }
+        p.vcpus_max = 0;
+        p.more = 0;
         for (unsigned i = 0; i < 4; i++) {
                 struct sv_platform bad = p;
 

@@ -16,8 +16,11 @@
 static int add_pei(struct sv_prediction *p, const struct sv_guest *g, const struct sv_fv *pei,
                    struct sv_err *err)
 {
-        struct sv_platform platform = {
-                .vcpus = g->vcpus, .memory = g->memory, .cpu = sv_platform_cpu(g->cpu)};
+        struct sv_platform platform = {.vcpus = g->vcpus,
+                                       .vcpus_max = sv_guest_vcpus_max(g),
+                                       .memory = g->memory,
+                                       .more = sv_guest_memory_max(g) - g->memory,
+                                       .cpu = sv_platform_cpu(g->cpu)};
         const struct sv_platform_build *build;
         struct sv_err why = SV_ERR_NULL;
         SV_BUF copy = SV_BUF_NULL;
