@@ -5,6 +5,7 @@
 
 #include "base/program/log.h"
 #include "launcher/choose.h"
+#include "launcher/keeper/client.h"
 #include "launcher/keeper/facts.h"
 #include "launcher/keeper/life.h"
 #include "launcher/keeper/state.h"
@@ -25,16 +26,43 @@ bool sv_budget_is_confidential(const char *tee)
         return !t || t->id->confidential;
 }
 
+static uint64_t read_largest(const struct sv_json *status, const char *const *names)
+{
+        int64_t most = 0;
+
+        for (; *names; names++) {
+                int64_t n = sv_json_int(sv_json_get(status, *names), 0);
+
+                most = n > most ? n : most;
+        }
+        return (uint64_t)most;
+}
+
+/* What it was told to take, and what it has not given back yet. */
+uint64_t sv_budget_read_memory(const struct sv_json *status)
+{
+        return read_largest(status,
+                            (const char *const[]){"memory", "memory_wanted", "memory_now", NULL});
+}
+
+unsigned sv_budget_read_vcpus(const struct sv_json *status)
+{
+        return (unsigned)read_largest(
+                status, (const char *const[]){"vcpus", "vcpus_wanted", "vcpus_now", NULL});
+}
+
 static void count_guest(const struct counting *c, const char *name, const struct sv_json *status)
 {
         const char *tee = sv_json_text(status, "tee", "-");
-        uint64_t memory = (uint64_t)sv_json_int(sv_json_get(status, "memory"), 0);
-        unsigned vcpus = (unsigned)sv_json_int(sv_json_get(status, "vcpus"), 0);
+        uint64_t memory = sv_budget_read_memory(status),
+                 most = (uint64_t)sv_json_int(sv_json_get(status, "memory_max"), 0);
+        unsigned vcpus = sv_budget_read_vcpus(status);
         struct sv_json *row;
 
         if (c->without && !strcmp(c->without, name))
                 return;
         sv_budget_add(c->budget, memory, vcpus, sv_budget_is_confidential(tee));
+        c->budget->could_come += most > memory ? most - memory : 0;
         if (!c->rows)
                 return;
         row = sv_json_add(c->rows, sv_json_object());
@@ -42,6 +70,8 @@ static void count_guest(const struct counting *c, const char *name, const struct
         sv_json_set_str(row, "tee", tee);
         sv_json_set_int(row, "memory", (int64_t)memory);
         sv_json_set_int(row, "vcpus", vcpus);
+        if (most > memory)
+                sv_json_set_int(row, "memory_max", (int64_t)most);
         sv_json_set_int(
                 row, "cost",
                 (int64_t)sv_budget_cost(&c->budget->rules, memory, sv_budget_is_confidential(tee)));
@@ -52,8 +82,14 @@ static int count_own(void *arg, const struct sv_state *s, const struct sv_json *
 {
         enum sv_life life = sv_life_from_word(sv_json_text(status, "state", ""));
 
-        if (!sv_life_is_final(life) && sv_state_is_locked(s))
-                count_guest(arg, s->name, status);
+        SV_JSON *now = NULL;
+
+        if (sv_life_is_final(life) || !sv_state_is_locked(s))
+                return 0;
+        /* one that was told to give memory back does so in its own time: only libvirt knows */
+        if (sv_json_get(status, "memory_max"))
+                sv_client_ask(s, SV_CONTROL_LIVE, &now, NULL);
+        count_guest(arg, s->name, now ? now : status);
         return 0;
 }
 
@@ -64,8 +100,10 @@ static int count_domain(void *arg, const char *name, enum sv_virt_state state, s
         SV_JSON *facts = NULL;
         bool ours;
 
-        if (state != SV_VIRT_OFF && sv_facts_read(c->virt, name, &ours, &facts, NULL) == 0 && facts)
-                count_guest(c, name, facts);
+        if (state == SV_VIRT_OFF || sv_facts_read(c->virt, name, &ours, &facts, NULL) < 0 || !facts)
+                return 0;
+        sv_resize_put_sizes(c->virt, facts);
+        count_guest(c, name, facts);
         return 0;
 }
 

@@ -12,6 +12,9 @@ int sv_budget_add_guests(struct sv_budget *b, const char *uri, const char *witho
                          struct sv_json *rows, struct sv_err *err);
 /* Of a TEE's name. One that this version does not know counts as confidential. */
 bool sv_budget_is_confidential(const char *tee);
+/* Of a status: bytes and vCPUs that it has, or was told to take, while it runs. */
+uint64_t sv_budget_read_memory(const struct sv_json *status);
+unsigned sv_budget_read_vcpus(const struct sv_json *status);
 struct sv_budget_guest {
         uint64_t memory;
         unsigned vcpus;

@@ -66,6 +66,7 @@ static void put_budget(const struct sv_budget *b, struct sv_json *result)
         sv_json_set_int(memory, "room", (int64_t)sv_budget_room(b));
         sv_json_set_int(memory, "confidential", (int64_t)b->confidential);
         sv_json_set_int(memory, "ordinary", (int64_t)b->ordinary);
+        sv_json_set_int(memory, "could_come", (int64_t)b->could_come);
         sv_json_set_int(memory, "taken", (int64_t)sv_budget_taken(b));
         sv_json_set_int(memory, "percent", b->rules.memory_percent);
         sv_json_set_int(memory, "shared_percent", b->rules.shared_percent);
@@ -85,6 +86,10 @@ static void print_budget(const struct sv_budget *b, const struct sv_json *rows)
                sv_format_size(b->confidential, a), b->rules.shared_percent);
         printf("           %s promised to ordinary ones (up to %u %%)\n",
                sv_format_size(b->ordinary, a), b->rules.memory_percent);
+        if (b->could_come)
+                printf("           %s more could be asked for while they run (\"memory_max\"): "
+                       "what does not fit is refused then\n",
+                       sv_format_size(b->could_come, a));
         printf("CPUs       %u, with %u vCPUs (up to %u %%)\n", b->cpus, b->vcpus,
                b->rules.cpu_percent);
         printf("a launch   that does not fit is %s\n",

@@ -9,6 +9,7 @@
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/grow-disk.h"
 #include "launcher/cli/resize-cold.h"
+#include "launcher/cli/resize-online.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/virt/virt-dac.h"
 
@@ -76,12 +77,19 @@ static int print_limits_of(const char *name, const struct sv_json *result)
 static int check_apart(const struct sv_args *args, struct sv_err *err)
 {
         for (enum sv_resize_kind kind = SV_RESIZE_CPU_SHARES; kind <= SV_RESIZE_DISK_SIZE; kind++)
-                if (sv_has(args, sv_resize_name(kind)))
+                if (kind != SV_RESIZE_VCPUS && kind != SV_RESIZE_MEMORY &&
+                    sv_has(args, sv_resize_name(kind)))
                         return sv_fail(err, SV_USAGE, "resize.apart",
-                                       "--vcpus and --memory restart the guest, --%s does not: "
+                                       "--vcpus and --memory restart this guest, --%s does not: "
                                        "two commands",
                                        sv_resize_name(kind));
         return 0;
+}
+
+static int resize_cold(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
+{
+        *result = sv_json_object();
+        return check_apart(args, err) < 0 ? -1 : sv_resize_cold(args, *result, err);
 }
 
 static int run_resize(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
@@ -91,19 +99,22 @@ static int run_resize(const struct sv_args *args, struct sv_json **result, struc
         struct sv_resize r = {0};
         SV_JSON *before = NULL;
         SV_JSON *status = NULL;
+        bool online;
 
-        if (sv_has(args, "vcpus") || sv_has(args, "memory")) {
-                *result = sv_json_object();
-                return check_apart(args, err) < 0 ? -1 : sv_resize_cold(args, *result, err);
-        }
+        if (sv_resize_choose_way(args, &online, err) < 0)
+                return -1;
+        if (!online)
+                return resize_cold(args, result, err);
         if (read_changes(args, &r, err) < 0 || k->show(uri, name, &before, err) < 0 ||
-            check_disk_growth(uri, &r, before, err) < 0 || k->resize(uri, name, &r, err) < 0 ||
+            check_disk_growth(uri, &r, before, err) < 0 ||
+            sv_resize_within_budget(uri, name, &r, before, err) < 0 ||
             k->show(uri, name, &status, err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "name", name);
         sv_json_set(*result, "limits", sv_json_ref(sv_json_get(status, "limits")));
         report_growth(&r, status, *result);
+        sv_resize_report_sizes(&r, status, *result);
         return sv_has(args, "json") ? 0 : print_limits_of(name, *result);
 }
 
@@ -127,10 +138,14 @@ static const struct sv_opt resize_opts[] = {
          "guest",
          0, true},
         {"vcpus", "N",
-         "boot it with so many vCPUs: measured, so the policy first, then one restart", 0, false},
-        {"memory", "SIZE", "the same with so much memory (4GiB)", 0, false},
-        {"dry-run", NULL, "with --vcpus, --memory: only show what it will measure", 0, false},
-        {"again", NULL, "with those: accept a size once more whose state was retired", 0, false},
+         "give it so many vCPUs: while it runs from what it boots with up to \"vcpus_max\" of its "
+         "guest file; others are measured, so the policy first, then one restart",
+         0, false},
+        {"memory", "SIZE", "the same with so much memory (4GiB), up to \"memory_max\"", 0, false},
+        {"online", NULL, "with --vcpus, --memory: while it runs, or not at all", 0, false},
+        {"cold", NULL, "with those: change what it boots with, by one restart", 0, false},
+        {"dry-run", NULL, "with --cold: only show what it will measure", 0, false},
+        {"again", NULL, "with that: accept a size once more whose state was retired", 0, false},
         {"timeout", "SECONDS", "how long to wait for it to shut down for a restart (60)", 0, false},
         {"force", NULL, "end it when it has not shut down by then", 'f', false},
         SV_ADMIN_OPTS,

@@ -52,6 +52,47 @@ static void print_state(const struct sv_json *guest)
                 print_value("state", "%s", state);
 }
 
+static const char *format_member(const struct sv_json *j, const char *name, char out[32])
+{
+        return sv_format_size((uint64_t)sv_json_int(sv_json_get(j, name), 0), out);
+}
+
+static void print_more_memory(const struct sv_json *guest)
+{
+        const struct sv_json *use = sv_json_get(guest, "memory_use");
+        char now[32], wanted[32], most[32];
+
+        if (sv_json_get(guest, "memory_now"))
+                print_value("", "%s of it now, %s asked for, up to %s",
+                            format_member(guest, "memory_now", now),
+                            format_member(guest, "memory_wanted", wanted),
+                            format_member(guest, "memory_max", most));
+        else if (sv_json_get(guest, "memory_max"))
+                print_value("", "up to %s while it runs", format_member(guest, "memory_max", most));
+        if (!use)
+                return;
+        print_value("", "%s available in the guest of %s, %s free, as its balloon says",
+                    format_member(use, "available", now), format_member(use, "total", wanted),
+                    format_member(use, "free", most));
+        print_value("", "%s swapped in, %s out, %lld pages read from disk",
+                    format_member(use, "swapped_in", now),
+                    format_member(use, "swapped_out", wanted),
+                    (long long)sv_json_int(sv_json_get(use, "major_faults"), 0));
+}
+
+static void print_vcpus(const struct sv_json *guest)
+{
+        int64_t boot = sv_json_int(sv_json_get(guest, "vcpus"), 0),
+                now = sv_json_int(sv_json_get(guest, "vcpus_now"), boot),
+                most = sv_json_int(sv_json_get(guest, "vcpus_max"), boot);
+
+        if (most > boot)
+                print_value("CPUs", "%lld, boots with %lld, up to %lld", (long long)now,
+                            (long long)boot, (long long)most);
+        else
+                print_value("CPUs", "%lld", (long long)boot);
+}
+
 static void print_size(const struct sv_json *guest)
 {
         char memory[32];
@@ -60,6 +101,7 @@ static void print_size(const struct sv_json *guest)
                 return;
         sv_format_size((uint64_t)sv_json_int(sv_json_get(guest, "memory"), 0), memory);
         print_value("memory", "%s", memory);
+        print_more_memory(guest);
         if (sv_json_int(sv_json_get(guest, "memory_cost"), 0)) {
                 sv_format_size((uint64_t)sv_json_int(sv_json_get(guest, "memory_cost"), 0), memory);
                 print_value("", "%s of the host's now", memory);
@@ -69,7 +111,7 @@ static void print_size(const struct sv_json *guest)
                                memory);
                 print_value("", "%s in the host's budget", memory);
         }
-        print_value("CPUs", "%lld", (long long)sv_json_int(sv_json_get(guest, "vcpus"), 0));
+        print_vcpus(guest);
 }
 
 static void print_nic(const struct sv_json *nic)
@@ -224,12 +266,12 @@ static int show_guest(const char *uri, const char *name, struct sv_json **result
 /* What it counts for in the host's budget. */
 static void put_memory_budget(struct sv_json *status)
 {
-        int64_t memory = sv_json_int(sv_json_get(status, "memory"), 0);
+        uint64_t memory = sv_budget_read_memory(status);
         struct sv_budget_rules rules;
 
         if (memory && sv_budget_read_rules(&rules, NULL) == 0)
                 sv_json_set_int(status, "memory_budget",
-                                (int64_t)sv_budget_cost(&rules, (uint64_t)memory,
+                                (int64_t)sv_budget_cost(&rules, memory,
                                                         sv_budget_is_confidential(
                                                                 sv_json_text(status, "tee", "-"))));
 }

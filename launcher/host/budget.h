@@ -32,6 +32,7 @@ struct sv_budget {
         uint64_t memory; /* the host's, bytes */
         unsigned cpus;
         uint64_t confidential, ordinary; /* bytes that guests of either kind may take */
+        uint64_t could_come;             /* besides: what guests could be given while they run */
         unsigned vcpus;
 };
 

@@ -269,8 +269,10 @@ static int show_under_daemon(const char *uri, const char *name, struct sv_json *
         if (sv_virt_get_autostart(v, &starts, NULL) == 0)
                 sv_json_set_bool(*out, "autostart", starts);
         sv_json_set_str(*out, "connect", uri);
-        if (ours && (state == SV_VIRT_RUNNING || state == SV_VIRT_PAUSED))
+        if (ours && (state == SV_VIRT_RUNNING || state == SV_VIRT_PAUSED)) {
                 sv_resize_put_limits(v, *out);
+                sv_resize_put_sizes(v, *out);
+        }
         /* the copies are where it was launched */
         if (ours && sv_state_init_daemon(&s, name, NULL) == 0 && sv_state_exists(&s) &&
             sv_copies_are_here(&(struct sv_copies){uri, v, &s}))

@@ -9,6 +9,7 @@
 #include "launcher/keeper/resize.h"
 #include "launcher/virt/domain.h"
 #include "launcher/virt/virt-resize.h"
+#include "launcher/virt/virt-sizes.h"
 #include "launcher/virt/xml-read.h"
 
 /* What a step's limit was, in libvirt's own unit. */
@@ -17,6 +18,7 @@ static int read_old_value(struct sv_virt *v, const struct sv_resize_step *s, int
 {
         struct sv_disk_limits disk;
         struct sv_cpu_limits cpu;
+        struct sv_sizes sizes;
         uint64_t bytes = 0;
 
         switch (s->kind) {
@@ -35,6 +37,12 @@ static int read_old_value(struct sv_virt *v, const struct sv_resize_step *s, int
         case SV_RESIZE_NET_RATE:
                 if (sv_virt_read_net_limit(v, s->target, &bytes, err) < 0)
                         return -1;
+                break;
+        case SV_RESIZE_VCPUS:
+        case SV_RESIZE_MEMORY:
+                if (sv_virt_read_sizes(v, &sizes, err) < 0)
+                        return -1;
+                bytes = s->kind == SV_RESIZE_VCPUS ? sizes.vcpus : sizes.wanted;
                 break;
         case SV_RESIZE_DISK_SIZE:
                 if (sv_virt_read_disk_size(v, s->target, &bytes, err) < 0)
@@ -73,6 +81,10 @@ static int set_value(struct sv_virt *v, const struct sv_resize_step *s, int64_t 
                 return set_disk_limit(v, s, (uint64_t)value, err);
         case SV_RESIZE_NET_RATE:
                 return sv_virt_set_net_limit(v, s->target, (uint64_t)value, err);
+        case SV_RESIZE_VCPUS:
+                return sv_virt_set_vcpus(v, (unsigned)value, err);
+        case SV_RESIZE_MEMORY:
+                return sv_virt_want_memory(v, (uint64_t)value, err);
         case SV_RESIZE_DISK_SIZE:
                 return sv_virt_grow_disk(v, s->target, (uint64_t)value, err);
         }
@@ -84,7 +96,7 @@ static int convert_value(struct sv_virt *v, const struct sv_resize_step *s, int6
 {
         struct sv_cpu_limits cpu;
 
-        *value = (int64_t)s->value;
+        *value = (int64_t)(s->kind == SV_RESIZE_MEMORY ? s->value - s->boot : s->value);
         if (s->kind != SV_RESIZE_CPU_QUOTA)
                 return 0;
         if (sv_virt_read_cpu_limits(v, &cpu, err) < 0)
@@ -234,4 +246,24 @@ void sv_resize_put_limits(struct sv_virt *v, struct sv_json *status)
                         sv_json_set(limits, "disks", sv_json_array()));
         put_card_limits(v, sv_json_get(status, "nics"),
                         sv_json_set(limits, "nics", sv_json_array()));
+}
+
+void sv_resize_put_sizes(struct sv_virt *v, struct sv_json *status)
+{
+        int64_t boot = sv_json_int(sv_json_get(status, "memory"), 0);
+        struct sv_json *use = sv_json_object();
+        struct sv_sizes sizes;
+
+        if (sv_virt_read_sizes(v, &sizes, NULL) == 0) {
+                sv_json_set_int(status, "vcpus_now", sizes.vcpus);
+                if (sizes.most) {
+                        sv_json_set_int(status, "memory_now", boot + (int64_t)sizes.taken);
+                        sv_json_set_int(status, "memory_wanted", boot + (int64_t)sizes.wanted);
+                }
+        }
+        sv_virt_put_memory_use(v, use);
+        if (sv_json_len(use))
+                sv_json_set(status, "memory_use", use);
+        else
+                sv_json_free(use);
 }

@@ -9,6 +9,7 @@
 #include "base/core/text.h"
 #include "launcher/virt/domain.h"
 
+#define MIB         (1ull << 20)
 #define SHARES_MAX  262144 /* of cgroup version 1; version 2 takes up to 10000 */
 #define PERCENT_MAX (100 * 4096)
 
@@ -33,6 +34,9 @@ static const struct {
         {SV_RESIZE_NET_RATE, "net-rate", "network card",
          "CARD=SIZE, bytes a second from 1KiB to 1TiB in whole KiB, as 0=10MiB, or CARD=none",
          BYTES, true, 1024, 1ull << 40},
+        {SV_RESIZE_VCPUS, "vcpus", NULL, "a number of vCPUs", NUMBER, false, 1, 512},
+        {SV_RESIZE_MEMORY, "memory", NULL, "a size in whole MiB, as 4GiB", BYTES, false, MIB,
+         1ull << 44},
         {SV_RESIZE_DISK_SIZE, "disk", "disk", "DISK=SIZE in whole KiB, as root=20GiB", BYTES, false,
          1024, INT64_MAX},
 };
@@ -61,9 +65,15 @@ static int fail_value(size_t kind, const char *text, struct sv_err *err)
 /* What libvirt counts in KiB must be whole ones. */
 static bool is_whole(size_t kind, uint64_t value)
 {
-        return (kinds[kind].kind != SV_RESIZE_NET_RATE &&
-                kinds[kind].kind != SV_RESIZE_DISK_SIZE) ||
-               value % 1024 == 0;
+        switch (kinds[kind].kind) {
+        case SV_RESIZE_NET_RATE:
+        case SV_RESIZE_DISK_SIZE:
+                return value % 1024 == 0;
+        case SV_RESIZE_MEMORY:
+                return value % MIB == 0;
+        default:
+                return true;
+        }
 }
 
 static bool may_be_set(size_t kind, uint64_t value)
@@ -241,6 +251,44 @@ static int find_card(struct sv_resize_step *step, const struct sv_json *nics, st
         return 0;
 }
 
+static uint64_t read_count(const struct sv_json *status, const char *name, uint64_t otherwise)
+{
+        return (uint64_t)sv_json_int(sv_json_get(status, name), (int64_t)otherwise);
+}
+
+static int check_vcpus_step(const struct sv_resize_step *step, const struct sv_json *status,
+                            struct sv_err *err)
+{
+        uint64_t boot = read_count(status, "vcpus", 0),
+                 most = read_count(status, "vcpus_max", boot);
+
+        if (step->value >= boot && step->value <= most)
+                return 0;
+        return sv_fail(err, SV_USAGE, "resize.range",
+                       "while it runs the guest can have %llu (what it boots with) to %llu vCPUs "
+                       "(\"vcpus_max\" of its guest file), found %llu",
+                       (unsigned long long)boot, (unsigned long long)most,
+                       (unsigned long long)step->value);
+}
+
+static int check_memory_step(struct sv_resize_step *step, const struct sv_json *status,
+                             struct sv_err *err)
+{
+        uint64_t boot = read_count(status, "memory", 0),
+                 most = read_count(status, "memory_max", boot),
+                 block = read_count(status, "memory_block", MIB);
+        char from[32], to[32], piece[32], found[32];
+
+        step->boot = boot;
+        if (step->value >= boot && step->value <= most && (step->value - boot) % block == 0)
+                return 0;
+        return sv_fail(err, SV_USAGE, "resize.range",
+                       "while it runs the guest can have %s (what it boots with) to %s of memory "
+                       "(\"memory_max\" of its guest file), in steps of %s, found %s",
+                       sv_format_size(boot, from), sv_format_size(most, to),
+                       sv_format_size(block, piece), sv_format_size(step->value, found));
+}
+
 int sv_resize_resolve(struct sv_resize *r, const struct sv_json *status, struct sv_err *err)
 {
         const struct sv_json *disks = sv_json_get(status, "disks"),
@@ -261,6 +309,14 @@ int sv_resize_resolve(struct sv_resize *r, const struct sv_json *status, struct 
                         break;
                 case SV_RESIZE_NET_RATE:
                         if (find_card(step, nics, err) < 0)
+                                return -1;
+                        break;
+                case SV_RESIZE_VCPUS:
+                        if (check_vcpus_step(step, status, err) < 0)
+                                return -1;
+                        break;
+                case SV_RESIZE_MEMORY:
+                        if (check_memory_step(step, status, err) < 0)
                                 return -1;
                         break;
                 }

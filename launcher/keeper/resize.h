@@ -14,6 +14,8 @@ enum sv_resize_kind {
         SV_RESIZE_DISK_RATE,      /* bytes a second, read and written; 0: no limit */
         SV_RESIZE_DISK_IOPS,      /* requests a second; 0: no limit */
         SV_RESIZE_NET_RATE,       /* bytes a second, each way; 0: no limit */
+        SV_RESIZE_VCPUS,          /* what it has in all */
+        SV_RESIZE_MEMORY,         /* bytes that it has in all */
         SV_RESIZE_DISK_SIZE,      /* bytes; always the last step, since it has no way back */
 };
 
@@ -21,7 +23,9 @@ struct sv_resize_step {
         enum sv_resize_kind kind;
         char of[SV_NAME_MAX + 1]; /* a disk's id, or the number of a network card; "" for others */
         uint64_t value;
-        char target[32]; /* libvirt's name of it, by sv_resize_resolve */
+        /* by sv_resize_resolve: libvirt's name of it; of memory, the bytes that it boots with */
+        char target[32];
+        uint64_t boot;
 };
 
 struct sv_resize {
@@ -41,12 +45,17 @@ struct sv_json *sv_resize_print(const struct sv_resize *r);
 /* SV_FORMAT "control.request". */
 int sv_resize_parse(const struct sv_json *j, struct sv_resize *out, struct sv_err *err);
 /* Finds each step's disk or card among those of the guest's status or facts. SV_USAGE
- * "resize.disk", "resize.nic", which name what there is. */
+ * "resize.disk", "resize.nic", which name what there is; "resize.range": vCPUs or memory that
+ * cannot be had while it runs. */
 int sv_resize_resolve(struct sv_resize *r, const struct sv_json *status, struct sv_err *err);
 
 /* resize-apply.c, of the guest that is v's subject and runs. All steps, or none: what was changed
  * before a step that failed is put back. SV_SYSTEM "resize.cgroup", "resize.disk-limit",
- * "resize.net-limit", "resize.layers", "resize.smaller", "resize.grow". */
+ * "resize.net-limit", "resize.layers", "resize.smaller", "resize.grow", "resize.vcpus",
+ * "resize.memory". */
 int sv_resize_apply(struct sv_virt *v, const struct sv_resize *r, struct sv_err *err);
 /* "limits" in a status, read from libvirt: what is limited, and the guest's weight. */
 void sv_resize_put_limits(struct sv_virt *v, struct sv_json *status);
+/* How large it is now, in a status: "vcpus_now"; of one that can have more memory "memory_now" and
+ * "memory_wanted"; with a balloon that has said something, "memory_use". */
+void sv_resize_put_sizes(struct sv_virt *v, struct sv_json *status);

@@ -85,6 +85,12 @@ void sv_status_put_guest(struct sv_json *status, const struct sv_guest *g)
                 sv_json_set_str(status, "guest_sha256", digest);
         sv_json_set_int(status, "vcpus", g->vcpus);
         sv_json_set_int(status, "memory", (int64_t)g->memory);
+        if (sv_guest_vcpus_max(g) > g->vcpus)
+                sv_json_set_int(status, "vcpus_max", sv_guest_vcpus_max(g));
+        if (sv_guest_memory_max(g) > g->memory) {
+                sv_json_set_int(status, "memory_max", (int64_t)sv_guest_memory_max(g));
+                sv_json_set_int(status, "memory_block", (int64_t)sv_guest_memory_block(g));
+        }
         list = sv_json_set(status, "disks", sv_json_array());
         for (size_t i = 0; i < g->n_disks; i++)
                 put_disk(list, &g->disks[i]);

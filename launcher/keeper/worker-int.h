@@ -40,6 +40,10 @@ struct sv_worker {
         int64_t last_start;
         int64_t pressed; /* when its power button was, last */
         unsigned quick_reboots;
+        /* what it was given while it ran, which outlives its reboots: vCPUs in all, bytes above
+         * those that it boots with; 0: nothing */
+        unsigned wanted_vcpus;
+        uint64_t wanted_memory;
         struct sv_err err; /* why the guest failed, when class is set and it did */
 };
 

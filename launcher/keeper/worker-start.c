@@ -20,7 +20,9 @@
 #include "launcher/keeper/folder.h"
 #include "launcher/keeper/owner.h"
 #include "launcher/keeper/processes.h"
+#include "base/program/log.h"
 #include "launcher/keeper/worker-int.h"
+#include "launcher/virt/virt-sizes.h"
 
 static void report_step(struct sv_worker *w, const char *step, int64_t since)
 {
@@ -255,6 +257,15 @@ int sv_worker_start(struct sv_worker *w, struct sv_err *err)
         return start_qemu(w, err);
 }
 
+/* It boots with what was measured; what it had more follows. */
+static void give_memory(struct sv_worker *w)
+{
+        struct sv_err err;
+
+        if (w->wanted_memory && sv_virt_want_memory(w->virt, w->wanted_memory, &err) < 0)
+                sv_log_err(&err);
+}
+
 int sv_worker_restart(struct sv_worker *w, struct sv_err *err)
 {
         /* it was of the QEMU that has ended */
@@ -263,5 +274,8 @@ int sv_worker_restart(struct sv_worker *w, struct sv_err *err)
          * measures. */
         if (w->stage.nvram && unlink(w->stage.nvram) < 0 && errno != ENOENT)
                 return sv_fail_errno(err, "launch.nvram", "%s", w->stage.nvram);
-        return start_qemu(w, err);
+        if (start_qemu(w, err) < 0)
+                return -1;
+        give_memory(w);
+        return 0;
 }

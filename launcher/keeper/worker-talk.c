@@ -11,6 +11,7 @@
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "launcher/keeper/worker-int.h"
+#include "launcher/virt/virt-sizes.h"
 
 static bool has_hung_up(int fd)
 {
@@ -62,6 +63,23 @@ void sv_worker_accept_client(struct sv_worker *w)
                 close(fd);
 }
 
+/* What others must leave to it, also while it reboots. */
+static void note_wanted(struct sv_worker *w, const struct sv_resize *r)
+{
+        for (size_t i = 0; i < r->n; i++) {
+                const struct sv_resize_step *step = &r->steps[i];
+
+                if (step->kind == SV_RESIZE_VCPUS) {
+                        w->wanted_vcpus = (unsigned)step->value;
+                        sv_json_set_int(w->status, "vcpus_wanted", (int64_t)step->value);
+                }
+                if (step->kind == SV_RESIZE_MEMORY) {
+                        w->wanted_memory = step->value - step->boot;
+                        sv_json_set_int(w->status, "memory_wanted", (int64_t)step->value);
+                }
+        }
+}
+
 static int resize_guest(struct sv_worker *w, struct sv_bytes line, struct sv_err *err)
 {
         SV_JSON *j = NULL;
@@ -72,7 +90,24 @@ static int resize_guest(struct sv_worker *w, struct sv_bytes line, struct sv_err
             sv_life_check(w->life, SV_LIFE_HALT, w->work->guest->name, err) < 0 ||
             sv_resize_resolve(&r, w->status, err) < 0)
                 return -1;
-        return sv_resize_apply(w->virt, &r, err);
+        if (sv_resize_apply(w->virt, &r, err) < 0)
+                return -1;
+        note_wanted(w, &r);
+        sv_worker_save_status(w);
+        return 0;
+}
+
+/* The status with what only libvirt knows, which is of this moment and not kept. */
+static struct sv_json *describe_live(struct sv_worker *w)
+{
+        struct sv_json *live = sv_json_object();
+
+        sv_json_set_all(live, w->status);
+        if (sv_life_check(w->life, SV_LIFE_HALT, w->work->guest->name, NULL) == 0) {
+                sv_resize_put_limits(w->virt, live);
+                sv_resize_put_sizes(w->virt, live);
+        }
+        return live;
 }
 
 /* QEMU's user reaches no disk of the owner's by its name; where root has users for that, the copies
@@ -128,8 +163,6 @@ static int serve_request(struct sv_worker *w, struct sv_client *c, enum sv_contr
         case SV_CONTROL_RESUME:
                 return sv_worker_ask(w, SV_LIFE_ASK_RESUME, err);
         case SV_CONTROL_LIVE:
-                if (sv_life_check(w->life, SV_LIFE_HALT, w->work->guest->name, NULL) == 0)
-                        sv_resize_put_limits(w->virt, w->status);
                 return 0;
         case SV_CONTROL_RESIZE:
                 return resize_guest(w, line, err);
@@ -166,7 +199,9 @@ void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c)
                         sv_job_put(&w->job, w->status);
                         answer = sv_json_object();
                         sv_json_set_bool(answer, "ok", true);
-                        sv_json_set(answer, "status", sv_json_ref(w->status));
+                        sv_json_set(answer, "status",
+                                    what == SV_CONTROL_LIVE ? describe_live(w)
+                                                            : sv_json_ref(w->status));
                 }
                 if (!sv_worker_send_line(c->fd, answer))
                         sv_worker_drop_client(c);
@@ -174,6 +209,17 @@ void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c)
 }
 
 /* --- the agent --- */
+
+/* What it had before a reboot: it boots with those that were measured, and gets the others when it
+ * has its key. */
+static void give_vcpus(struct sv_worker *w)
+{
+        struct sv_err err;
+
+        if (w->wanted_vcpus > w->work->guest->vcpus &&
+            sv_virt_set_vcpus(w->virt, w->wanted_vcpus, &err) < 0)
+                sv_log_err(&err);
+}
 
 static void note_agent_event(struct sv_worker *w, struct sv_json *event)
 {
@@ -193,6 +239,8 @@ static void note_agent_event(struct sv_worker *w, struct sv_json *event)
         } else if (!strcmp(name, "unlocked")) {
                 sv_worker_note_event(w, SV_LIFE_UNLOCK);
                 if (w->life == SV_LIFE_UNLOCKED) {
+                        if (before != SV_LIFE_UNLOCKED)
+                                give_vcpus(w);
                         sv_json_set_str(w->status, "grounds",
                                         sv_json_str(sv_json_get(event, "grounds")));
                         sv_json_set_str(w->status, "instance", sv_json_text(event, "instance", ""));

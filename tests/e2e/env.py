@@ -181,6 +181,7 @@ class Case:
         self.vm, self.more = [env.vm], []  # the program as whom it runs, and what every command about the guest gets
         self.port = self.broker_port = free_port()
         self.mitm = None
+        self.root = env.root  # what is on its disk
         self.guest = {'name': 'g', 'tee': 'vtpm', 'vcpus': 1, 'memory': '512MiB', 'kernel': env.kernel, 'initrd': env.initrd,
                       'cmdline': 'console=ttyS0 panic=-1 no_timer_check', 'disks': [{'path': os.path.join(self.dir, 'root.img')}]}
 
@@ -198,7 +199,7 @@ class Case:
         self.guest['attestation'] = {'url': f'https://10.0.2.2:{self.port}', 'pin': self.broker.pin, 'resource': 'default/g/root'}
 
     def make_disk(self, path=None, resource='default/g/root'):
-        run(*self.vm, 'image', 'encrypt', '--from', self.env.root, '--out', path or self.path('root.img'), '--size', '48MiB',
+        run(*self.vm, 'image', 'encrypt', '--from', self.root, '--out', path or self.path('root.img'), '--size', '48MiB',
             '--resource', resource, *self.broker.admin(), env=self.environment)
 
     def write_guest(self, file='guest.json', **changes):

@@ -2,8 +2,9 @@
 /* What the e2e tests' disks hold as /sbin/init: says that it runs, which is the proof that the disk
  * was opened, and waits. Of a disk with a folder /files it also says which of them can be read, and
  * whether the root can be written to. To who connects to its port 22 it says so, too, and to who
- * connects to its port 23, what it has: "vda 50331648 vdb 0 cpus 1 memory 468000". Static, so that
- * the disk needs nothing else. */
+ * connects to its port 23, what it has: "vda 50331648 vdb 0 cpus 1 memory 468000". It loads what
+ * lies in a folder /modules, and takes CPUs and memory that come, as udev's rules do. Static, so
+ * that the disk needs nothing else. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int try_file(int folder, const char *name)
@@ -89,6 +91,42 @@ static long read_memory(void)
         return total;
 }
 
+static void load_modules(void)
+{
+        DIR *dir = opendir("/modules");
+
+        for (struct dirent *e; dir && (e = readdir(dir));) {
+                int fd = openat(dirfd(dir), e->d_name, O_RDONLY);
+
+                if (e->d_name[0] != '.' && syscall(SYS_finit_module, fd, "", 0) < 0)
+                        printf("e2e-root: %s: %s\n", e->d_name, strerror(errno));
+                close(fd);
+        }
+        if (dir)
+                closedir(dir);
+}
+
+static void write_setting(const char *path, const char *value)
+{
+        int fd = open(path, O_WRONLY);
+
+        if (fd >= 0 && write(fd, value, strlen(value)) < 0)
+                printf("e2e-root: %s: %s\n", path, strerror(errno));
+        close(fd);
+}
+
+/* CPU 0 has no such file. */
+static void take_cpus(void)
+{
+        for (int i = 1; i < 8; i++) {
+                char path[64];
+
+                snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", i);
+                if (access(path, W_OK) == 0)
+                        write_setting(path, "1");
+        }
+}
+
 static void say_what_there_is(char *text, size_t size)
 {
         snprintf(text, size, "vda %llu vdb %llu cpus %ld memory %ld\n", measure_disk("/dev/vda"),
@@ -115,8 +153,10 @@ static void answer_ports(void)
 
                         if (peer < 0)
                                 continue;
-                        if (i == 1)
+                        if (i == 1) {
+                                take_cpus();
                                 say_what_there_is(words, sizeof(words));
+                        }
                         send(peer, words, strlen(words), MSG_NOSIGNAL);
                         close(peer);
                 }
@@ -132,6 +172,8 @@ int main(void)
                 dup2(fd, 2);
         }
         printf("e2e-root: the disk is open, pid %d\n", (int)getpid());
+        write_setting("/sys/devices/system/memory/auto_online_blocks", "online_movable");
+        load_modules();
         try_files();
         fflush(stdout);
         answer_ports();

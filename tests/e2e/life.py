@@ -2,11 +2,12 @@
 """A guest's life by our commands: paused, resumed, reset, ended, and what is refused in each state."""
 import json
 import os
+import shutil
 import socket
 
-from cases import case
+from cases import case, compare_values, in_the_middle
 from env import free_port, run
-from patience import patient
+from patience import patient, wait_until
 
 HELLO = b'e2e-root: hello\n'
 
@@ -157,3 +158,61 @@ def resized_cold(c):
     c.guest['cmdline'] += ' quiet'
     ask(c, 'define', '--replace', c.write_guest())
     c.must(ask(c, 'resize', 'g', '--vcpus', '4', status=2)['error']['check'] == 'resize.changed', 'expected no other change to come along')
+
+
+def grow(c):
+    """A guest that can have more, whose kernel has what that takes."""
+    c.root = c.path('root')
+    shutil.copytree(c.env.root, c.root)
+    os.makedirs(os.path.join(c.root, 'modules'))
+    for module in ('virtio_balloon', 'virtio_mem'):
+        shutil.copy(os.path.join(c.env.kernel_dir, 'modules/kernel/drivers/virtio', module + '.ko'), os.path.join(c.root, 'modules'))
+    c.guest.update(vcpus_max=3, memory_max='1GiB')
+
+
+def until(c, port, what, holds):
+    """The guest takes and gives back in its own time."""
+    wait_until(lambda: f'expected {what}, found {has(c, port)}', lambda: holds(has(c, port)), 60)
+
+
+@case
+def grown(c):
+    """vCPUs and memory are plugged in and out while a guest runs, which measures as predicted; its balloon tells of its memory; both outlive a reboot"""
+    port = free_port()
+    c.guest['nics'] = [{'type': 'user', 'forward': [{'port': port, 'to': 23}]}]
+    grow(c)
+    in_the_middle(c)
+    before = json.loads(run(c.env.vm, 'measure', c.file, '--json', env=c.environment).stdout)
+    ask(c, 'host', 'budget', '--reserve', '0')
+    c.launch()
+    c.must_unlock()
+    compare_values(c, before['measurements'], c.mitm.evidence())
+    small = has(c, port)
+    for wrong in (['--vcpus', '4'], ['--memory', '2GiB'], ['--memory', '513MiB'], ['--vcpus', '2', '--memory', '256MiB']):
+        error = ask(c, 'resize', 'g', *wrong, '--online', status=2)['error']
+        c.must(error['check'] == 'resize.range', f'{wrong}: expected resize.range, found {error}')
+    # what the host does not have is refused, and nothing of the rest happens
+    room = ask(c, 'host', 'budget')['memory']
+    ask(c, 'host', 'budget', '--reserve', str(room['total'] - room['taken'] - (64 << 20)))
+    refused(c, 'host.budget.memory', 'resize', 'g', '--vcpus', '2', '--memory', '768MiB')
+    c.must(has(c, port)['cpus'] == 1, 'expected nothing to change')
+    ask(c, 'host', 'budget', '--reserve', '0')
+    size = ask(c, 'resize', 'g', '--vcpus', '3', '--memory', '1GiB', '--disk-iops', 'root=500')['size']
+    c.must((size['vcpus'], size['vcpus_now'], size['memory_wanted']) == (1, 3, 1 << 30), f'expected to be told what it has, found {size}')
+    until(c, port, 'three CPUs and 480 MiB more', lambda has: has['cpus'] == 3 and has['memory'] > small['memory'] + (480 << 10))
+    row = ask(c, 'host', 'budget')['guests'][0]
+    c.must((row['memory'], row['vcpus']) == (1 << 30, 3), f'expected the budget to have it all, found {row}')
+    use = ask(c, 'show', 'g')['memory_use']
+    c.must(use['total'] > 256 << 20 and 0 < use['available'] <= use['total'] and use['minor_faults'] > 0, f'expected what it makes of its memory, found {use}')
+    ask(c, 'pause', 'g')
+    ask(c, 'resume', 'g')
+    ask(c, 'reset', 'g', '--wait')
+    compare_values(c, before['measurements'], c.mitm.evidence())
+    until(c, port, 'to have it after a reset', lambda has: has['cpus'] == 3 and has['memory'] > small['memory'] + (480 << 10))
+    ask(c, 'resize', 'g', '--vcpus', '1', '--memory', '512MiB')
+    until(c, port, 'what it booted with', lambda has: has['cpus'] == 1 and has['memory'] == small['memory'])
+
+    def counted():
+        row = ask(c, 'host', 'budget')['guests'][0]
+        return row['memory'], row['vcpus']
+    wait_until(lambda: f'expected the budget to have what is left, found {counted()}', lambda: counted() == (512 << 20, 1), 60)

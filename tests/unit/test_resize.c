@@ -4,6 +4,7 @@
 #include "base/core/file.h"
 #include "launcher/keeper/resize.h"
 #include "launcher/virt/virt-resize.h"
+#include "launcher/virt/virt-sizes.h"
 #include "tests/unit/unit.h"
 
 #define DOMAIN                                                                                     \
@@ -16,6 +17,7 @@ static struct world {
         struct sv_cpu_limits cpu;
         struct sv_disk_limits disk[2];
         uint64_t net, size;
+        struct sv_sizes sizes;
         const char *format;
         bool no_cgroup;
         unsigned sets, fail_at, stay; /* the set that fails, counted from 1; those after it, too */
@@ -23,7 +25,10 @@ static struct world {
 
 static struct world fresh(void)
 {
-        return (struct world){.cpu = {1024, -1, 100000}, .size = 1 << 20, .format = "raw"};
+        return (struct world){.cpu = {1024, -1, 100000},
+                              .size = 1 << 20,
+                              .format = "raw",
+                              .sizes = {.vcpus = 1, .taken = 2 << 20, .most = 1 << 30}};
 }
 
 static int may_set(struct sv_err *err)
@@ -52,6 +57,10 @@ int __wrap_sv_virt_read_disk_size(struct sv_virt *v, const char *target, uint64_
 int __wrap_sv_virt_grow_disk(struct sv_virt *v, const char *target, uint64_t bytes,
                              struct sv_err *err);
 int __wrap_sv_virt_get_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err *err);
+int __wrap_sv_virt_read_sizes(struct sv_virt *v, struct sv_sizes *out, struct sv_err *err);
+int __wrap_sv_virt_set_vcpus(struct sv_virt *v, unsigned n, struct sv_err *err);
+int __wrap_sv_virt_want_memory(struct sv_virt *v, uint64_t bytes, struct sv_err *err);
+void __wrap_sv_virt_put_memory_use(struct sv_virt *v, struct sv_json *out);
 
 int __wrap_sv_virt_read_cpu_limits(struct sv_virt *v, struct sv_cpu_limits *out, struct sv_err *err)
 {
@@ -139,6 +148,33 @@ int __wrap_sv_virt_get_xml(struct sv_virt *v, struct sv_buf *out, struct sv_err 
         return 0;
 }
 
+int __wrap_sv_virt_read_sizes(struct sv_virt *v, struct sv_sizes *out, struct sv_err *err)
+{
+        *out = world.sizes;
+        return 0;
+}
+
+int __wrap_sv_virt_set_vcpus(struct sv_virt *v, unsigned n, struct sv_err *err)
+{
+        if (may_set(err) < 0)
+                return -1;
+        world.sizes.vcpus = n;
+        return 0;
+}
+
+int __wrap_sv_virt_want_memory(struct sv_virt *v, uint64_t bytes, struct sv_err *err)
+{
+        if (may_set(err) < 0)
+                return -1;
+        world.sizes.wanted = bytes;
+        return 0;
+}
+
+void __wrap_sv_virt_put_memory_use(struct sv_virt *v, struct sv_json *out)
+{
+        sv_json_set_int(out, "free", 5);
+}
+
 /* --- how it is asked for --- */
 
 static void values(void **state)
@@ -178,6 +214,16 @@ static void values(void **state)
                 {SV_RESIZE_NET_RATE, "0=1TiB", 1ll << 40, "0"},
                 {SV_RESIZE_NET_RATE, "0=1025GiB", -1, ""},
                 {SV_RESIZE_NET_RATE, "0=none", 0, "0"},
+                {SV_RESIZE_VCPUS, "1", 1, ""},
+                {SV_RESIZE_VCPUS, "512", 512, ""},
+                {SV_RESIZE_VCPUS, "513", -1, ""},
+                {SV_RESIZE_VCPUS, "0", -1, ""},
+                {SV_RESIZE_VCPUS, "none", -1, ""},
+                {SV_RESIZE_MEMORY, "1GiB", 1 << 30, ""},
+                {SV_RESIZE_MEMORY, "16TiB", 1ll << 44, ""},
+                {SV_RESIZE_MEMORY, "16385GiB", -1, ""},
+                {SV_RESIZE_MEMORY, "1KiB", -1, ""},
+                {SV_RESIZE_MEMORY, "1025KiB", -1, ""},
                 {SV_RESIZE_DISK_SIZE, "root=2MiB", 2 << 20, "root"},
                 {SV_RESIZE_DISK_SIZE, "root=1000", -1, ""},
                 {SV_RESIZE_DISK_SIZE, "root=none", -1, ""},
@@ -243,6 +289,8 @@ static struct sv_resize ask_for_all(void)
         OK(sv_resize_add(&r, SV_RESIZE_DISK_IOPS, "root=10", &err));
         OK(sv_resize_add(&r, SV_RESIZE_DISK_IOPS, "data=20", &err));
         OK(sv_resize_add(&r, SV_RESIZE_NET_RATE, "1=1MiB", &err));
+        OK(sv_resize_add(&r, SV_RESIZE_VCPUS, "3", &err));
+        OK(sv_resize_add(&r, SV_RESIZE_MEMORY, "1GiB", &err));
         return r;
 }
 
@@ -282,7 +330,9 @@ static void requests(void **state)
 static struct sv_json *make_status(void)
 {
         static const char text[] =
-                "{\"disks\":[{\"id\":\"root\"},{\"id\":\"data\"}],\"nics\":[{\"type\":\"user\","
+                "{\"vcpus\":1,\"vcpus_max\":3,\"memory\":536870912,\"memory_max\":1073741824,"
+                "\"memory_block\":2097152,\"disks\":[{\"id\":\"root\"},{\"id\":\"data\"}],\"nics\":"
+                "[{\"type\":\"user\","
                 "\"mac\":\"52:54:00:00:00:00\"},{\"type\":\"bridge\",\"mac\":\"52:54:00:00:00:01\""
                 "}]}";
         struct sv_json *j = NULL;
@@ -306,6 +356,15 @@ static void resolved(void **state)
                 {SV_RESIZE_NET_RATE, "0=1KiB", NULL, "resize.nic"},
                 {SV_RESIZE_NET_RATE, "2=1KiB", NULL, "resize.nic"},
                 {SV_RESIZE_NET_RATE, "eth0=1KiB", NULL, "resize.nic"},
+                {SV_RESIZE_VCPUS, "1", "", NULL},
+                {SV_RESIZE_VCPUS, "3", "", NULL},
+                {SV_RESIZE_VCPUS, "4", NULL, "resize.range"},
+                {SV_RESIZE_MEMORY, "512MiB", "", NULL},
+                {SV_RESIZE_MEMORY, "514MiB", "", NULL},
+                {SV_RESIZE_MEMORY, "1GiB", "", NULL},
+                {SV_RESIZE_MEMORY, "510MiB", NULL, "resize.range"},
+                {SV_RESIZE_MEMORY, "513MiB", NULL, "resize.range"},
+                {SV_RESIZE_MEMORY, "1026MiB", NULL, "resize.range"},
         };
         SV_JSON *status = make_status();
         struct sv_err err;
@@ -343,6 +402,12 @@ static void all_happen(void **state)
                 ",\"iops\":10},{\"id\":\"data\",\"iops\":20}],\"nics\":[{\"card\":1,\"rate\":"
                 "1048576}]}");
         assert_int_equal(world.size, 2 << 20);
+        sv_resize_put_sizes(NULL, status);
+        assert_int_equal(sv_json_int(sv_json_get(status, "vcpus_now"), 0), 3);
+        assert_int_equal(sv_json_int(sv_json_get(status, "memory_wanted"), 0), 1 << 30);
+        /* the guest has taken less yet */
+        assert_int_equal(sv_json_int(sv_json_get(status, "memory_now"), 0), 514 << 20);
+        assert_int_equal(sv_json_int(sv_json_pointer(status, "/memory_use/free"), 0), 5);
         /* once more, as after a command that was killed before its answer */
         OK(sv_resize_apply(NULL, &r, &err));
 }
@@ -366,6 +431,7 @@ static void or_none(void **state)
                 assert_memory_equal(world.disk, before.disk, sizeof(before.disk));
                 assert_int_equal(world.net, before.net);
                 assert_int_equal(world.size, before.size);
+                assert_memory_equal(&world.sizes, &before.sizes, sizeof(before.sizes));
         }
         /* and what does not go back is told */
         world = fresh();

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vCPUs and memory that a guest is given while it runs: whether that is possible, and whether its
+ * host has them. */
+#pragma once
+
+#include "base/program/cli.h"
+#include "launcher/keeper/keeper.h"
+
+/* Of a command with or without --vcpus and --memory: does all of it happen while the guest runs?
+ * With --online it must: SV_USAGE "resize.confidential", "resize.way". */
+int sv_resize_choose_way(const struct sv_args *args, bool *online, struct sv_err *err);
+/* k->resize; what makes a guest larger is asked of the host's budget first, and no launch comes in
+ * between. `before`: its status. SV_SYSTEM "host.budget.memory", "host.budget.cpu",
+ * "state.host". */
+int sv_resize_within_budget(const char *uri, const char *name, const struct sv_resize *r,
+                            const struct sv_json *before, struct sv_err *err);
+/* "size" in a command's result, and what to type inside the guest. */
+void sv_resize_report_sizes(const struct sv_resize *r, const struct sv_json *status,
+                            struct sv_json *result);
