@@ -21,9 +21,14 @@ void sv_host_confinement(const char *sysroot, struct sv_confinement *out)
         *out = (struct sv_confinement){0};
         if (selinux == '1')
                 out->model = "selinux";
-        else if (sv_apparmor_confines(sysroot, false))
-                out->model = "apparmor";
-        else if (selinux)
+        else if (sv_apparmor_confines(sysroot, false)) {
+                out->none = !sv_apparmor_has_helper(sysroot);
+                if (out->none)
+                        out->why = "AppArmor is on, and virt-aa-helper, which makes the profile of "
+                                   "a guest and comes with libvirt-daemon, is not installed";
+                else
+                        out->model = "apparmor";
+        } else if (selinux)
                 out->why = "SELinux is permissive";
         else if (apparmor == 'Y')
                 out->why = "AppArmor is on, and libvirtd's profile, which comes with "

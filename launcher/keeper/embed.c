@@ -60,8 +60,8 @@ static unsigned copy_files(const char *from, const char *to)
         return n;
 }
 
-static int write_conf(const struct sv_state *s, const struct sv_guest *g, const struct sv_ids *ids,
-                      bool confined, struct sv_err *err)
+static int write_conf(const struct sv_state *s, const struct sv_ids *ids, bool confined,
+                      const char *driver, struct sv_err *err)
 {
         SV_STR path = sv_state_path(s, "etc/qemu.conf");
         SV_BUF conf = SV_BUF_NULL;
@@ -74,15 +74,15 @@ static int write_conf(const struct sv_state *s, const struct sv_guest *g, const 
                               "namespaces = []\nuser = \"+%u\"\ngroup = \"+%u\"\n"
                               "swtpm_user = \"+%u\"\nswtpm_group = \"+%u\"\n",
                               ids->qemu, ids->group, ids->swtpm, ids->group);
-        if (g->security.model)
-                sv_buf_printf(&conf, "security_driver = \"%s\"\n", g->security.model);
+        if (driver)
+                sv_buf_printf(&conf, "security_driver = \"%s\"\n", driver);
         if (confined)
                 sv_buf_puts(&conf, "security_require_confined = 1\n");
         return sv_file_write(path, 0600, sv_buf_bytes(&conf), err);
 }
 
 int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, const struct sv_ids *ids,
-                     bool confined, struct sv_err *err)
+                     bool confined, const char *driver, struct sv_err *err)
 {
         static const char *const folders[] = {"etc", "run", "lib", "log", "cache", CAPABILITIES};
         SV_STR cache = sv_state_path(s, CAPABILITIES);
@@ -97,7 +97,7 @@ int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, const s
                         return -1;
         }
         copy_files(kept, cache);
-        return write_conf(s, g, ids, confined, err);
+        return write_conf(s, ids, confined, driver, err);
 }
 
 int sv_embed_keep_cache(const struct sv_state *s, struct sv_err *err)

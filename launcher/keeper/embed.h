@@ -7,9 +7,10 @@
 #include "launcher/keeper/ids.h"
 #include "launcher/keeper/state.h"
 
-/* `confined`: libvirt refuses to start what it cannot confine. */
+/* `confined`: libvirt refuses to start what it cannot confine. `driver`: of the security drivers
+ * ("selinux", "apparmor", "none") only this one; NULL: what libvirt finds. */
 int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, const struct sv_ids *ids,
-                     bool confined, struct sv_err *err);
+                     bool confined, const char *driver, struct sv_err *err);
 /* Keep what libvirt learned about QEMU for the next guest, when there was nothing to reuse. */
 int sv_embed_keep_cache(const struct sv_state *s, struct sv_err *err);
 /* The process id of the guest's QEMU, 0 when it has none. */

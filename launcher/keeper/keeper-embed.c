@@ -78,6 +78,7 @@ static int set_apart(struct sv_work *w, struct sv_err *err)
 
         sv_host_confinement("", &c);
         w->confined = g->security.required;
+        w->unlabelled = c.none;
         if (geteuid() != 0) {
                 sv_info("all guests of one user run as that user, so they are not apart from each "
                         "other; root's are");

@@ -204,13 +204,16 @@ static int make_vtpm(const struct sv_work *k, struct sv_err *err)
 static int prepare_embed(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err)
 {
         const struct sv_work *k = w->work;
+        const char *driver = k->unlabelled ? "none" : NULL;
 
         if (build_xml(w, xml, err) < 0)
                 return -1;
         if (strstr(sv_buf_str(xml), "<backend type='emulator'") && make_vtpm(k, err) < 0)
                 return -1;
         sv_ids_announce(&k->ids, k->tee);
-        return sv_embed_prepare(k->state, k->guest, &k->ids, k->confined, err);
+        if (k->guest->security.model)
+                driver = k->guest->security.model;
+        return sv_embed_prepare(k->state, k->guest, &k->ids, k->confined, driver, err);
 }
 
 static int connect_libvirt(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err)

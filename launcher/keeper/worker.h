@@ -16,6 +16,7 @@ struct sv_work {
         unsigned reader; /* user of the process that reads what the agent says; 0: nobody */
         bool enclosed;   /* this process's mounts are its own and QEMU's */
         bool confined;   /* by SELinux or AppArmor, or there is no start */
+        bool unlabelled; /* libvirt is not to try it */
 };
 
 /* For sv_guard_start; arg is a struct sv_work. */

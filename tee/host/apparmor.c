@@ -2,6 +2,7 @@
 #include "tee/host/apparmor.h"
 
 #include <glob.h>
+#include <unistd.h>
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
@@ -16,6 +17,20 @@ bool sv_apparmor_confines(const char *sysroot, bool daemon)
         return strstr(sv_buf_str(&loaded), "libvirtd (") ||
                strstr(sv_buf_str(&loaded), "secure-vm (") ||
                (daemon && strstr(sv_buf_str(&loaded), "virtqemud ("));
+}
+
+bool sv_apparmor_has_helper(const char *sysroot)
+{
+        static const char *const places[] = {"/usr/lib/libvirt", "/usr/libexec/libvirt",
+                                             "/usr/lib64/libvirt", "/usr/libexec"};
+
+        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+                SV_STR path = sv_asprintf("%s%s/virt-aa-helper", sysroot, places[i]);
+
+                if (access(path, X_OK) == 0)
+                        return true;
+        }
+        return false;
 }
 
 static bool file_allows(const char *path, bool (*allows)(const char *rules))

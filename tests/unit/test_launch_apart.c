@@ -314,7 +314,13 @@ static void what_confines(void **state)
                 /* a profile for virtqemud says nothing of this process */
                 {"/sys/kernel/security/apparmor/profiles", "virtqemud (enforce)\n", NULL,
                  "libvirtd's profile"},
-                {"/sys/kernel/security/apparmor/profiles", "libvirtd (enforce)\n", "apparmor",
+                /* neither does one for this one, where nobody can make a guest's */
+                {"/sys/kernel/security/apparmor/profiles", "secure-vm (enforce)\n", NULL,
+                 "virt-aa-helper"},
+                {"/sys/kernel/security/apparmor/profiles", "libvirtd (enforce)\n", NULL,
+                 "virt-aa-helper"},
+                {"/usr/lib/libvirt/virt-aa-helper", "", "apparmor", NULL},
+                {"/sys/kernel/security/apparmor/profiles", "secure-vm (enforce)\n", "apparmor",
                  NULL},
                 {"/sys/fs/selinux/enforce", "0", "apparmor", NULL},
                 {"/sys/fs/selinux/enforce", "1", "selinux", NULL},
@@ -324,8 +330,12 @@ static void what_confines(void **state)
         struct sv_confinement c;
 
         for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_STR path = sv_asprintf("%s%s", base, t[i].file);
+
                 put(t[i].file, t[i].text);
+                assert_int_equal(chmod(path, 0755), 0);
                 sv_host_confinement(base, &c);
+                assert_int_equal(c.none, c.why && strstr(c.why, "virt-aa-helper"));
                 if (!t[i].model != !c.model || (c.model && strcmp(c.model, t[i].model)))
                         fail_msg("case %zu: found %s", i, c.model ? c.model : "none");
                 if (t[i].why)
