@@ -13,16 +13,20 @@ import tempfile
 SKIP = 77
 
 
-def parse(parser, text):
+def find_parser():
+    return shutil.which('apparmor_parser') or shutil.which('apparmor_parser', path='/usr/sbin:/sbin')
+
+
+def parse(parser, text, *more):
     """What the parser says; it compiles, and loads nothing."""
     with tempfile.NamedTemporaryFile('w', suffix='.profile') as f:
         f.write(text)
         f.flush()
-        return subprocess.run([parser, '--skip-kernel-load', '--skip-cache', '--warn=rule-downgraded', f.name], capture_output=True, text=True)
+        return subprocess.run([parser, '--skip-kernel-load', '--skip-cache', '--warn=rule-downgraded', *more, f.name], capture_output=True, text=True)
 
 
 def main():
-    parser = shutil.which('apparmor_parser') or shutil.which('apparmor_parser', path='/usr/sbin:/sbin')
+    parser = find_parser()
     if not parser:
         print('SKIP: no apparmor_parser on this machine (tools/setup)')
         return SKIP
@@ -44,4 +48,5 @@ def main():
     return 0
 
 
-sys.exit(main())
+if __name__ == '__main__':
+    sys.exit(main())

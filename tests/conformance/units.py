@@ -13,9 +13,10 @@ import sys
 import tempfile
 
 SKIP = 77
-# What runs, the most exposure, and lines without which it is more. A launcher works as root: QEMU and swtpm have ids of their own.
+# What runs, the most exposure, and lines without which it is more. A launcher works as root: QEMU and swtpm have ids of their own, and profiles (so no
+# NoNewPrivileges).
 BROKER = (r'^ExecStart=/.*/secure-vm-broker serve --config /', 2.0, ('User=', 'ProtectSystem=', 'CapabilityBoundingSet=', 'SystemCallFilter='))
-GUEST = (r'^ExecStart=/.*/secure-vm start %i --foreground$', 6.5, ('ProtectSystem=', 'CapabilityBoundingSet=', 'SystemCallFilter=', 'RestrictAddressFamilies='))
+GUEST = (r'^ExecStart=/.*/secure-vm start %i --foreground$', 6.6, ('ProtectSystem=', 'CapabilityBoundingSet=', 'SystemCallFilter=', 'RestrictAddressFamilies='))
 # It writes to /sys and /proc as root, and reaches nothing else.
 TUNE = (r'^ExecStart=/.*/secure-vm tune apply --profile %i$', 3.5, ('ProtectSystem=', 'CapabilityBoundingSet=', 'SystemCallFilter=', 'RestrictAddressFamilies='))
 
