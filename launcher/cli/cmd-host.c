@@ -9,7 +9,9 @@
 #include "base/program/colour.h"
 #include "base/program/log.h"
 #include "launcher/cli/commands.h"
+#include "launcher/host/confinement.h"
 #include "launcher/host/host.h"
+#include "launcher/host/selinux.h"
 #include "launcher/host/vtpm-ca.h"
 #include "launcher/virt/virt.h"
 
@@ -68,6 +70,23 @@ static void put_memory_settings(struct sv_json *parts)
         add_part(parts, "thp", pages, "");
 }
 
+/* What keeps a guest's QEMU from the host and from other guests, beside its user. A policy that is
+ * too old for the libvirt that is here is told from the kernel's own answer. */
+static void put_confinement(const char *sysroot, struct sv_json *parts)
+{
+        struct sv_confinement c;
+
+        sv_host_confinement(sysroot, &c);
+        add_part(parts, "confined", c.model ? c.model : "", c.why);
+        if (c.model && !strcmp(c.model, "selinux") &&
+            sv_selinux_allows(sysroot, SV_SELINUX_LIBVIRTD, SV_SELINUX_LIBVIRTD, "bpf",
+                              "map_create") == 0)
+                sv_json_set_str(sv_json_get(parts, "confined"), "advice",
+                                "this policy does not let libvirtd keep a guest's list of devices "
+                                "(BPF), so libvirt 11 starts no guest: \"semodule -i "
+                                "/usr/share/secure-vm/secure-vm.cil\"");
+}
+
 static int probe_tees(struct sv_json *tees, struct sv_err *err)
 {
         for (const struct sv_tee_host *const *t = sv_tees_host; *t; t++) {
@@ -109,6 +128,7 @@ static int run_host(const struct sv_args *args, struct sv_json **result, struct 
         parts = sv_json_set(*result, "host", sv_json_object());
         tees = sv_json_set(*result, "tees", sv_json_array());
         probe_parts(parts);
+        put_confinement("", parts);
         put_memory_settings(parts);
         if (probe_tees(tees, err) < 0)
                 return -1;

@@ -24,7 +24,7 @@ EXPECTED = {
     'lib/sysusers.d/secure-vm-broker.conf', 'lib/tmpfiles.d/secure-vm.conf',
     *(f'lib/systemd/system/secure-vm-agent-{u}' for u in ('report.service', 'report.timer', 'end.service')), 'lib/systemd/system-shutdown/secure-vm-agent',
     'bin/clevis-encrypt-secure-vm', 'bin/clevis-decrypt-secure-vm', 'share/secure-vm/guest.schema.json', 'share/secure-vm/broker.schema.json', 'share/secure-vm/stub.efi',
-    *(f'etc/apparmor.d/{p}' for p in ('secure-vm-broker', 'secure-vm', 'abstractions/secure-vm', 'abstractions/libvirt-qemu.d/secure-vm')),
+    'share/secure-vm/secure-vm.cil', *(f'etc/apparmor.d/{p}' for p in ('secure-vm-broker', 'secure-vm', 'abstractions/secure-vm', 'abstractions/libvirt-qemu.d/secure-vm')),
     *(f'libexec/secure-vm/{t}' for t in ('fetch-firmware', 'fetch-kernel', 'rootfs', 'lib.sh', 'private-apt.sh')),
     *(f'share/man/{m}' for m in MAN), *(f'share/doc/secure-vm/{d}' for d in DOCS),
     *(f'share/bash-completion/completions/{p}' for p in ('secure-vm', 'secure-vm-broker')),

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* selinuxfs: class/NAME/index and class/NAME/perms/NAME are the policy's numbers for its words. Who
+ * writes "SOURCE TARGET CLASS WANTED" to "access" reads "ALLOWED DECIDED ...": sets of permissions
+ * in hexadecimal, bit N - 1 for permission N. (Linux, security/selinux/selinuxfs.c) */
+#include "launcher/host/selinux.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+
+#define FS         "/sys/fs/selinux"
+#define ANSWER_MAX 256
+
+static unsigned long read_policy_number(const char *sysroot, const char *path)
+{
+        SV_STR full = sv_asprintf("%s" FS "/class/%s", sysroot, path);
+        SV_BUF text = SV_BUF_NULL;
+
+        return sv_file_read(full, 64, &text, "selinux", NULL) < 0
+                       ? 0
+                       : strtoul(sv_buf_str(&text), NULL, 10);
+}
+
+int sv_selinux_allows(const char *sysroot, const char *source, const char *target,
+                      const char *class, const char *permission)
+{
+        SV_STR index = sv_asprintf("%s/index", class);
+        SV_STR perm = sv_asprintf("%s/perms/%s", class, permission);
+        SV_STR path = sv_asprintf("%s" FS "/access", sysroot);
+        unsigned long c = read_policy_number(sysroot, index), p = read_policy_number(sysroot, perm);
+        SV_STR question = sv_asprintf("%s %s %lu", source, target, c);
+        SV_FD fd = c && p && p <= 32 ? open(path, O_RDWR | O_CLOEXEC) : -1;
+        char answer[ANSWER_MAX];
+        char *end;
+        unsigned long allowed;
+        ssize_t n;
+
+        if (fd < 0 || write(fd, question, strlen(question)) != (ssize_t)strlen(question))
+                return -1;
+        n = read(fd, answer, sizeof(answer) - 1);
+        if (n <= 0)
+                return -1;
+        answer[n] = 0;
+        allowed = strtoul(answer, &end, 16);
+        return end == answer ? -1 : (int)(allowed >> (p - 1) & 1);
+}
