@@ -166,6 +166,15 @@ static int parse_console(struct sv_bytes v, struct sv_agent_config *c, struct sv
         return 0;
 }
 
+static int parse_fallback(struct sv_bytes v, struct sv_agent_config *c, struct sv_err *err)
+{
+        if (v.n != 7 || memcmp(v.p, "console", 7) != 0)
+                return sv_fail(err, SV_USAGE, "agent.cmdline.value",
+                               "securevm.fallback: expected console");
+        c->fallback = true;
+        return 0;
+}
+
 static const struct word {
         const char *name;
         int (*parse)(struct sv_bytes value, struct sv_agent_config *c, struct sv_err *err);
@@ -184,6 +193,7 @@ static const struct word {
         {"wait", sv_agent_config_wait},
         {"verity", parse_verity},
         {"console", parse_console},
+        {"fallback", parse_fallback},
 };
 #define N_WORDS (sizeof(words) / sizeof(words[0]))
 

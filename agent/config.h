@@ -46,6 +46,7 @@ struct sv_agent_config {
         struct sv_verity verity;
         /* pass discards to the host, which then learns which blocks are free */
         bool discard;
+        bool fallback; /* securevm.fallback=console: a distribution's initramfs goes on, refused */
         bool keep_console; /* securevm.console=host: it stays with a host that is not trusted */
         struct sv_agent_nic nics[SV_GUEST_NICS_MAX];
         size_t n_nics;

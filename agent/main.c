@@ -7,6 +7,7 @@
 
 #include "agent/commands.h"
 #include "agent/events.h"
+#include "agent/initramfs.h"
 #include "agent/system.h"
 #include "agent/unlock.h"
 #include "base/program/cli.h"
@@ -56,6 +57,15 @@ static const struct sv_cmd commands[] = {
          .help = "prove this machine to the broker and get a secret",
          .opts = sv_agent_get_opts,
          .run = sv_agent_get},
+        {.name = "header",
+         .args = "DEVICE",
+         .help = "hold a LUKS2 volume's header to what may open it, and copy it",
+         .opts = sv_agent_header_opts,
+         .run = sv_agent_header},
+        {.name = "initramfs",
+         .args = "PROGRAM",
+         .help = "in a distribution's initramfs: network, then PROGRAM, which opens the volumes",
+         .run = sv_agent_initramfs},
         {.name = "report",
          .args = "",
          .help = "write the root disk out and tell the broker its generation",

@@ -66,7 +66,8 @@ static int check_user_cmdline(const char *text, struct sv_err *err)
                                            "securevm.disk", "securevm.verity", "securevm.data",
                                            "securevm.nic",  "securevm.card",   "securevm.wait",
                                            "securevm.owner"};
-        static const char *const users[] = {"securevm.ip=", "securevm.root=", "securevm.console="};
+        static const char *const users[] = {
+                "securevm.ip=", "securevm.root=", "securevm.console=", "securevm.fallback="};
         size_t quotes = 0;
 
         for (const char *p = text; *p; p++) {
@@ -86,7 +87,7 @@ static int check_user_cmdline(const char *text, struct sv_err *err)
         for (const char *p = text; (p = strstr(p, "securevm.")); p += 9) {
                 bool allowed = false;
 
-                for (size_t i = 0; i < 3; i++)
+                for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++)
                         allowed |= !strncmp(p, users[i], strlen(users[i]));
                 if (allowed)
                         continue;
@@ -99,7 +100,8 @@ static int check_user_cmdline(const char *text, struct sv_err *err)
                                         ours[i]);
                 return sv_fail(err, SV_USAGE, "guest.cmdline",
                                "\"%.40s\" is not a word that the agent knows; it takes "
-                               "securevm.ip=, securevm.root= and securevm.console= here",
+                               "securevm.ip=, securevm.root=, securevm.console= and "
+                               "securevm.fallback= here",
                                p);
         }
         return 0;

@@ -30,7 +30,7 @@ static int is_terminated(struct sv_rd *r, size_t n, char *out, size_t size, stru
 }
 
 /* Section 2.1 of the specification. */
-static int parse_binary(struct sv_bytes head, struct sv_luks_header *h, struct sv_err *err)
+int sv_luks_header_binary(struct sv_bytes head, struct sv_luks_header *h, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(head);
         const uint8_t *magic = sv_rd_take(&r, 6);
@@ -210,8 +210,8 @@ static int check_bytes(const struct sv_json *meta, const char *pointer, size_t n
 }
 
 /* LUKS2 writes 64-bit numbers as decimal strings. */
-static int parse_decimal(const struct sv_json *meta, const char *pointer, size_t *out,
-                         struct sv_err *err)
+int sv_luks_header_decimal(const struct sv_json *meta, const char *pointer, size_t *out,
+                           struct sv_err *err)
 {
         const char *text = sv_json_str(sv_json_pointer(meta, pointer));
         size_t v = 0, n = text ? strlen(text) : 0;
@@ -231,7 +231,7 @@ static int parse_data_size(const struct sv_json *meta, struct sv_luks_header *h,
 {
         if (!h->integrity)
                 return 0;
-        if (parse_decimal(meta, "/segments/0/size", &h->data_size, err) < 0)
+        if (sv_luks_header_decimal(meta, "/segments/0/size", &h->data_size, err) < 0)
                 return -1;
         if (!h->data_size || h->data_size % 4096)
                 return sv_fail(err, SV_FORMAT, "luks.header.segment",
@@ -240,16 +240,23 @@ static int parse_data_size(const struct sv_json *meta, struct sv_luks_header *h,
         return 0;
 }
 
-static int parse_json(struct sv_bytes area, struct sv_luks_header *h, struct sv_err *err)
+int sv_luks_header_json(struct sv_bytes area, struct sv_json **out, struct sv_err *err)
 {
-        size_t n = strnlen((const char *)area.p, area.n), json_size, keyslots_size;
-        SV_JSON *meta = NULL;
+        size_t n = strnlen((const char *)area.p, area.n);
 
         for (size_t i = n; i < area.n; i++)
                 if (area.p[i])
                         return sv_fail(err, SV_FORMAT, "luks.header.trailing",
                                        "bytes follow the metadata");
-        if (sv_json_parse(sv_bytes(area.p, n), "luks.header", &meta, err) < 0)
+        return sv_json_parse(sv_bytes(area.p, n), "luks.header", out, err);
+}
+
+static int parse_json(struct sv_bytes area, struct sv_luks_header *h, struct sv_err *err)
+{
+        size_t json_size, keyslots_size;
+        SV_JSON *meta = NULL;
+
+        if (sv_luks_header_json(area, &meta, err) < 0)
                 return -1;
         h->integrity = sv_json_pointer(meta, "/segments/0/integrity") != NULL;
         if (check_profile(meta, h->integrity, err) < 0)
@@ -260,13 +267,13 @@ static int parse_json(struct sv_bytes area, struct sv_luks_header *h, struct sv_
                 return -1;
         if (check_bytes(meta, "/digests/0/digest", 64, "luks.header.digest", err) < 0)
                 return -1;
-        if (parse_decimal(meta, "/config/json_size", &json_size, err) < 0)
+        if (sv_luks_header_decimal(meta, "/config/json_size", &json_size, err) < 0)
                 return -1;
-        if (parse_decimal(meta, "/config/keyslots_size", &keyslots_size, err) < 0)
+        if (sv_luks_header_decimal(meta, "/config/keyslots_size", &keyslots_size, err) < 0)
                 return -1;
-        if (parse_decimal(meta, "/keyslots/0/area/offset", &h->area_offset, err) < 0)
+        if (sv_luks_header_decimal(meta, "/keyslots/0/area/offset", &h->area_offset, err) < 0)
                 return -1;
-        if (parse_decimal(meta, "/keyslots/0/area/size", &h->area_size, err) < 0)
+        if (sv_luks_header_decimal(meta, "/keyslots/0/area/size", &h->area_size, err) < 0)
                 return -1;
         if (parse_data_size(meta, h, err) < 0)
                 return -1;
@@ -303,7 +310,7 @@ int sv_luks_header_sum(struct sv_bytes head, uint8_t sum[SV_LUKS_SUM_SIZE], stru
 
 /* It protects from accidents only and comes last, so that a changed header is refused for what was
  * changed in it. */
-static int check_checksum(struct sv_bytes head, size_t size, struct sv_err *err)
+int sv_luks_header_check_sum(struct sv_bytes head, size_t size, struct sv_err *err)
 {
         uint8_t sum[SV_LUKS_SUM_SIZE];
 
@@ -320,7 +327,7 @@ int sv_luks_header_parse(struct sv_bytes head, struct sv_luks_header *out, struc
 {
         struct sv_luks_header h = {0};
 
-        if (parse_binary(head, &h, err) < 0)
+        if (sv_luks_header_binary(head, &h, err) < 0)
                 return -1;
         if (parse_json(sv_bytes(head.p + SV_LUKS_BINARY_SIZE, h.size - SV_LUKS_BINARY_SIZE), &h,
                        err) < 0)
@@ -328,7 +335,7 @@ int sv_luks_header_parse(struct sv_bytes head, struct sv_luks_header *out, struc
         if (head.n < h.area_offset + h.area_size)
                 return sv_fail(err, SV_FORMAT, "luks.header.short",
                                "the key slot's area is cut short");
-        if (check_checksum(head, h.size, err) < 0)
+        if (sv_luks_header_check_sum(head, h.size, err) < 0)
                 return -1;
         *out = h;
         return 0;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/core/buf.h"
+#include "base/json/json.h"
 
 struct sv_luks_header {
         char uuid[37];
@@ -38,3 +39,15 @@ int sv_luks_header_digest(struct sv_bytes head, const struct sv_luks_header *h, 
  * which the library would otherwise prefer when it claims to be newer. */
 int sv_luks_header_copy(struct sv_bytes head, const struct sv_luks_header *h, struct sv_buf *out,
                         struct sv_err *err);
+
+/* --- its parts, for luks/foreign.c --- */
+
+/* The binary header at the beginning of `head`: uuid and size. */
+int sv_luks_header_binary(struct sv_bytes head, struct sv_luks_header *h, struct sv_err *err);
+/* The JSON area behind it. The caller frees *out. */
+int sv_luks_header_json(struct sv_bytes area, struct sv_json **out, struct sv_err *err);
+/* A 64-bit number, which LUKS2 writes as a decimal string. SV_FORMAT "luks.header.area". */
+int sv_luks_header_decimal(const struct sv_json *meta, const char *pointer, size_t *out,
+                           struct sv_err *err);
+/* SV_FORMAT "luks.header.checksum" unless it is that of the first `size` bytes. */
+int sv_luks_header_check_sum(struct sv_bytes head, size_t size, struct sv_err *err);

@@ -3,6 +3,7 @@
  * follows the input is zeros, and the checksum is made right: whoever changes a header can do that
  * too, and without it the fuzzer would see little behind it. */
 #include "base/crypto/crypto.h"
+#include "luks/foreign.h"
 #include "luks/header.h"
 
 #define CSUM_AT 448
@@ -23,8 +24,12 @@ static void run(struct sv_bytes in)
         struct sv_err err = SV_ERR_NULL;
         struct sv_luks_header h;
         uint8_t digest[48];
-        SV_BUF copy = SV_BUF_NULL;
+        SV_BUF copy = SV_BUF_NULL, other = SV_BUF_NULL;
+        static const struct sv_token token = {"https://b:8443", "", "default/demo/data"};
+        size_t n;
 
+        if (sv_luks_foreign_size(in, &n, &err) == 0)
+                sv_luks_foreign_copy(in, &token, &other, &err);
         if (sv_luks_header_parse(in, &h, &err) == 0) {
                 sv_luks_header_digest(in, &h, digest, &err);
                 sv_luks_header_copy(in, &h, &copy, &err);

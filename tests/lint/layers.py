@@ -18,7 +18,7 @@ LAYERS = {
     'guest': ['base'],
     'ovmf': ['base'],
     'policy': ['base'],
-    'luks': ['base'],
+    'luks': ['base', 'luks/token'],
     'luks/token': ['base'],
     'tee': ['base', 'guest', 'ovmf'],
     'tee/host': ['base', 'tee'],

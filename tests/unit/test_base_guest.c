@@ -66,10 +66,11 @@ static void users_words(void **state)
         SV_GUEST g = {0};
 
         OK(parse("{\"name\":\"a\",\"kernel\":\"k\",\"cmdline\":\"securevm.root=btrfs "
-                 "securevm.console=host\"}",
+                 "securevm.console=host securevm.fallback=console\"}",
                  &g, &err));
         OK(sv_guest_cmdline(&g, &line, &err));
-        assert_string_equal(sv_buf_str(&line), "securevm.root=btrfs securevm.console=host");
+        assert_string_equal(sv_buf_str(&line),
+                            "securevm.root=btrfs securevm.console=host securevm.fallback=console");
 }
 
 static void defaults(void **state)
