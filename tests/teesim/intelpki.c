@@ -56,15 +56,16 @@ static void put_member(struct sv_buf *b, const uint8_t *arcs, size_t n, uint8_t 
         put_tlv(b, 0x30, sv_buf_bytes(&pair));
 }
 
-static void put_tcb(struct sv_buf *b)
+static void put_tcb(struct sv_buf *b, unsigned wide)
 {
         static const uint8_t pcesvn = INTEL_PCESVN, tcb_arc[] = {2};
+        const uint8_t three[] = {(uint8_t)(wide >> 16), (uint8_t)(wide >> 8), (uint8_t)wide};
         SV_BUF list = SV_BUF_NULL;
 
         for (uint8_t i = 0; i < 16; i++)
                 put_member(&list, (const uint8_t[]){2, (uint8_t)(i + 1)}, 2, 0x02,
                            &intel_components[i], 1);
-        put_member(&list, (const uint8_t[]){2, 17}, 2, 0x02, &pcesvn, 1);
+        put_member(&list, (const uint8_t[]){2, 17}, 2, 0x02, wide ? three : &pcesvn, wide ? 3 : 1);
         put_member(&list, (const uint8_t[]){2, 18}, 2, 0x04, intel_components, 16);
         put_member(b, tcb_arc, 1, 0x30, list.p, list.n);
 }
@@ -79,7 +80,7 @@ static void add_sgx(X509 *x, const struct intel_options *o)
         X509_EXTENSION *e;
 
         put_member(&list, (const uint8_t[]){1}, 1, 0x04, ppid, sizeof(ppid));
-        put_tcb(&list);
+        put_tcb(&list, o->pcesvn);
         put_member(&list, (const uint8_t[]){3}, 1, 0x04, pceid, sizeof(pceid));
         put_member(&list, (const uint8_t[]){4}, 1, 0x04, o->fmspc, sizeof(o->fmspc));
         put_member(&list, (const uint8_t[]){5}, 1, 0x0a, &scalable, 1);

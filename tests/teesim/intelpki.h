@@ -27,6 +27,7 @@ struct intel_options {
         const char *info[2], *identity[2];
         int64_t crls_until; /* nextUpdate of both lists; 0: 2050, -1: none */
         uint8_t fmspc[6];
+        unsigned pcesvn; /* of the PCK certificate, in three bytes; 0: INTEL_PCESVN */
 };
 
 struct intel_pki {

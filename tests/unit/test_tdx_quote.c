@@ -222,6 +222,34 @@ static void extension(void **state)
         assert_true(sv_pck_extension(sv_bytes(copy, ext.n), &p));
 }
 
+/* A number of the extension is one of two bytes; its sign takes a third. */
+static void largest_numbers(void **state)
+{
+        static const unsigned t[] = {0x8000, UINT16_MAX, UINT16_MAX + 1};
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                struct intel_options o = {.fmspc = {0x50, 0x80, 0x6f}, .pcesvn = t[i]};
+                struct intel_pki pki = {0};
+                struct sv_pck p = {0};
+                struct sv_bytes ext;
+                struct sv_err err;
+                uint8_t *der = NULL;
+                int n;
+
+                intel_pki_make(&o, &pki);
+                n = i2d_X509(pki.pck, &der);
+                assert_true(n > 0);
+                SV_CERT *c = sv_cert_from_der(sv_bytes(der, (size_t)n), "test.pck", &err);
+                assert_non_null(c);
+                assert_true(sv_cert_ext(c, "1.2.840.113741.1.13.1", &ext));
+                assert_int_equal(sv_pck_extension(ext, &p), t[i] <= UINT16_MAX);
+                if (t[i] <= UINT16_MAX)
+                        assert_int_equal(p.pcesvn, t[i]);
+                OPENSSL_free(der);
+                intel_pki_free(&pki);
+        }
+}
+
 static int begin(void **state)
 {
         static const char *const names[] = {
@@ -268,8 +296,9 @@ static int end(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(fields),    cmocka_unit_test(lengths),   cmocka_unit_test(bits),
-                cmocka_unit_test(documents), cmocka_unit_test(extension),
+                cmocka_unit_test(fields),    cmocka_unit_test(lengths),
+                cmocka_unit_test(bits),      cmocka_unit_test(documents),
+                cmocka_unit_test(extension), cmocka_unit_test(largest_numbers),
         };
 
         return cmocka_run_group_tests(tests, begin, end);
