@@ -40,7 +40,7 @@ int sv_backup_verify(struct sv_broker *b, struct sv_backup_count *out, struct sv
         struct sv_backup_count count = {.resources = 0};
 
         if (b->store->ops->check(b->store, err) < 0 ||
-            b->store->ops->list_resources(b->store, list, err) < 0 ||
+            b->store->ops->list_resources(b->store, NULL, list, err) < 0 ||
             b->store->ops->list_policies(b->store, policies, err) < 0)
                 return -1;
         count.policies = (int64_t)sv_json_len(policies);

@@ -33,7 +33,7 @@ int sv_losses_compare(struct sv_store *s, void *backup, struct sv_err *err)
 {
         SV_JSON *list = sv_json_array();
 
-        if (s->ops->list_resources(s, list, err) < 0)
+        if (s->ops->list_resources(s, NULL, list, err) < 0)
                 return -1;
         for (size_t i = 0; i < sv_json_len(list); i++) {
                 const char *path = sv_json_str(sv_json_get(sv_json_at(list, i), "path"));

@@ -209,9 +209,50 @@ int sv_admin_show_resource(struct sv_admin *a, const char *path, struct sv_json 
         return call_admin_json(a, target, out, err);
 }
 
-int sv_admin_list_resources(struct sv_admin *a, struct sv_json **out, struct sv_err *err)
+/* One page's rows into `list`; *after becomes where the next begins, NULL: there is none. A broker
+ * of before pages gives all at once. */
+static int add_resource_page(struct sv_admin *a, const char *prefix, char **after,
+                             struct sv_json *list, struct sv_err *err)
 {
-        return call_admin_json(a, "/secure-vm/v0/resources", out, err);
+        SV_STR target = sv_asprintf("/secure-vm/v0/resources?limit=%d%s%s%s%s", SV_LIST_MAX,
+                                    prefix ? "&prefix=" : "", prefix ? prefix : "",
+                                    *after ? "&after=" : "", *after ? *after : "");
+        SV_JSON *page = NULL;
+        const struct sv_json *rows;
+        const char *next;
+
+        if (call_admin_json(a, target, &page, err) < 0)
+                return -1;
+        rows = sv_json_get(page, "resources");
+        for (size_t i = 0; i < sv_json_len(rows); i++)
+                sv_json_add(list, sv_json_ref(sv_json_at(rows, i)));
+        next = sv_json_str(sv_json_get(page, "next"));
+        free(*after);
+        *after = next && sv_json_len(rows) ? sv_asprintf("%s", next) : NULL;
+        return 0;
+}
+
+int sv_admin_list_resources(struct sv_admin *a, const char *prefix, struct sv_json **out,
+                            struct sv_err *err)
+{
+        static const char letters[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/";
+        SV_JSON *j = sv_json_object();
+        struct sv_json *list = sv_json_set(j, "resources", sv_json_array());
+        SV_STR after = NULL;
+
+        if (prefix && (!*prefix || prefix[strspn(prefix, letters)]))
+                return sv_fail(
+                        err, SV_USAGE, "admin.prefix",
+                        "expected REPOSITORY, REPOSITORY/TYPE or a whole path, found '%.80s'",
+                        prefix);
+        do
+                if (add_resource_page(a, prefix, &after, list, err) < 0)
+                        return -1;
+        while (after);
+        *out = j;
+        j = NULL;
+        return 0;
 }
 
 void sv_admin_set_author(struct sv_admin *a, const char *name)

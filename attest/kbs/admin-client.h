@@ -53,9 +53,10 @@ int sv_admin_end_lease(struct sv_admin *a, const char *path, const char *volume,
 int sv_admin_rekey(struct sv_admin *a, const char *path, struct sv_bytes head, struct sv_buf *made,
                    struct sv_err *err);
 /* {"resources":[{"path":…,"version":n,"versions":n,"size":n,"created":RFC3339,"policy":bool}, …]};
- * never the values. The
- * caller frees. */
-int sv_admin_list_resources(struct sv_admin *a, struct sv_json **out, struct sv_err *err);
+ * never the values. `prefix` is "repo" or "repo/type", below which they are; NULL: all (SV_USAGE
+ * "admin.prefix"). Asked for in pages. The caller frees. */
+int sv_admin_list_resources(struct sv_admin *a, const char *prefix, struct sv_json **out,
+                            struct sv_err *err);
 /* `before` is the text of the policy that this one replaces: SV_USAGE "broker.policy.changed" when
  * the broker has another one by now. */
 int sv_admin_replace_policy(struct sv_admin *a, const char *path, struct sv_bytes before,

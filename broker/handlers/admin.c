@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an administrator may do. Who it is was checked by the route. */
+#include <stdio.h>
+
 #include "attest/appraise.h"
 #include "base/core/file.h"
 #include "base/core/text.h"
@@ -35,14 +37,72 @@ static void add_visible(const struct sv_request *r, const char *member, const st
         }
 }
 
+static int read_list_query(const struct sv_request *r, struct sv_list_query *q, struct sv_err *err)
+{
+        static const char *const names[] = {"prefix", "after", "limit", NULL};
+        char text[24] = "";
+        uint64_t limit = 0;
+
+        if (sv_request_check_query(r, names, err) < 0)
+                return -1;
+        if ((sv_request_has(r, "prefix") &&
+             !sv_request_query(r, "prefix", q->prefix, sizeof(q->prefix))) ||
+            (sv_request_has(r, "after") &&
+             !sv_request_query(r, "after", q->after, sizeof(q->after))))
+                return sv_fail(err, SV_FORMAT, "broker.query",
+                               "expected the path of a resource, or its beginning, as \"prefix\" "
+                               "and \"after\"");
+        if (sv_request_has(r, "limit") &&
+            (!sv_request_query(r, "limit", text, sizeof(text)) ||
+             sv_parse_u64(text, SV_LIST_MAX, &limit, "", NULL) < 0 || !limit))
+                return sv_fail(err, SV_FORMAT, "broker.query",
+                               "expected a number from 1 to %d as \"limit\"", SV_LIST_MAX);
+        q->max = limit ? (int64_t)limit : INT64_MAX;
+        return 0;
+}
+
+/* Pages of the store's, until there are as many that may be shown; *last: of the last that is. */
+static int list_visible(const struct sv_request *r, const struct sv_list_query *asked,
+                        struct sv_json *list, bool *more, struct sv_err *err)
+{
+        struct sv_list_query q = *asked;
+
+        for (*more = false;;) {
+                SV_JSON *page = sv_json_array();
+                size_t n;
+
+                q.max = asked->max - (int64_t)sv_json_len(list);
+                if (!q.max) {
+                        *more = true; /* perhaps: the next page may be empty */
+                        return 0;
+                }
+                if (r->broker->store->ops->list_resources(r->broker->store, &q, page, err) < 0)
+                        return -1;
+                add_visible(r, "path", page, list);
+                n = sv_json_len(page);
+                if (!n || q.max == INT64_MAX)
+                        return 0;
+                snprintf(q.after, sizeof(q.after), "%s",
+                         sv_json_text(sv_json_at(page, n - 1), "path", ""));
+        }
+}
+
 int sv_handle_list_resources(struct sv_request *r, struct sv_err *err)
 {
-        SV_JSON *all = sv_json_array();
-        struct sv_json *list = sv_json_array();
-        int rc = r->broker->store->ops->list_resources(r->broker->store, all, err);
+        SV_JSON *j = sv_json_object();
+        struct sv_json *list = sv_json_set(j, "resources", sv_json_array());
+        struct sv_list_query q = {.max = 0};
+        bool more;
 
-        add_visible(r, "path", all, list);
-        return answer_list(r, "resources", rc, list, err);
+        if (read_list_query(r, &q, err) < 0 || list_visible(r, &q, list, &more, err) < 0)
+                return -1;
+        if (more)
+                sv_json_set_str(j, "next",
+                                sv_json_text(sv_json_at(list, sv_json_len(list) - 1), "path", ""));
+        sv_json_print(j, &r->answer.body);
+        if (sv_buf_ok(&r->answer.body, "the list", err) < 0)
+                return -1;
+        return sv_http_add(&r->answer, "Content-Type", "application/json", err);
 }
 
 int sv_request_read_policy(const struct sv_request *r, struct sv_bytes text, struct sv_policy **out,
@@ -117,6 +177,8 @@ int sv_handle_put_policy(struct sv_request *r, struct sv_err *err)
                         return -1;
                 put.before = before;
         }
+        if (sv_request_match_policy(r, err) < 0)
+                return -1;
         return store->ops->put_policy(store, r->resource, &put, err);
 }
 
@@ -139,7 +201,12 @@ int sv_handle_get_policy(struct sv_request *r, struct sv_err *err)
 {
         static const char *const names[] = {"version", NULL};
 
+        char hex[65];
+
         if (sv_request_check_query(r, names, err) < 0 || read_policy_text(r, err) < 0)
+                return -1;
+        if (sv_sha256_hex(sv_buf_bytes(&r->answer.body), hex, err) < 0 ||
+            sv_request_add_tag(r, hex, err) < 0)
                 return -1;
         return sv_http_add(&r->answer, "Content-Type", "application/json", err);
 }
@@ -161,6 +228,8 @@ int sv_handle_delete_policy(struct sv_request *r, struct sv_err *err)
         if (sv_request_check_query(r, names, err) < 0)
                 return -1;
         author = read_author(r, err);
+        if (author && sv_request_match_policy(r, err) < 0)
+                return -1;
         return author ? r->broker->store->ops->delete_policy(r->broker->store, r->resource, author,
                                                              r->now, err)
                       : -1;

@@ -93,7 +93,7 @@ int sv_handle_put_resource(struct sv_request *r, struct sv_err *err)
         if (!plain.n || plain.n > SV_SECRET_MAX)
                 return sv_fail(err, SV_FORMAT, "broker.resource.size",
                                "a resource has 1 to %u bytes, found %zu", SV_SECRET_MAX, plain.n);
-        if (sv_request_check_query(r, names, err) < 0)
+        if (sv_request_check_query(r, names, err) < 0 || sv_request_match_resource(r, err) < 0)
                 return -1;
         if (sv_versions_read(r->broker, r->resource, &v, err) < 0)
                 return -1;
@@ -174,7 +174,8 @@ int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err)
         SV_VERSIONS v = {0};
         size_t n = 0;
 
-        if (read_selection(r, &s, err) < 0 || sv_versions_read(r->broker, r->resource, &v, err) < 0)
+        if (read_selection(r, &s, err) < 0 || sv_request_match_resource(r, err) < 0 ||
+            sv_versions_read(r->broker, r->resource, &v, err) < 0)
                 return -1;
         for (size_t i = 0; i < v.n; i++)
                 if (is_selected(&s, &v.list[i]) && v.list[i].disk && !s.volume[0])
@@ -238,6 +239,7 @@ int sv_handle_show_resource(struct sv_request *r, struct sv_err *err)
         SV_JSON *j = sv_json_object();
         SV_VERSIONS v = {0};
         struct sv_json *list;
+        char tag[24];
 
         if (sv_versions_read(r->broker, r->resource, &v, err) < 0)
                 return -1;
@@ -248,6 +250,9 @@ int sv_handle_show_resource(struct sv_request *r, struct sv_err *err)
                         return -1;
         sv_json_print(j, &r->answer.body);
         if (sv_buf_ok(&r->answer.body, "the versions", err) < 0)
+                return -1;
+        snprintf(tag, sizeof(tag), "%lld", v.n ? (long long)v.list[0].number : 0);
+        if (v.n && sv_request_add_tag(r, tag, err) < 0)
                 return -1;
         return sv_http_add(&r->answer, "Content-Type", "application/json", err);
 }

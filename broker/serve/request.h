@@ -112,5 +112,12 @@ int sv_request_read_policy(const struct sv_request *r, struct sv_bytes text, str
  * from the payload. NULL and SV_PROOF "broker.token.claims": of none that is known here. */
 const struct sv_tee_verify *sv_request_find_claims(const struct sv_json *payload,
                                                    struct sv_json **claims, struct sv_err *err);
+/* Holds what the request says of the policy, or resource, that is there (If-Match, If-None-Match)?
+ * Nobody else changes it until the request is settled. SV_USAGE "broker.match" (answered 412),
+ * SV_FORMAT "broker.match.form". */
+int sv_request_match_policy(struct sv_request *r, struct sv_err *err);
+int sv_request_match_resource(struct sv_request *r, struct sv_err *err);
+/* The answer's ETag. */
+int sv_request_add_tag(struct sv_request *r, const char *tag, struct sv_err *err);
 /* Into the record: the SHA-256 of something that it hangs on, in hex. */
 void sv_request_note_digest(struct sv_request *r, const char *member, struct sv_bytes of);

@@ -342,6 +342,8 @@ static int choose_status(const struct sv_request *r, const struct sv_err *err)
                 return 401; /* "begin again", whatever was wrong with what was shown */
         if (r->admin && r->error && err->class == SV_POLICY)
                 return 403; /* of an administrator who is known */
+        if (r->error && !strcmp(r->error, "PreconditionFailed"))
+                return 412;
         if (r->error && !strcmp(r->error, "ResourceConflict"))
                 return 409;
         if (r->allow[0])
@@ -367,6 +369,7 @@ static void set_answer(struct sv_request *r, int status)
                        {404, "Not Found"},
                        {405, "Method Not Allowed"},
                        {409, "Conflict"},
+                       {412, "Precondition Failed"},
                        {413, "Content Too Large"},
                        {503, "Service Unavailable"}};
 

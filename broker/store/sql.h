@@ -225,7 +225,8 @@ int sv_sql_delete_resource(struct sv_store *s, const char *path, int64_t version
                            struct sv_err *err);
 int sv_sql_list_versions(struct sv_store *s, const char *path, struct sv_json *list,
                          struct sv_err *err);
-int sv_sql_list_resources(struct sv_store *s, struct sv_json *list, struct sv_err *err);
+int sv_sql_list_resources(struct sv_store *s, const struct sv_list_query *query,
+                          struct sv_json *list, struct sv_err *err);
 
 int sv_sql_get_disk(struct sv_store *s, const char *path, const char *volume,
                     struct sv_disk_floor *out, struct sv_err *err);

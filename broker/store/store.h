@@ -39,6 +39,13 @@ struct sv_lease {
         int64_t time;      /* of the last report */
 };
 
+/* Which resources are listed. */
+struct sv_list_query {
+        char prefix[3 * 64]; /* "repo" or "repo/type": what is below it, or is it; "": all */
+        char after[3 * 64];  /* a path: those that follow it; "": from the first */
+        int64_t max;
+};
+
 struct sv_policy_put {
         struct sv_bytes text;
         const char *before; /* SHA-256 (hex) of the one that it replaces; NULL: whatever is there */
@@ -145,7 +152,8 @@ struct sv_store_ops {
                              struct sv_err *err);
         /* Adds {"path","version","versions","size","created","policy"} to the array: of the newest
          * version, and how many there are. */
-        int (*list_resources)(struct sv_store *s, struct sv_json *list, struct sv_err *err);
+        int (*list_resources)(struct sv_store *s, const struct sv_list_query *query,
+                              struct sv_json *list, struct sv_err *err);
 
         /* SV_USAGE "broker.policy.changed" when the policy that is there is another than
          * put->before says. */

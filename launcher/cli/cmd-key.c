@@ -33,7 +33,14 @@ static const struct sv_opt rotate_opts[] = {
         SV_ADMIN_OPTS,
         {0},
 };
-static const struct sv_opt list_opts[] = {SV_ADMIN_OPTS, {0}};
+static const struct sv_opt show_opts[] = {SV_ADMIN_OPTS, {0}};
+static const struct sv_opt list_opts[] = {
+        {.name = "prefix",
+         .arg = "PATH",
+         .help = "only what is below REPOSITORY or REPOSITORY/TYPE"},
+        SV_ADMIN_OPTS,
+        {0},
+};
 static const struct sv_opt rm_opts[] = {
         {.name = "yes", .help = "yes, remove it: nobody can have it back"},
         {.name = "forget-volume",
@@ -186,7 +193,7 @@ static int run_key_list(const struct sv_args *args, struct sv_json **result, str
         const struct sv_json *list;
 
         if (sv_admin_from_args(args, NULL, &admin, err) < 0 ||
-            sv_admin_list_resources(admin, result, err) < 0)
+            sv_admin_list_resources(admin, sv_opt(args, "prefix"), result, err) < 0)
                 return -1;
         list = sv_json_get(*result, "resources");
         for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(list); i++) {
@@ -304,7 +311,7 @@ const struct sv_cmd sv_cmd_key_show = {
         .name = "key show",
         .args = "RESOURCE",
         .help = "the versions of a secret, and which disks they are keys of",
-        .opts = list_opts,
+        .opts = show_opts,
         .run = run_key_show,
 };
 

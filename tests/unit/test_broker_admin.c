@@ -125,7 +125,8 @@ static int fail_audit(struct sv_store *s, int64_t now, const struct sv_json *rec
         return sv_fail(err, SV_SYSTEM, "broker.store", "disk full");
 }
 
-static int fail_silently(struct sv_store *s, struct sv_json *list, struct sv_err *err)
+static int fail_silently(struct sv_store *s, const struct sv_list_query *query,
+                         struct sv_json *list, struct sv_err *err)
 {
         return -1;
 }

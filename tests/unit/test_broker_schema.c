@@ -165,7 +165,7 @@ static void from_version_1(void **state)
         assert_int_equal(sealed.n, 3);
         assert_memory_equal(sealed.p, "\1\2\3", 3);
         OK(s->ops->put_resource(s, "a/b/c", 2, sv_bytes_str("new"), 3, 1002, &err));
-        OK(s->ops->list_resources(s, list, &err));
+        OK(s->ops->list_resources(s, NULL, list, &err));
         assert_int_equal(sv_json_len(list), 2);
         assert_int_equal(ask_sql("SELECT created FROM resources WHERE path = 'a/b/c' AND version "
                                  "= 1"),

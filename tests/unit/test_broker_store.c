@@ -162,7 +162,7 @@ static void resources_and_policies(void **state)
         assert_memory_equal(out.p, "t\0o", 3);
         FAILS(s->ops->get_policy(s, "a/b/c", &out, &err), SV_USAGE, "broker.policy.absent");
         OK(put_policy_text(s, "a/b/c", sv_bytes_str("{}"), 1000, &err));
-        OK(s->ops->list_resources(s, list, &err));
+        OK(s->ops->list_resources(s, NULL, list, &err));
         assert_int_equal(sv_json_len(list), 1);
         assert_true(sv_json_bool(sv_json_get(sv_json_at(list, 0), "policy"), false));
         OK(put_policy_text(s, "a/b/none", sv_bytes_str("{}"), 1000, &err));
@@ -202,7 +202,7 @@ static void versions(void **state)
         assert_int_equal(sv_json_len(list), 2);
         assert_int_equal(sv_json_int(sv_json_get(sv_json_at(list, 0), "version"), 0), 2);
         assert_int_equal(sv_json_int(sv_json_get(sv_json_at(list, 1), "size"), 0), 3);
-        OK(s->ops->list_resources(s, all, &err));
+        OK(s->ops->list_resources(s, NULL, all, &err));
         assert_int_equal(sv_json_len(all), 2);
         assert_int_equal(sv_json_int(sv_json_get(sv_json_at(all, 0), "version"), 0), 2);
         assert_int_equal(sv_json_int(sv_json_get(sv_json_at(all, 0), "versions"), 0), 2);
