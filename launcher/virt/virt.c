@@ -173,9 +173,9 @@ int sv_virt_open(const char *uri, struct sv_virt **out, struct sv_err *err)
 static void leave_subject(struct sv_virt *v)
 {
         for (size_t i = 0; v->dom && i < 2; i++) {
-                if (v->callbacks[i] > 0)
+                if (v->callbacks[i] >= 0) /* the first of a connection is 0 */
                         vir.ConnectDomainEventDeregisterAny(v->conn, v->callbacks[i]);
-                v->callbacks[i] = 0;
+                v->callbacks[i] = -1;
         }
         if (v->dom)
                 vir.DomainFree(v->dom);
