@@ -156,15 +156,15 @@ int sv_pool_remove(struct sv_pool *p, const char *name, struct sv_err *err)
         return r;
 }
 
-/* A stream from or to the file; the caller ends and frees it. */
-static int open_stream(struct sv_pool *p, const char *name, bool upload, virStreamPtr *out,
-                       struct sv_err *err)
+/* A stream from the file, or to it from `offset` on; the caller ends and frees it. */
+static int open_stream(struct sv_pool *p, const char *name, bool upload, uint64_t offset,
+                       virStreamPtr *out, struct sv_err *err)
 {
         virStreamPtr s = vir.StreamNew(p->v->conn, 0);
         virStorageVolPtr vol = NULL;
         int r = s ? find_volume(p, name, &vol, err) : sv_virt_fail(err, p->path);
 
-        if (r == 0 && (upload ? vir.StorageVolUpload(vol, s, 0, 0, 0)
+        if (r == 0 && (upload ? vir.StorageVolUpload(vol, s, offset, 0, 0)
                               : vir.StorageVolDownload(vol, s, 0, 0, 0)) < 0)
                 r = sv_virt_fail(err, p->path);
         if (vol)
@@ -223,7 +223,7 @@ int sv_pool_digest(struct sv_pool *p, const char *name, uint8_t out[32], struct 
 
         if (!hash)
                 return -1;
-        r = open_stream(p, name, false, &s, err);
+        r = open_stream(p, name, false, 0, &s, err);
         if (r == 0 && end_stream(s, drain_stream(s, NULL, hash)) < 0)
                 r = sv_virt_fail(err, p->path);
         if (s)
@@ -234,10 +234,10 @@ int sv_pool_digest(struct sv_pool *p, const char *name, uint8_t out[32], struct 
 int sv_pool_copy(struct sv_pool *from, struct sv_pool *to, const char *name, struct sv_err *err)
 {
         virStreamPtr in = NULL, out = NULL;
-        int r = open_stream(from, name, false, &in, err);
+        int r = open_stream(from, name, false, 0, &in, err);
 
         if (r == 0)
-                r = open_stream(to, name, true, &out, err);
+                r = open_stream(to, name, true, 0, &out, err);
         if (r == 0) {
                 int moved = drain_stream(in, out, NULL);
 
@@ -250,5 +250,86 @@ int sv_pool_copy(struct sv_pool *from, struct sv_pool *to, const char *name, str
         }
         if (out)
                 vir.StreamFree(out);
+        return r;
+}
+
+/* --- pieces --- */
+
+/* The stream's own failure, or take()'s. */
+static int give_pieces(virStreamPtr from,
+                       int (*take)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
+                       const char *path, struct sv_err *err)
+{
+        char *piece = malloc(PIECE);
+        int n = 1, r = piece ? 0 : sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
+
+        while (r == 0 && n > 0) {
+                n = vir.StreamRecv(from, piece, PIECE);
+                if (n < 0)
+                        r = sv_virt_fail(err, path);
+                else if (n > 0)
+                        r = take(arg, sv_bytes(piece, (size_t)n), err);
+        }
+        free(piece);
+        return r;
+}
+
+int sv_pool_read(struct sv_pool *p, const char *name,
+                 int (*take)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
+                 struct sv_err *err)
+{
+        virStreamPtr s = NULL;
+        int r;
+
+        if (open_stream(p, name, false, 0, &s, err) < 0)
+                return -1;
+        r = give_pieces(s, take, arg, p->path, err);
+        if (end_stream(s, r) < 0 && r == 0)
+                r = sv_virt_fail(err, p->path);
+        vir.StreamFree(s);
+        return r;
+}
+
+struct sv_pool_sink {
+        struct sv_pool *p;
+        virStreamPtr stream;
+        bool broken;
+};
+
+int sv_pool_sink_open(struct sv_pool *p, const char *name, uint64_t offset,
+                      struct sv_pool_sink **out, struct sv_err *err)
+{
+        struct sv_pool_sink *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
+        s->p = p;
+        if (open_stream(p, name, true, offset, &s->stream, err) < 0) {
+                free(s);
+                return -1;
+        }
+        *out = s;
+        return 0;
+}
+
+int sv_pool_sink_put(struct sv_pool_sink *s, struct sv_bytes piece, struct sv_err *err)
+{
+        if (send_piece(s->stream, (const char *)piece.p, piece.n) == 0)
+                return 0;
+        s->broken = true;
+        return sv_virt_fail(err, s->p->path);
+}
+
+int sv_pool_sink_close(struct sv_pool_sink *s, struct sv_err *err)
+{
+        int r = 0;
+
+        if (!s)
+                return 0;
+        if (end_stream(s->stream, s->broken ? -1 : 0) < 0 && !s->broken)
+                r = sv_virt_fail(err, s->p->path);
+        r = s->broken ? -1 : r;
+        vir.StreamFree(s->stream);
+        free(s);
         return r;
 }

@@ -28,5 +28,17 @@ int sv_pool_make(struct sv_pool *p, const char *name, uint64_t bytes, unsigned m
 int sv_pool_remove(struct sv_pool *p, const char *name, struct sv_err *err);
 /* SHA-256 of a file, which is read through the connection. */
 int sv_pool_digest(struct sv_pool *p, const char *name, uint8_t out[32], struct sv_err *err);
+/* Gives the whole file to take(), in pieces. */
+int sv_pool_read(struct sv_pool *p, const char *name,
+                 int (*take)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
+                 struct sv_err *err);
+/* Writes into a file from `offset` on. SV_SYSTEM also for what the host found out late, as a full
+ * disk. */
+struct sv_pool_sink;
+int sv_pool_sink_open(struct sv_pool *p, const char *name, uint64_t offset,
+                      struct sv_pool_sink **out, struct sv_err *err);
+int sv_pool_sink_put(struct sv_pool_sink *s, struct sv_bytes piece, struct sv_err *err);
+/* Frees it; 0 when all has arrived. */
+int sv_pool_sink_close(struct sv_pool_sink *s, struct sv_err *err);
 /* Fills `to`'s file, which is there and as large, with the file of the same name. */
 int sv_pool_copy(struct sv_pool *from, struct sv_pool *to, const char *name, struct sv_err *err);
