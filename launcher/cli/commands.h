@@ -51,6 +51,7 @@ extern const struct sv_cmd sv_cmd_launch;
 extern const struct sv_cmd sv_cmd_list;
 extern const struct sv_cmd sv_cmd_measure;
 extern const struct sv_cmd sv_cmd_migrate;
+extern const struct sv_cmd sv_cmd_move;
 extern const struct sv_cmd sv_cmd_pause;
 extern const struct sv_cmd sv_cmd_policy;
 extern const struct sv_cmd sv_cmd_policy_check;

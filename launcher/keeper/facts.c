@@ -115,15 +115,17 @@ int sv_facts_begin_run(struct sv_virt *v, struct sv_err *err)
         return write_run(v, run, err);
 }
 
-int sv_facts_note_unlocked(struct sv_virt *v, const char *reasons, struct sv_err *err)
+int sv_facts_note_unlocked(struct sv_virt *v, const struct sv_follow *f, struct sv_err *err)
 {
         SV_JSON *run = read_run(v);
 
         if (!run)
                 run = sv_json_object();
         sv_json_set_bool(run, "unlocked", true);
-        if (*reasons)
-                sv_json_set_str(run, "grounds", reasons);
+        if (*f->reasons)
+                sv_json_set_str(run, "grounds", f->reasons);
+        if (*f->instance)
+                sv_json_set_str(run, "instance", f->instance);
         return write_run(v, run, err);
 }
 

@@ -122,6 +122,7 @@ static int fail_from_event(const struct sv_json *e, const char *otherwise, struc
 static void note_release(struct sv_follow *f, const struct sv_json *e)
 {
         snprintf(f->reasons, sizeof(f->reasons), "%s", sv_json_text(e, "grounds", ""));
+        snprintf(f->instance, sizeof(f->instance), "%s", sv_json_text(e, "instance", ""));
         sv_json_free(f->timings);
         f->timings = sv_json_ref(sv_json_get(e, "timings"));
 }

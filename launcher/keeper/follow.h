@@ -40,6 +40,7 @@ struct sv_follow {
         enum sv_follow_cause cause;
         bool committed;     /* "commit" was said */
         char reasons[1024]; /* why the key was released */
+        char instance[33];  /* who it is at the broker, which has its disk's lease; "": not said */
         /* name to milliseconds, as the agent says; NULL: it did not. The caller frees */
         struct sv_json *timings;
 };

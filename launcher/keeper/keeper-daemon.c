@@ -16,6 +16,7 @@
 #include "launcher/keeper/keeper-disks.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/life.h"
+#include "launcher/keeper/move-mark.h"
 #include "launcher/keeper/revert.h"
 #include "launcher/keeper/stage.h"
 #include "launcher/keeper/status.h"
@@ -87,7 +88,7 @@ static int check_not_running(struct sv_virt *v, const char *name, struct sv_err 
         if (sv_virt_lookup(v, name, err) < 0 || sv_facts_read_ours(v, name, &facts, err) < 0)
                 return -1;
         return sv_virt_is_running(v, name) ? fail_runs_there(name, err)
-                                           : sv_virt_check_unsaved(v, name, err);
+                                           : sv_move_check_launch(v, name, err);
 }
 
 /* The copies, and a domain that boots them. *boot: what was measured. */
@@ -134,7 +135,7 @@ static int follow_agent(struct sv_virt *v, struct sv_follow *f, struct sv_err *e
                 return -1;
         if (sv_follow_events(f, err) < 0)
                 return -1;
-        return sv_facts_note_unlocked(v, f->reasons, err);
+        return sv_facts_note_unlocked(v, f, err);
 }
 
 static int follow_start(struct sv_virt *v, const struct sv_guest *forwards, struct sv_follow *f,
@@ -427,7 +428,7 @@ static int check_copies(const struct sv_daemon_guest *g, const char *name, struc
 {
         SV_STATE s = {.lock = -1};
 
-        return sv_state_init_daemon(&s, name, err) < 0
+        return sv_move_check_start(g->v, name, err) < 0 || sv_state_init_daemon(&s, name, err) < 0
                        ? -1
                        : sv_copies_check(&(struct sv_copies){g->uri, g->v, &s}, g->facts, err);
 }

@@ -6,6 +6,7 @@
 
 #include "base/core/buf.h"
 #include "base/core/file.h"
+#include "launcher/host/budget.h"
 #include "launcher/keeper/migrate-int.h"
 #include "launcher/virt/virt-cpu.h"
 #include "launcher/virt/virt-dac.h"
@@ -40,7 +41,7 @@ static int check_guest_runs(struct sv_migrate_run *r, struct sv_err *err)
                        r->m->name, sv_virt_state_name(state));
 }
 
-static int check_hosts_differ(struct sv_migrate_run *r, struct sv_err *err)
+int sv_migrate_check_hosts(struct sv_migrate_run *r, struct sv_err *err)
 {
         if (strcmp(r->here.uuid, r->there.uuid))
                 return 0;
@@ -103,21 +104,36 @@ static int check_whole_cpu(struct sv_migrate_run *r, const char *there, struct s
                                   err);
 }
 
-static int check_machine_and_cpu(struct sv_migrate_run *r, struct sv_err *err)
+/* The capabilities of the QEMU there for the guest's machine, with its CPU model among them; NULL
+ * with the error. The caller frees. */
+static char *find_machine(struct sv_migrate_run *r, struct sv_err *err)
 {
-        SV_STR there = sv_virt_get_domain_capabilities(r->to, &r->domain, err);
+        char *there = sv_virt_get_domain_capabilities(r->to, &r->domain, err);
         const char *mode = r->domain.cpu_mode;
 
-        if (!there)
-                return sv_fail(
-                        err, SV_SYSTEM, "migrate.machine",
+        if (!there) {
+                sv_fail(err, SV_SYSTEM, "migrate.machine",
                         "the QEMU of %s cannot run the guest's machine (%s, %s, %s): install "
                         "the same version there, or a newer one. libvirt says: %.300s",
                         r->hostname, r->domain.emulator, r->domain.machine,
                         strcmp(r->domain.type, "kvm") ? "emulated" : "KVM", err ? err->msg : "");
-        if (mode && !strcmp(mode, "custom") && r->domain.cpu_model &&
-            sv_virt_find_cpu(there, r->domain.cpu_model, NULL) < 0)
-                return fail_cpu(r, "its QEMU or libvirt does not know the guest's CPU model", err);
+                return NULL;
+        }
+        if (!mode || strcmp(mode, "custom") || !r->domain.cpu_model ||
+            sv_virt_find_cpu(there, r->domain.cpu_model, NULL) == 0)
+                return there;
+        fail_cpu(r, "its QEMU or libvirt does not know the guest's CPU model", err);
+        free(there);
+        return NULL;
+}
+
+static int check_machine_and_cpu(struct sv_migrate_run *r, struct sv_err *err)
+{
+        SV_STR there = find_machine(r, err);
+        const char *mode = r->domain.cpu_mode;
+
+        if (!there)
+                return -1;
         if (mode && strcmp(mode, "custom"))
                 return check_whole_cpu(r, there, err);
         if (!strcmp(r->domain.type, "kvm") && sv_virt_compare_cpu(r->to, &r->domain, r->xml) == 0)
@@ -125,7 +141,7 @@ static int check_machine_and_cpu(struct sv_migrate_run *r, struct sv_err *err)
         return 0;
 }
 
-static int check_label(struct sv_migrate_run *r, struct sv_err *err)
+static int check_label_model(struct sv_migrate_run *r, struct sv_err *err)
 {
         SV_STR word = r->domain.label ? sv_asprintf(" %s ", r->domain.label) : NULL;
 
@@ -134,6 +150,13 @@ static int check_label(struct sv_migrate_run *r, struct sv_err *err)
                                "the guest is confined by %s, and the libvirt of %s has only%s: "
                                "enable it in qemu.conf there (security_driver)",
                                r->domain.label, r->hostname, r->there.models);
+        return 0;
+}
+
+static int check_label(struct sv_migrate_run *r, struct sv_err *err)
+{
+        if (check_label_model(r, err) < 0)
+                return -1;
         if (r->m->copy_storage || !r->here.user || !r->there.user ||
             !strcmp(r->here.user, r->there.user))
                 return 0;
@@ -155,16 +178,25 @@ static int check_own_user(struct sv_migrate_run *r, struct sv_err *err)
                        r->hostname);
 }
 
+/* What a guest takes from its host: a confidential one as much again as it may share
+ * (launcher/host/budget.h). */
+uint64_t sv_migrate_count_memory(const struct sv_domain_facts *d)
+{
+        const struct sv_budget_rules rules = sv_budget_defaults();
+
+        return d->tee ? sv_budget_cost(&rules, d->memory, true) : d->memory;
+}
+
 static int check_memory(struct sv_migrate_run *r, struct sv_err *err)
 {
-        uint64_t free = sv_virt_get_free_memory(r->to);
+        uint64_t free = sv_virt_get_free_memory(r->to), need = sv_migrate_count_memory(&r->domain);
 
-        if (!free || free >= r->domain.memory)
+        if (!free || free >= need)
                 return 0;
         return sv_fail(err, SV_SYSTEM, "migrate.memory",
-                       "the guest has %llu MiB of memory, and %s has %llu MiB left; end or move "
+                       "the guest takes %llu MiB of memory, and %s has %llu MiB left; end or move "
                        "another guest first",
-                       (unsigned long long)(r->domain.memory / MIB), r->hostname,
+                       (unsigned long long)(need / MIB), r->hostname,
                        (unsigned long long)(free / MIB));
 }
 
@@ -280,7 +312,7 @@ int sv_migrate_check(struct sv_migrate_run *r, struct sv_err *err)
         static int (*const checks[])(struct sv_migrate_run * r, struct sv_err * err) = {
                 check_tee,
                 check_guest_runs,
-                check_hosts_differ,
+                sv_migrate_check_hosts,
                 check_taken,
                 check_machine_and_cpu,
                 check_label,
@@ -289,6 +321,56 @@ int sv_migrate_check(struct sv_migrate_run *r, struct sv_err *err)
                 check_address,
                 sv_migrate_check_disks,
                 check_own_user,
+        };
+
+        for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+                if (checks[i](r, err) < 0)
+                        return -1;
+        return 0;
+}
+
+/* --- a guest that is off on its way --- */
+
+/* Does the QEMU there launch guests under the TEE of this one? */
+static int check_machine_and_tee(struct sv_migrate_run *r, struct sv_err *err)
+{
+        SV_STR there = find_machine(r, err);
+        SV_STR value = r->domain.tee ? sv_asprintf("<value>%s</value>", r->domain.tee) : NULL;
+        const char *launch, *end, *at;
+
+        if (!there)
+                return -1;
+        if (!value)
+                return 0;
+        launch = strstr(there, "<launchSecurity");
+        end = launch ? strstr(launch, "</launchSecurity>") : NULL;
+        at = end ? strstr(launch, value) : NULL;
+        if (at && at < end)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "move.tee",
+                       "the guest is protected by its processor (%s), and libvirt at %s does not "
+                       "say that its processor, kernel and QEMU can do that; \"secure-vm host\" "
+                       "there says what is missing",
+                       r->domain.tee, r->hostname);
+}
+
+/* On QEMU's own network a guest that starts anew gets on as well. */
+static int check_cold_networks(struct sv_migrate_run *r, struct sv_err *err)
+{
+        for (size_t i = 0; i < r->domain.n_nics; i++) {
+                const struct sv_domain_nic *n = &r->domain.nics[i];
+
+                if ((!n->kind || strcmp(n->kind, "user")) && check_nic(r, n, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+int sv_migrate_check_cold(struct sv_migrate_run *r, struct sv_err *err)
+{
+        static int (*const checks[])(struct sv_migrate_run * r, struct sv_err * err) = {
+                sv_migrate_check_hosts, check_machine_and_tee, check_label_model,
+                check_memory,           check_cold_networks,
         };
 
         for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)

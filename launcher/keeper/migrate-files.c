@@ -268,6 +268,37 @@ int sv_migrate_find_shared_copies(struct sv_migrate_run *r, struct sv_err *err)
         return 0;
 }
 
+int sv_migrate_check_boot_files(struct sv_migrate_run *r, struct sv_err *err)
+{
+        for (size_t i = 0; i < r->domain.n_files; i++) {
+                const struct sv_domain_file *f = &r->domain.files[i];
+                SV_STR folder = sv_path_folder(f->path);
+                SV_POOL *here = NULL, *there = NULL;
+
+                if (is_copy(r, f->path))
+                        continue;
+                if (sv_pool_open(r->from, folder, false, &here, err) < 0)
+                        return -1;
+                if (sv_pool_open(r->to, folder, false, &there, err) < 0)
+                        return sv_wrap(err, "the folder at %s", r->hostname);
+                if (need_same_file(r, f, here, there, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+int sv_migrate_make_boot_files(struct sv_migrate_run *r, struct sv_err *err)
+{
+        if (sv_migrate_find_shared_copies(r, err) < 0)
+                return -1;
+        if (r->copies_are_shared)
+                return 0;
+        for (size_t i = 0; i < r->domain.n_files; i++)
+                if (make_boot_file(r, &r->domain.files[i], err) < 0)
+                        return -1;
+        return make_room_for_nvram(r, err);
+}
+
 int sv_migrate_make_files(struct sv_migrate_run *r, struct sv_err *err)
 {
         for (size_t i = 0; r->m->copy_storage && i < r->domain.n_disks; i++) {
@@ -277,14 +308,7 @@ int sv_migrate_make_files(struct sv_migrate_run *r, struct sv_err *err)
                     make_empty_disk(r, d, err) < 0)
                         return -1;
         }
-        if (sv_migrate_find_shared_copies(r, err) < 0)
-                return -1;
-        if (r->copies_are_shared)
-                return 0;
-        for (size_t i = 0; i < r->domain.n_files; i++)
-                if (make_boot_file(r, &r->domain.files[i], err) < 0)
-                        return -1;
-        return make_room_for_nvram(r, err);
+        return sv_migrate_make_boot_files(r, err);
 }
 
 /* Where the source is this host: the guest's own user, too. */

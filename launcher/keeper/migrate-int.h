@@ -29,6 +29,15 @@ struct sv_migrate_run {
 /* Everything that can be told before; nothing is changed. */
 int sv_migrate_check(struct sv_migrate_run *r, struct sv_err *err);
 
+/* The same, of one that starts anew there: its machine, its TEE, room and networks. */
+int sv_migrate_check_cold(struct sv_migrate_run *r, struct sv_err *err);
+/* SV_USAGE "migrate.same" when the two are one. */
+int sv_migrate_check_hosts(struct sv_migrate_run *r, struct sv_err *err);
+/* Bytes that it takes of its host. */
+uint64_t sv_migrate_count_memory(const struct sv_domain_facts *d);
+int sv_migrate_read_host(struct sv_virt *v, struct sv_host_facts *out, struct sv_err *err);
+void sv_migrate_free_run(struct sv_migrate_run *r);
+
 /* Whether both hosts see the same folder, tried with a mark. */
 int sv_migrate_try_shared(struct sv_migrate_run *r, const char *folder, bool *shared,
                           struct sv_err *err);
@@ -39,6 +48,10 @@ int sv_migrate_find_shared_copies(struct sv_migrate_run *r, struct sv_err *err);
 /* Files at the target that the guest needs there: its disks, empty, where they are copied, and what
  * it boots from. */
 int sv_migrate_make_files(struct sv_migrate_run *r, struct sv_err *err);
+/* What it boots from that is no copy of ours is the same there: "migrate.firmware". */
+int sv_migrate_check_boot_files(struct sv_migrate_run *r, struct sv_err *err);
+/* Those that it boots from alone; what is there already is replaced. */
+int sv_migrate_make_boot_files(struct sv_migrate_run *r, struct sv_err *err);
 /* After a failure: nothing of the guest stays there. */
 void sv_migrate_remove_made(struct sv_migrate_run *r);
 /* When the guest has gone: the copies of what it booted from here. */

@@ -26,7 +26,7 @@ static void note_interrupt(int number)
         interrupted = 1;
 }
 
-static void free_run(struct sv_migrate_run *r)
+void sv_migrate_free_run(struct sv_migrate_run *r)
 {
         sv_virt_close(r->to);
         sv_virt_close(r->from);
@@ -42,7 +42,7 @@ static void free_run(struct sv_migrate_run *r)
         }
 }
 
-static int read_host(struct sv_virt *v, struct sv_host_facts *out, struct sv_err *err)
+int sv_migrate_read_host(struct sv_virt *v, struct sv_host_facts *out, struct sv_err *err)
 {
         SV_STR xml = sv_virt_get_capabilities(v, err);
 
@@ -60,13 +60,14 @@ static int open_hosts(struct sv_migrate_run *r, struct sv_err *err)
             sv_virt_get_xml(r->from, &xml, err) < 0)
                 return -1;
         r->xml = sv_asprintf("%s", sv_buf_str(&xml));
-        if (sv_domain_read(r->xml, &r->domain, err) < 0 || read_host(r->from, &r->here, err) < 0)
+        if (sv_domain_read(r->xml, &r->domain, err) < 0 ||
+            sv_migrate_read_host(r->from, &r->here, err) < 0)
                 return -1;
         if (sv_virt_open(r->m->to, &r->to, err) < 0)
                 return sv_wrap(err, "the target (--to)");
         sv_virt_keep_alive(r->to);
         r->hostname = sv_virt_get_hostname(r->to, err);
-        return r->hostname ? read_host(r->to, &r->there, err) : -1;
+        return r->hostname ? sv_migrate_read_host(r->to, &r->there, err) : -1;
 }
 
 static char *list_copied_disks(const struct sv_migrate_run *r)
@@ -331,7 +332,7 @@ int sv_migrate_guest(const struct sv_migrate *m, struct sv_json *result, struct 
                         sigaction(asks[i], &act, NULL);
         }
         done = run_migration_of(&r, result, err);
-        free_run(&r);
+        sv_migrate_free_run(&r);
         for (size_t i = 0; i < 3; i++)
                 sigaction(asks[i], &before[i], NULL);
         return done;

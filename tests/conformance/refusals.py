@@ -48,6 +48,9 @@ COMMANDS = """
 2 client.timeout         stop x --timeout soon
 2 wait.for               wait x --for ever
 2 state.absent           wait x
+2 move.keeper            move x --to qemu+tls://other/system
+2 move.to                move x --connect test:///default
+2 client.timeout         move x --connect test:///default --to test:///default --boot-timeout soon
 2 cli.command            --quiet list
 2 cli.absent             shutdown x
 2 launch.wait            launch guest.json --wait

@@ -9,6 +9,7 @@
 #include "launcher/virt/virt.h"
 #include "tests/unit/unit.h"
 
+#define LAUNCHES "<launchSecurity supported='yes'><value>sev-snp</value></launchSecurity>"
 #define CAPABILITIES(maximum, model)                                             \
         "<domainCapabilities><cpu><mode name='maximum' supported='yes'>" maximum \
         "</mode><mode name='custom' supported='yes'><model usable='yes'>" model  \
@@ -88,7 +89,7 @@ struct change {
         const char *to, *address, *hostname;
         const char *there_uuid, *there_cpu, *there_models, *there_user;
         const char *type, *mode, *model, *tee, *label, *nic, *source;
-        bool copied, own_user;
+        bool copied, own_user, cold;
 };
 
 static char *given(const char *changed, const char *otherwise)
@@ -132,7 +133,7 @@ static int check_changed(const struct change *c, char **address, struct sv_err *
                                             .n_nics = 1};
         r.domain.nics[0] = (struct sv_domain_nic){given(c->nic, "network"),
                                                   given(c->source, "default"), given("lo", NULL)};
-        result = sv_migrate_check(&r, err);
+        result = (c->cold ? sv_migrate_check_cold : sv_migrate_check)(&r, err);
         *address = r.address;
         free(r.xml);
         free(r.hostname);
@@ -235,6 +236,60 @@ static void refused_for_the_hosts(void **state)
         }
 }
 
+/* One that starts anew there: what would stand against its memory's way does not. */
+static void refused_cold(void **state)
+{
+        static const struct {
+                struct change change;
+                const char *there; /* NULL: as it is here */
+                const char *check;
+                enum sv_class class;
+        } t[] = {
+                {{.cold = true}, NULL, NULL, 0},
+                {{.cold = true, .there_uuid = "1"}, NULL, "migrate.same", SV_USAGE},
+                {{.cold = true, .tee = "sev-snp"}, NULL, "move.tee", SV_SYSTEM},
+                {{.cold = true, .tee = "sev-snp"}, "<a/>" LAUNCHES, "migrate.memory", SV_SYSTEM},
+                {{.cold = true, .tee = "tdx"}, "<a/>" LAUNCHES, "move.tee", SV_SYSTEM},
+                {{.cold = true, .tee = "sev-snp"},
+                 "<a/><x><value>sev-snp</value></x>",
+                 "move.tee",
+                 SV_SYSTEM},
+                {{.cold = true, .mode = "maximum", .type = "qemu"}, NULL, NULL, 0},
+                {{.cold = true, .model = "EPYC-Turin"}, NULL, "migrate.cpu", SV_SYSTEM},
+                {{.cold = true, .label = "apparmor"}, NULL, "migrate.label", SV_SYSTEM},
+                {{.cold = true, .there_user = "+2:+2", .own_user = true}, NULL, NULL, 0},
+                {{.cold = true, .nic = "user"}, NULL, NULL, 0},
+                {{.cold = true, .nic = "bridge", .source = "lo"}, NULL, NULL, 0},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_STR there = t[i].there ? sv_asprintf("%s%s", t[i].there, good.there) : NULL;
+                struct sv_err err = SV_ERR_NULL;
+                SV_STR address = NULL;
+
+                world = good;
+                if (there)
+                        world.there = there;
+                if (t[i].check)
+                        FAILS(check_changed(&t[i].change, &address, &err), t[i].class, t[i].check);
+                else
+                        OK(check_changed(&t[i].change, &address, &err));
+        }
+        {
+                struct sv_err err = SV_ERR_NULL;
+                SV_STR address = NULL;
+
+                /* private and shared memory, and what QEMU takes besides */
+                world.there = LAUNCHES CAPABILITIES("", "EPYC");
+                world.free = (1 << 20) + (1 << 20) / 100 * 100 + (96 << 20);
+                OK(check_changed(&(struct change){.cold = true, .tee = "sev-snp"}, &address, &err));
+                world.free--;
+                FAILS(check_changed(&(struct change){.cold = true, .tee = "sev-snp"}, &address,
+                                    &err),
+                      SV_SYSTEM, "migrate.memory");
+        }
+}
+
 /* QEMU connects to the host of --to, unless told otherwise. */
 static void addressed(void **state)
 {
@@ -271,6 +326,7 @@ int main(void)
                 cmocka_unit_test(refused),
                 cmocka_unit_test(refused_for_the_hosts),
                 cmocka_unit_test(addressed),
+                cmocka_unit_test(refused_cold),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests that are stopped at one host and launched at another."""
+import json
+import os
+import signal
+import subprocess
+
+from guests import enter
+from migrate import BOOT, IMAGES, counter, left, must_write, start
+from patience import wait_until
+
+FENCE = '.moved-away'
+
+
+def move(c, *options, to=None, check=True):
+    """The guest goes from a to b; what the command says. It hears no button."""
+    r = c.secure_vm(*command(c, *options, to=to), check=check, timeout=900)
+    return json.loads(r.stdout)
+
+
+def command(c, *options, to=None):
+    return ['move', 'g', *c.more, '--to', (to or c.hosts.b).uri, '--cold', '--timeout', '1', '--force', '--json', *options]
+
+
+def admin(c):
+    return [str(a) for a in c.broker.admin()]
+
+
+def must_be_at(c, host, other):
+    """Running there with its disk, and the other has nothing of it but the disks it left."""
+    c.host = host
+    c.must(c.ask('show', 'g')['state'] == 'unlocked', f'expected the guest at {host.name}, found {c.ask("show", "g")}')
+    c.must_answer()
+    c.must(c.listed(other) == '', f'expected nothing of the guest at {other.name}, found {c.listed(other)}')
+    c.must(not [p for p in other.processes().values() if 'qemu-system' in p or 'swtpm' in p], f'processes are left: {other.processes()}')
+    c.must(not left(other, BOOT), f'expected no copies of what boots at {other.name}, found {left(other, BOOT)}')
+    c.must(not [n for n in left(host, 'lib/libvirt/images') if n.endswith(FENCE)], 'expected no fence')
+    text = host.run('virsh', 'dumpxml', '--inactive', 'g')
+    c.must(FENCE not in text and 'secure-vm:move' not in text, f'expected neither fence nor mark, found {text}')
+
+
+def say(c, what, result):
+    p = result['phases']
+    print(f'    {c.name}: {what}: down {result["downtime_ms"]} ms: shutdown {p["stop_ms"]}, rest {p["rest_ms"]} ({result["rest_bytes"] >> 10} KiB), handed over '
+          f'{p["hand_over_ms"]}, boot to open disk {p["boot_ms"]}; before that {result["bytes"] >> 20} MiB in {p["copy_ms"]} ms', flush=True)
+
+
+def move_copied(c):
+    """stopped and launched at the other host with its disks, which were copied while it ran: the policy has to know that host, a disk that is there already is not
+    overwritten, the key is released anew, what the guest wrote last is in the copy, and the source forgets it"""
+    start(c, IMAGES, known=2)
+    a, b = c.hosts.a, c.hosts.b
+    for check, status, options in (('move.live', 2, None), ('migrate.same', 2, {'to': a})):
+        r = c.secure_vm('move', 'g', *c.more, '--to', b.uri, '--json', check=False) if options is None else c.secure_vm(*command(c, **options), check=False)
+        error = json.loads(r.stdout)['error']
+        c.must(error['check'] == check and r.returncode == status, f'expected {check}, found {error}')
+    with open(b.path('lib/libvirt/images/root.img'), 'w', encoding='ascii') as f:
+        f.write('somebody else\'s')
+    error = move(c, check=False)['error']
+    c.must(error['check'] == 'move.disk', f'expected move.disk, found {error}')
+    with open(b.path('lib/libvirt/images/root.img'), encoding='ascii') as f:
+        c.must(f.read() == 'somebody else\'s', 'a file of the target was overwritten')
+    os.remove(b.path('lib/libvirt/images/root.img'))
+    c.must(c.listed() == 'unlocked', f'expected the guest to run on, found {c.listed()}')
+    move(c, '--check', *admin(c))
+    c.must(not left(b, 'lib/libvirt/images') and c.listed() == 'unlocked', 'a look beforehand has changed something')
+    result = move(c, *admin(c))
+    say(c, 'copied', result)
+    c.must(result['moved'] and result['state'] == 'unlocked' and result['bytes'] >= 32 << 20, f'expected a moved guest, found {result}')
+    must_be_at(c, b, a)
+    c.must(c.released() == (2, 2), f'expected a second release, found {c.released()}')
+    stale = counter(a, f'{IMAGES}/data.img')
+    must_write(c, b, f'{IMAGES}/data.img')
+    c.must(counter(b, f'{IMAGES}/data.img') > stale > 0, 'the copy lacks what the guest wrote before')
+
+
+def begin(c, reached, *options):
+    """A move whose command is killed as soon as that is so; it may have come further."""
+    p = c.host.start(c.env.vm, *command(c, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=c.environment)
+    wait_until('the move does not come so far', lambda: p.poll() is not None or reached())
+    c.must(p.poll() is None, f'the move ended before it was killed: {p.stdout.read() if p.poll() is not None else ""}')
+    with open(f'/proc/{p.pid}/task/{p.pid}/children', encoding='ascii') as f:
+        os.kill(int(f.read().split()[0]), signal.SIGKILL)
+    p.communicate()
+
+
+def definition(host):
+    """As libvirt keeps it there, "" for none."""
+    try:
+        with open(host.path('etc-libvirt/qemu/g.xml'), encoding='utf-8') as f:
+            return f.read()
+    except FileNotFoundError:
+        return ''
+
+
+def must_not_start(c, host):
+    """Neither by us nor by libvirt."""
+    r = c.secure_vm('start', 'g', *c.more, '--json', host=host, check=False)
+    error = json.loads(r.stdout)['error']
+    c.must(error['check'] == 'move.unfinished', f'expected move.unfinished, found {error}')
+    r = subprocess.run([*enter(host), 'virsh', 'start', 'g'], capture_output=True, text=True, check=False)
+    c.must(r.returncode and FENCE in r.stderr, f'expected libvirt to miss the disk, found {r.stdout} {r.stderr}')
+
+
+def move_killed(c):
+    """its command killed while disks are copied, after the end of the guest, and while it boots there: it is never in two places, is taken back with what it wrote,
+    and the same command goes on; a policy that does not know the target is told before anything happens, and, where nobody was asked, the guest comes back"""
+    start(c, IMAGES, known=1)
+    a, b = c.hosts.a, c.hosts.b
+    r = c.secure_vm(*command(c, *admin(c)), check=False)
+    error = json.loads(r.stdout)['error']
+    c.must(error['check'] == 'move.authority' and r.returncode == 6 and not left(b, 'lib/libvirt/images'), f'expected move.authority, found {error}')
+    begin(c, lambda: 'root.img' in left(b, 'lib/libvirt/images'))
+    c.must(c.listed() == 'unlocked' and c.listed(b) == '', f'expected the guest to run on, found {c.listed()}, {c.listed(b)}')
+    c.must_answer()
+    begin(c, lambda: FENCE in definition(a))
+    c.must(c.listed() == 'stopped', f'expected the guest to be off, found {c.listed()}')
+    must_not_start(c, a)
+    stale = counter(a, f'{IMAGES}/data.img')
+    c.secure_vm(*command(c, '--recover'))
+    wait_until('the guest does not get its disk again', lambda: c.released() == (2, 2), 120)
+    must_write(c, a, f'{IMAGES}/data.img')
+    c.must(counter(a, f'{IMAGES}/data.img') > stale, 'it lost what it wrote')
+    c.must(not left(b, 'lib/libvirt/images') and c.listed(b) == '' and FENCE not in definition(a), f'expected nothing at b, found {left(b, "lib/libvirt/images")}')
+    error = move(c, check=False)['error']
+    c.must('running where it was' in error['message'], f'expected the guest to come back by itself, found {error}')
+    wait_until('the guest does not get its disk again', lambda: c.released() == (3, 3), 120)
+    c.guest['attestation']['ek_roots'] = c.make_authorities()
+    c.put_policy(c.write_guest())
+    begin(c, lambda: c.listed(b) == 'running', *admin(c))
+    must_not_start(c, a)
+    result = move(c, *admin(c))
+    c.must(result['moved'], f'expected a moved guest, found {result}')
+    must_be_at(c, b, a)
+    must_write(c, b, f'{IMAGES}/data.img')
+
+
+OFF = """<domain type='qemu'><name>g</name><memory unit='MiB'>64</memory><os><type arch='x86_64' machine='q35'>hvm</type></os><devices>
+<disk type='file' device='disk'><driver name='qemu' type='raw' cache='none'/><source file='/var/lib/libvirt/images/root.img'/><target dev='vda' bus='virtio'/></disk>
+<channel type='unix'><target type='virtio' name='org.secure-vm.agent'/></channel></devices></domain>"""
+
+
+def digest(host):
+    return host.run('sha256sum', f'{IMAGES}/root.img').split()[0]
+
+
+def move_off(c):
+    """one that is off goes with its disk, and stays off; its command killed while the disk is copied, after the fence and when the target has it, it is in one place, comes back,
+    and goes on; it still starts with its host"""
+    a, b = c.hosts.a, c.hosts.b
+    a.run('sh', '-c', f'head -c 48M /dev/urandom >{IMAGES}/root.img; truncate -s 65M {IMAGES}/root.img; chmod 600 {IMAGES}/root.img')
+    with open(c.path('off.xml'), 'w', encoding='ascii') as f:
+        f.write(OFF)
+    a.run('virsh', 'define', c.path('off.xml'))
+    a.run('virsh', 'autostart', 'g')
+    known = digest(a)
+    begin(c, lambda: 'root.img' in left(b, 'lib/libvirt/images'))
+    c.must(c.listed(a) == 'stopped' and c.listed(b) == '', f'expected the guest at a, found {c.listed(a)}, {c.listed(b)}')
+    begin(c, lambda: FENCE in definition(a))
+    must_not_start(c, a)
+    c.must(c.listed(b) == '', f'expected nothing at b yet, found {c.listed(b)}')
+    result = move(c, '--recover')
+    c.must(not result['moved'] and FENCE not in definition(a) and 'secure-vm:move' not in definition(a) and not left(b, 'lib/libvirt/images'),
+           f'expected the guest back, found {result}, {definition(a)}, {left(b, "lib/libvirt/images")}')
+    begin(c, lambda: definition(b))
+    result = move(c)
+    c.must(result['moved'], f'expected a moved guest, found {result}')
+    c.must(c.listed(a) == '' and c.listed(b) == 'stopped', f'expected the guest at b, found {c.listed(a)}, {c.listed(b)}')
+    c.must(digest(a) == known == digest(b), 'the disk is another at b')
+    c.must(FENCE not in definition(b) and 'secure-vm:move' not in definition(b), f'expected neither fence nor mark, found {definition(b)}')
+    c.must('enable' in b.run('virsh', 'dominfo', 'g').split('Autostart:')[1].split()[0], 'expected it to start with its host')
+
+
+CASES = [move_off, move_copied, move_killed]
