@@ -217,6 +217,45 @@ static void test_interrupted(void **state)
         unlink(other);
 }
 
+static int reads_left; /* until one fails */
+
+static int read_until(const struct sv_source *s, uint64_t at, uint8_t *p, size_t n,
+                      struct sv_err *e)
+{
+        memset(p, 0x77, n);
+        if (--reads_left == 0)
+                return sv_fail(e, SV_SYSTEM, "test.read", "this part cannot be read");
+        return 0;
+}
+
+static int span_until(const struct sv_source *s, uint64_t at, enum sv_span *kind, uint64_t *end,
+                      struct sv_err *e)
+{
+        if (at)
+                return sv_fail(e, SV_SYSTEM, "test.span", "nobody knows what lies here");
+        *kind = SV_SPAN_DATA;
+        *end = s->size / 2;
+        return 0;
+}
+
+/* What cannot be read is not encrypted as something else. */
+static void test_unreadable(void **state)
+{
+        SV_STR other = sv_asprintf("%s.other", path);
+        SV_FD fd = open(other, O_RDWR | O_CREAT, 0600);
+        struct sv_luks_in in = {.plain = {.size = SIZE, .read = read_until, .fd = -1}, .out = fd};
+
+        for (int i = 0; i < 4; i++) {
+                in.integrity = i % 2 != 0;
+                reads_left = 1 + i / 2;
+                FAILS(sv_luks_encrypt(&in, key, &err), SV_SYSTEM, "test.read");
+        }
+        in.plain.span = span_until;
+        in.integrity = false;
+        FAILS(sv_luks_encrypt(&in, key, &err), SV_SYSTEM, "test.span");
+        unlink(other);
+}
+
 /* Another key opens the same volume; what the data are encrypted with stays. */
 static void test_rekey(void **state)
 {
@@ -301,10 +340,11 @@ static void test_header(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_layout),  cmocka_unit_test(test_superblock),
-                cmocka_unit_test(test_journal), cmocka_unit_test(test_contents),
-                cmocka_unit_test(test_key),     cmocka_unit_test(test_interrupted),
-                cmocka_unit_test(test_rekey),   cmocka_unit_test(test_header),
+                cmocka_unit_test(test_layout),     cmocka_unit_test(test_superblock),
+                cmocka_unit_test(test_journal),    cmocka_unit_test(test_contents),
+                cmocka_unit_test(test_key),        cmocka_unit_test(test_interrupted),
+                cmocka_unit_test(test_unreadable), cmocka_unit_test(test_rekey),
+                cmocka_unit_test(test_header),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
