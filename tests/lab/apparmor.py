@@ -111,6 +111,22 @@ def try_guests():
 
 # --- what does not ---
 
+def try_forbidden():
+    """Each as root, whom nothing but the profile refuses; without it each would work."""
+    cases = {
+        'read the passwords of this machine': ['inspect', '/etc/shadow'],
+        'read the kek of a broker here': ['inspect', f'{BROKER}/kek'],
+        'write a program of this machine': ['image', 'verity', '--from', '/srv/tree', '--out', '/usr/bin/planted', '--size', '16MiB'],
+        'write what this machine boots': ['image', 'verity', '--from', '/srv/tree', '--out', '/boot/planted', '--size', '16MiB'],
+        'write a policy of AppArmor': ['image', 'verity', '--from', '/srv/tree', '--out', '/etc/apparmor.d/planted', '--size', '16MiB'],
+    }
+    for what, words in cases.items():
+        vm(*words, status=None)
+        found = refusals(OURS)
+        must(found, f'refused: {what}', 'nothing in the kernel\'s log')
+    must(not os.path.exists('/usr/bin/planted') and not os.path.exists('/boot/planted') and not os.path.exists('/etc/apparmor.d/planted'), 'nothing forbidden was written')
+
+
 def enter_profile(name):
     def enter():
         with open('/proc/self/attr/apparmor/current', 'w', encoding='ascii') as f:
@@ -152,6 +168,7 @@ def main():
     try_commands()
     if try_guests():
         try_each_other()
+    try_forbidden()
     vm('image', 'initrd', '--out', '/srv/guests/initrd')
     none_refused('image initrd')
     end_guests()
