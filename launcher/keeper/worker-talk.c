@@ -216,7 +216,7 @@ static void give_vcpus(struct sv_worker *w)
 {
         struct sv_err err;
 
-        if (w->wanted_vcpus > w->work->guest->vcpus &&
+        if (w->wanted_vcpus && w->wanted_vcpus > w->work->guest->vcpus &&
             sv_virt_set_vcpus(w->virt, w->wanted_vcpus, &err) < 0)
                 sv_log_err(&err);
 }
