@@ -297,6 +297,46 @@ static void other_version(void **state)
         FAILS(sv_store_open(&place, &other, &err), SV_SYSTEM, "broker.store.rollback");
 }
 
+/* A column of text where a number is expected is none, whatever its bytes. */
+static void text_is_no_number(void **state)
+{
+        struct sv_err err;
+        struct sv_sql *c = sv_postgres_connect(path, &err);
+        struct sv_stmt *q;
+
+        assert_non_null(c);
+        q = sv_sql_prepare(&c->store, "SELECT 'abcd'::text, 7::bigint", &err, "");
+        assert_int_equal(sv_sql_step(&c->store, q, &err), 1);
+        assert_int_equal(sv_sql_number(q, 0), 0);
+        assert_int_equal(sv_sql_number(q, 1), 7);
+        sv_sql_finish(&q);
+        sv_sql_close(&c->store);
+}
+
+static int take_values(struct sv_sql_value *values, const char *types, ...)
+{
+        va_list ap;
+        int n;
+
+        va_start(ap, types);
+        n = sv_sql_take_values(types, ap, values);
+        va_end(ap);
+        return n;
+}
+
+/* As many as a statement has places for, and no more. */
+static void values_of_a_statement(void **state)
+{
+        struct sv_sql_value values[SV_SQL_VALUES_MAX + 1] = {{0}};
+        const int64_t i = 7;
+
+        _Static_assert(SV_SQL_VALUES_MAX == 8, "as many as there are below");
+        assert_int_equal(take_values(values, "iiiiiiii", i, i, i, i, i, i, i, i), 8);
+        assert_int_equal(values[7].number, 7);
+        assert_int_equal(take_values(values, "iiiiiiiii", i, i, i, i, i, i, i, i, i), 8);
+        assert_int_equal(values[8].number, 0);
+}
+
 static void configuration(void **state)
 {
         static const struct {
@@ -441,9 +481,11 @@ int main(void)
                 cmocka_unit_test_setup_teardown(not_a_database, setup_place, teardown_place),
                 cmocka_unit_test(configuration),
                 cmocka_unit_test(config_numbers),
+                cmocka_unit_test(values_of_a_statement),
         };
         const struct CMUnitTest on_server[] = {
                 cmocka_unit_test_setup_teardown(other_version, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(text_is_no_number, setup_place, teardown_place),
         };
         int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
