@@ -72,6 +72,32 @@ def try_refusals(c, jwe):
     boot_with(m, 'quiet')
 
 
+def try_half_header(c):
+    """A header that names a key and no broker: who wrote it has exchanged the disk, and stands where the broker should."""
+    m = c.m
+    for there, check in [({'pin': m.pin}, b'[agent.header]'), ({'url': m.url}, b'[agent.header]'), ({'url': 7, 'pin': m.pin}, b'[agent.header]')]:
+        boot_with(m, 'quiet')
+        uri = 'kbs:///' + luks_token.RESOURCE
+        jwk = run('secure-vm-agent', 'get', uri, '--jwk', '--quiet', '--url', m.url, '--pin', m.pin, env=c.env).stdout
+        head = {'protected': {'alg': 'A256KW', 'enc': 'A256GCM', 'clevis': {'pin': 'secure-vm', 'secure-vm': {'uri': uri, **there}}}}
+        jwe = run('jose', 'jwe', 'enc', '-i-', '-k-', '-I-', '-c', input=json.dumps(head).encode() + jwk + SECRET).stdout
+        boot_with(m, f'quiet securevm.url={m.url} securevm.pin=sha256:{"11" * 32}')
+        c.decrypt(jwe, 1, check)
+    boot_with(m, 'quiet')
+
+
+def try_large(c):
+    """More than a pipe holds, and none of it in a file."""
+    large, folder = SECRET * 8000, c.m.path('temporary')
+    os.mkdir(folder)
+    os.utime(folder, (1, 1))
+    env = {**c.env, 'TMPDIR': folder}
+    jwe = run('clevis', 'encrypt', 'secure-vm', c.config(), input=large, env=env).stdout
+    assert run('clevis', 'decrypt', input=jwe, env=env).stdout == large
+    assert os.stat(folder).st_mtime == 1, 'there was a temporary file'
+    print(f'{len(large)} bytes, and no temporary file', flush=True)
+
+
 def try_volumes(c):
     """Two volumes, each bound to a resource of its own; one that was refused does not open the other's."""
     m = c.m
@@ -106,6 +132,8 @@ def try_clevis(m):
     assert m.key not in jwe
     c.decrypt(jwe)
     try_refusals(c, jwe)
+    try_half_header(c)
+    try_large(c)
     try_volumes(c)
 
 
