@@ -12,9 +12,11 @@
 
 /* What stands against a release, and so who is asked next. */
 enum fault {
-        FAULT_OWN,    /* this machine cannot attest itself: nobody */
-        FAULT_AGAIN,  /* the network, or a broker that cannot do it now: the next, and it again */
-        FAULT_BROKER, /* it is not the one, or makes no sense: the next, and it never again */
+        FAULT_OWN,   /* this machine has nothing to attest itself with: nobody */
+        FAULT_AGAIN, /* the network, or a broker that cannot do it now: the next, and it again */
+        /* it is not the one, makes no sense, or has a challenge without an answer: the next, and it
+         * never again */
+        FAULT_BROKER,
         FAULT_REFUSED /* its owner's word, whichever of the owner's is asked: another owner's */
 };
 
@@ -154,8 +156,10 @@ static int attest_guest(struct exchange *x, struct sv_err *err)
         if (sv_kbs_auth(x->at->client, x->attester->id->kbs_name, x->params, err) < 0)
                 return judge_fault(x);
         report_time(x, "challenge", &at);
-        if (get_evidence(x, &evidence, err) < 0)
+        if (get_evidence(x, &evidence, err) < 0) {
+                x->fault = FAULT_BROKER; /* what it was asked with is this broker's */
                 return -1;
+        }
         report_time(x, "evidence", &at);
         if (sv_kbs_attest(x->at->client, evidence, err) < 0)
                 return judge_fault(x);

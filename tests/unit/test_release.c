@@ -25,7 +25,7 @@ static struct {
         unsigned auths, opens, closes, hellos, seals, uses, retries, notes, unreported;
         unsigned pauses[64], n_pauses;
         char outcome[80], step[16], asked[64];
-        unsigned dead, other_key, refusing; /* of several brokers, a bit each */
+        unsigned dead, other_key, refusing, puzzling; /* of several brokers, a bit each */
         unsigned alternates, nexts;
 } w;
 
@@ -64,6 +64,8 @@ static int hello(void *state, struct sv_json **params, struct sv_err *e)
 static int evidence(void *state, struct sv_bytes data, const struct sv_json *challenge,
                     struct sv_json **out, struct sv_note *note, struct sv_err *e)
 {
+        if (challenge)
+                return sv_fail(e, SV_FORMAT, "vtpm.challenge", "no credential");
         *out = sv_json_object();
         if (w.other_way)
                 snprintf(note->text, sizeof(note->text), "the quote came from the kernel");
@@ -188,9 +190,10 @@ int sv_kbs_binding(struct sv_kbs_client *c, uint8_t digest[48], struct sv_err *e
         return 0;
 }
 
+/* What is no challenge that this attester has an answer to. */
 const struct sv_json *sv_kbs_challenge(const struct sv_kbs_client *c)
 {
-        return NULL;
+        return w.puzzling & 1u << c->number ? (const struct sv_json *)c : NULL;
 }
 
 int sv_kbs_attest(struct sv_kbs_client *c, const struct sv_json *ev, struct sv_err *e)
@@ -480,6 +483,21 @@ static void next_broker(void **state)
         assert_int_equal(w.alternates, BIT(3));
 }
 
+/* A broker whose challenge has no answer keeps nobody from the next one, and is asked once. */
+static void puzzled(void **state)
+{
+        w.puzzling = BIT(1);
+        OK(release_of_three(180, ""));
+        assert_string_equal(w.asked, "12");
+        assert_int_equal(w.alternates, BIT(3));
+
+        fresh(NULL);
+        w.puzzling = BIT(1) | BIT(2) | BIT(3);
+        FAILS(release_of_three(180, ""), SV_FORMAT, "vtpm.challenge");
+        assert_string_equal(w.asked, "123");
+        assert_int_equal(w.n_pauses, 0);
+}
+
 /* The owner's word, whoever says it. Another owner has a word of his own. */
 static void refusals_of_several(void **state)
 {
@@ -563,6 +581,7 @@ int main(void)
                 cmocka_unit_test_setup(told, fresh),
                 cmocka_unit_test_setup(noted, fresh),
                 cmocka_unit_test_setup(next_broker, fresh),
+                cmocka_unit_test_setup(puzzled, fresh),
                 cmocka_unit_test_setup(refusals_of_several, fresh),
                 cmocka_unit_test_setup(time_of_several, fresh),
         };
