@@ -18,8 +18,8 @@ void sv_blobs_add_trust(struct sv_blobs *b, const struct sv_tee_verify *tee,
 
 /* --- further evidence: claims below /additional/<TEE> --- */
 
-/* Does a rule of the policy look at this TEE's? Its text says it; a reason that does as well asks
- * for more than it must, never for less. */
+/* Does a rule of the policy look at this TEE's, or at all of them? Its text says it; a reason that
+ * does as well asks for more than it must, never for less. */
 static bool asks_for(const struct sv_policy *policy, const struct sv_tee_verify *tee)
 {
         SV_STR pointer = sv_asprintf("\"/additional/%s", tee->id->name);
@@ -28,7 +28,8 @@ static bool asks_for(const struct sv_policy *policy, const struct sv_tee_verify 
         sv_json_print(sv_policy_rules(policy), &text);
         if (sv_policy_sets(policy))
                 sv_json_print(sv_policy_sets(policy), &text);
-        return text.bad || !pointer || strstr(sv_buf_str(&text), pointer);
+        return text.bad || !pointer || strstr(sv_buf_str(&text), pointer) ||
+               strstr(sv_buf_str(&text), "\"/additional\"");
 }
 
 static void move_claim(struct sv_json *o, const struct sv_tee_verify *tee)

@@ -144,6 +144,10 @@ int sv_kbs_parse_additional(const char *text, struct sv_json **out, struct sv_er
 
         if (!*text)
                 return 0;
+        if (strlen(text) > SV_FURTHER_SIZE_MAX)
+                return sv_fail(err, SV_FORMAT, "kbs.additional",
+                               "additional_evidence: at most %u bytes were expected, found %zu",
+                               SV_FURTHER_SIZE_MAX, strlen(text));
         if (sv_json_parse(sv_bytes_str(text), "kbs.additional", &j, err) < 0)
                 return -1;
         if (sv_json_type(j) != SV_JSON_OBJECT || !sv_json_len(j) ||

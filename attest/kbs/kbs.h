@@ -71,7 +71,8 @@ int sv_kbs_parse_challenge(struct sv_bytes text, struct sv_kbs_challenge *out, s
 int sv_kbs_parse_attestation(struct sv_bytes text, struct sv_kbs_attestation *out,
                              struct sv_err *err);
 /* additional_evidence: "" (*out stays NULL), or an object of further evidence by the name of its
- * TEE or device, at most SV_ADDITIONAL_MAX, names of at most 31 characters. The caller frees *out.
+ * TEE or device, at most SV_ADDITIONAL_MAX in SV_FURTHER_SIZE_MAX bytes, names of at most 31
+ * characters. The caller frees *out.
  * SV_FORMAT "kbs.additional", "kbs.additional.json". */
 int sv_kbs_parse_additional(const char *text, struct sv_json **out, struct sv_err *err);
 /* The message of 0.2.0 and 0.1.1, which names no nonce (out->nonce is "") and has one evidence. */

@@ -223,12 +223,14 @@
 #define SV_CLAIMS_SIZE_MAX    (16u << 20)
 #define SV_CHALLENGE_SIZE_MAX (64u << 10) /* bytes of a TEE's challenge between them */
 #define SV_ADDITIONAL_MAX     8           /* further evidences of one attestation */
-#define SV_KEY_TEXT_MAX       4096        /* bytes of one text of a guest's public key */
-#define SV_LIST_MAX           1000        /* resources in one page of the administrator's list */
-#define SV_ADMIN_PATHS_MAX    32          /* paths of resources that one of them is limited to */
-#define SV_ADMIN_KEYS_MAX     64          /* keys that may administer one broker */
-#define SV_REQUEST_ID_MAX     64          /* characters of a request's id that a client chooses */
-#define SV_METRICS_SERIES_MAX 512 /* combinations of action, outcome and check that are counted */
+/* bytes of their text, which is in the token, and so in the database as long as the session */
+#define SV_FURTHER_SIZE_MAX   (1u << 20)
+#define SV_KEY_TEXT_MAX       4096 /* bytes of one text of a guest's public key */
+#define SV_LIST_MAX           1000 /* resources in one page of the administrator's list */
+#define SV_ADMIN_PATHS_MAX    32   /* paths of resources that one of them is limited to */
+#define SV_ADMIN_KEYS_MAX     64   /* keys that may administer one broker */
+#define SV_REQUEST_ID_MAX     64   /* characters of a request's id that a client chooses */
+#define SV_METRICS_SERIES_MAX 512  /* combinations of action, outcome and check that are counted */
 /* a process that serves one message is ended after so many milliseconds, and after so many seconds
  * of processor time */
 #define SV_SERVICE_MS         90000

@@ -75,7 +75,7 @@ static int attest_beside(const struct guest *g, const char *additional)
 }
 
 /* The policy of broker_inside.h with a rule on the second evidence and, with `trust`, its root. */
-static void put_rule(const char *claim, const char *equals, bool trust)
+static void put_rule_of(const char *claim, const char *operator, const char * equals, bool trust)
 {
         SV_BUF text = SV_BUF_NULL, pem = SV_BUF_NULL, out = SV_BUF_NULL;
         SV_STR root = sv_asprintf("%s/folder/root.pem", dir);
@@ -88,7 +88,10 @@ static void put_rule(const char *claim, const char *equals, bool trust)
         OK(sv_json_parse(sv_buf_bytes(&text), "policy", &policy, &err));
         rule = sv_rule_add(sv_json_get(policy, "rules"), "policy.second", claim, "executables",
                            "what the second evidence says");
-        sv_json_set_str(rule, "equals", equals);
+        if (equals)
+                sv_json_set_str(rule, operator, equals);
+        else
+                sv_json_set_bool(rule, operator, true);
         if (trust) {
                 OK(sv_file_read(root, 1 << 16, &pem, "test", &err));
                 sv_json_add(sv_json_set(sv_json_get(policy, "trust"), "sgx_roots", sv_json_array()),
@@ -96,6 +99,11 @@ static void put_rule(const char *claim, const char *equals, bool trust)
         }
         sv_json_print(policy, &out);
         assert_int_equal(administer("PUT", target, sv_buf_bytes(&out)), 204);
+}
+
+static void put_rule(const char *claim, const char *equals, bool trust)
+{
+        put_rule_of(claim, "equals", equals, trust);
 }
 
 static void get(const struct guest *g)
@@ -144,6 +152,26 @@ static void proven(void **state)
         put_policy(PATH);
         get(&plain);
         get(&debug);
+}
+
+/* A rule that says only that there is one, of whichever TEE, asks as much of it. */
+static void present(void **state)
+{
+        static const char *const claims[] = {"/additional", "/additional/tdx"};
+        GUEST plain = begin();
+        GUEST debug = begin();
+        SV_STR a = quote(&plain, plain.challenge.nonce, NO_DEBUG);
+        SV_STR b_ = quote(&debug, debug.challenge.nonce, DEBUG);
+
+        assert_int_equal(attest_beside(&plain, a), 200);
+        assert_int_equal(attest_beside(&debug, b_), 200);
+        for (size_t i = 0; i < 2; i++) {
+                put_rule_of(claims[i], "present", NULL, false);
+                get_refused(&plain, PATH, 401, "tdx.root");
+                put_rule_of(claims[i], "present", NULL, true);
+                get(&plain);
+                get_refused(&debug, PATH, 401, "policy.floor.tdx-debug");
+        }
 }
 
 static void refused(void **state)
@@ -202,6 +230,24 @@ static void refused(void **state)
         }
 }
 
+/* It stays in the token, and so in the database, as long as the session. */
+static void size(void **state)
+{
+        GUEST g = begin();
+        SV_BUF text = SV_BUF_NULL;
+
+        sv_buf_puts(&text, "{\"nvidia\":\"");
+        while (text.n < SV_FURTHER_SIZE_MAX - 1)
+                sv_buf_u8(&text, 'a');
+        sv_buf_puts(&text, "\"}");
+        assert_int_equal(text.n, SV_FURTHER_SIZE_MAX + 1);
+        assert_int_equal(attest_beside(&g, sv_buf_str(&text)), 400);
+        assert_string_equal(seen_check, "kbs.additional");
+        memcpy(text.p + text.n - 3, "\"}", 3);
+        text.n--;
+        assert_int_equal(attest_beside(&g, sv_buf_str(&text)), 200);
+}
+
 /* What is none of ours is named, and nothing else. */
 static void named(void **state)
 {
@@ -222,10 +268,8 @@ static void named(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(demanded),
-                cmocka_unit_test(proven),
-                cmocka_unit_test(refused),
-                cmocka_unit_test(named),
+                cmocka_unit_test(demanded), cmocka_unit_test(proven), cmocka_unit_test(present),
+                cmocka_unit_test(refused),  cmocka_unit_test(size),   cmocka_unit_test(named),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
