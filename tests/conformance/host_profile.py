@@ -98,6 +98,43 @@ def check_children(profile):
             assert 'include <abstractions/secure-vm>' in part, f'the profile {name} has no refusals'
 
 
+# What tune writes, by the names that /sys/block and the like lead to: a disk of NVMe has no folder "block".
+PCI = '/sys/devices/pci0000:00/0000:00:01.0'
+WRITTEN = [f'{PCI}/{d}/queue/scheduler' for d in ('ata1/host0/target0:0:0/0:0:0:0/block/sda', 'virtio1/block/vda', 'nvme/nvme0/nvme0n1')] + [
+    '/sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1/queue/rq_affinity', f'{PCI}/net/eth0/queues/rx-0/rps_cpus', '/proc/irq/30/smp_affinity_list',
+    '/sys/devices/system/cpu/cpufreq/policy0/scaling_governor', '/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages',
+    '/sys/kernel/mm/transparent_hugepage/khugepaged/defrag', '/proc/sys/vm/swappiness', '/sys/module/kvm/parameters/halt_poll_ns']
+NOT_WRITTEN = ['/etc/passwd', '/proc/sys/kernel/core_pattern', f'{PCI}/nvme/nvme0/reset_controller', '/sys/power/state']
+# An agent's socket of the desktop, for ssh alone; its passwords for nobody.
+KEYRING = '/run/user/1000/keyring'
+
+
+def matches(pattern, path):
+    """As apparmor.d(5) has it."""
+    words = {'**': '.*', '*': '[^/]*'}
+    plain = pattern.replace('@{PROC}', '/proc').replace('@{run}', '/run')
+    return any(re.fullmatch(''.join(words.get(w) or (w if w[0] == '[' else re.escape(w)) for w in re.findall(r'\*\*|\*|\[[^]]*\]|.', p)), path) for p in expand(plain))
+
+
+def rules_of(text, deny):
+    """(path, what it may or must not) of rules for files."""
+    start = r'^\s*(?:audit )?deny ' if deny else r'^\s*'
+    return re.findall(start + r'([/@]\S+) ([mrwkl]+),$', text, re.M)
+
+
+def check_files(profile, never):
+    main_rules = [path for path, may in rules_of(main_part(profile), False) if 'w' in may and not path.startswith('@{secure_vm')]
+    for path in WRITTEN + NOT_WRITTEN:
+        found = [p for p in main_rules if matches(p, path)]
+        assert bool(found) == (path in WRITTEN), f'{path}: written by {found or "no rule"}'
+    for part in re.split(r'^\s*profile ', profile, flags=re.M)[1:]:
+        name = part.split()[0]
+        refused = [path for path, _ in rules_of(part + never, True)]
+        for path, everybody in ((f'{KEYRING}/control', True), (f'{KEYRING}/ssh', False), ('/run/docker.sock', True)):
+            denied = any(matches(p, path) for p in refused)
+            assert name == 'bridge' or denied == (everybody or name != 'session'), f'{name}: {path} is {"" if denied else "not "}refused'
+
+
 def main():
     parser = find_parser()
     path, abstraction, guests, top = sys.argv[1:]
@@ -106,6 +143,8 @@ def main():
     check_programs(profile, top)
     check_code(top)
     check_children(profile)
+    with open(abstraction, encoding='utf-8') as f:
+        check_files(profile, f.read())
     if not parser or not os.path.isdir('/etc/apparmor.d/abstractions'):
         print('SKIP: no apparmor_parser on this machine (tools/setup)')
         return SKIP
