@@ -23,6 +23,8 @@ def read_arguments(usage, cases):
     p.add_argument('--list', action='store_true')
     p.add_argument('--keep', action='store_true', help='keep the folders of failed cases')
     a = p.parse_args()
+    if a.jobs < 1:
+        p.error(f'--jobs takes a number from 1, found {a.jobs}')
     a.build = os.path.abspath(a.build)
     chosen = [f for f in cases if not a.cases or f.__name__ in a.cases]
     if a.list or len(chosen) < len(a.cases):
@@ -75,24 +77,37 @@ def has_room(seconds=2):
     before = read_idle()
     time.sleep(seconds)
     with open('/proc/meminfo', encoding='ascii') as f:
-        free = next(int(line.split()[1]) for line in f if line.startswith('MemAvailable'))
+        free = next((int(line.split()[1]) for line in f if line.startswith('MemAvailable')), 0)
     return read_idle() - before > 0.5 * seconds and free > 3 << 20
 
 
 def run_beside(functions, one, jobs):
-    """one(f) of each, in threads of their own; what they return, as they end."""
-    least, ended, running = min(os.cpu_count(), jobs), queue.Queue(), 0
+    """one(f) of each, in threads of their own; what they return, as they end, or raise, also what ends a program."""
+    # a guest has up to 1 GiB: so many begin without a look at memory
+    least, ended, running = min(os.cpu_count(), jobs, 8), queue.Queue(), 0
+
+    def put(f):
+        try:
+            ended.put((one(f), None))
+        except BaseException as e:
+            ended.put((None, e))
+
+    def take(**patience):
+        result, raised = ended.get(**patience)
+        if raised:
+            raise raised
+        return result
     for f in functions:
         while running >= jobs or running >= least and not has_room():
             try:
-                yield ended.get(timeout=None if running >= jobs else 0.01)
+                yield take(timeout=None if running >= jobs else 0.01)
                 running -= 1
             except queue.Empty:
                 pass
-        threading.Thread(target=lambda f=f: ended.put(one(f))).start()
+        threading.Thread(target=put, args=[f]).start()
         running += 1
     for _ in range(running):
-        yield ended.get()
+        yield take()
 
 
 def run_cases(name, a, prepare, run_case):
