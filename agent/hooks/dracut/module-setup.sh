@@ -3,7 +3,10 @@
 # dracut: what opens volumes by attestation, where /etc/crypttab has any (@libexecdir@/list-volumes).
 
 check() {
-    [[ -z $(@libexecdir@/list-volumes) ]] && return 255
+    local volumes
+    # what cannot be listed ends dracut below
+    volumes=$(@libexecdir@/list-volumes) || return 0
+    [[ -z $volumes ]] && return 255
     require_binaries cryptsetup @bindir@/secure-vm-agent
 }
 
@@ -19,7 +22,11 @@ installkernel() {
 
 install() {
     mkdir -p "$initdir/etc/secure-vm" "$initdir/etc/cmdline.d"
-    @libexecdir@/list-volumes "$initdir/etc/secure-vm/tokens" >"$initdir/etc/secure-vm/volumes" || return 1
+    # dracut does not look at what this returns, and would make an initramfs that asks for a passphrase
+    @libexecdir@/list-volumes "$initdir/etc/secure-vm/tokens" >"$initdir/etc/secure-vm/volumes" || {
+        dfatal "secure-vm: no initramfs is made: the line above says why"
+        exit 1
+    }
     inst_multiple cryptsetup modprobe cat mkdir rm sleep tr @bindir@/secure-vm-agent
     inst_library @tokendir@/libcryptsetup-token-secure-vm.so
     inst_libdir_file 'libtss2-tcti-device.so.0*'
