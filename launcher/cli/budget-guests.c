@@ -80,14 +80,15 @@ static void count_guest(const struct counting *c, const char *name, const struct
 static int count_own(void *arg, const struct sv_state *s, const struct sv_json *status,
                      struct sv_err *err)
 {
-        enum sv_life life = sv_life_from_word(sv_json_text(status, "state", ""));
-
+        const char *state = sv_json_text(status, "state", "");
+        enum sv_life life = sv_life_from_word(state);
         SV_JSON *now = NULL;
 
         if (sv_life_is_final(life) || !sv_state_is_locked(s))
                 return 0;
-        /* one that was told to give memory back does so in its own time: only libvirt knows */
-        if (sv_json_get(status, "memory_max"))
+        /* One that was told to give memory back does so in its own time: only libvirt knows. One
+         * that starts has none to give back, and waits for the lock that we have. */
+        if (sv_json_get(status, "memory_max") && (sv_life_runs(state) || sv_life_is_paused(life)))
                 sv_client_ask(s, SV_CONTROL_LIVE, &now, NULL);
         count_guest(arg, s->name, now ? now : status);
         return 0;

@@ -107,8 +107,7 @@ static int run_resize(const struct sv_args *args, struct sv_json **result, struc
                 return resize_cold(args, result, err);
         if (read_changes(args, &r, err) < 0 || k->show(uri, name, &before, err) < 0 ||
             check_disk_growth(uri, &r, before, err) < 0 ||
-            sv_resize_within_budget(uri, name, &r, before, err) < 0 ||
-            k->show(uri, name, &status, err) < 0)
+            sv_resize_within_budget(uri, name, &r, err) < 0 || k->show(uri, name, &status, err) < 0)
                 return -1;
         *result = sv_json_object();
         sv_json_set_str(*result, "name", name);

@@ -91,31 +91,6 @@ static bool makes_larger(const struct sv_resize *r, const struct sv_json *before
         return to->memory > memory || to->vcpus > vcpus;
 }
 
-int sv_resize_within_budget(const char *uri, const char *name, const struct sv_resize *r,
-                            const struct sv_json *before, struct sv_err *err)
-{
-        const struct sv_keeper *k = sv_keeper_choose(uri);
-        struct sv_budget_guest to;
-        const char *advice = NULL;
-        struct sv_err why = SV_ERR_NULL;
-        SV_FD lock = -1;
-
-        if (!makes_larger(r, before, &to) || !sv_uri_is_here(uri))
-                return k->resize(uri, name, r, err);
-        lock = sv_claims_lock(name, SV_CLAIM_WAIT_MS, err);
-        if (lock < 0)
-                return -1;
-        if (sv_budget_check_guest(uri, name, &to, &advice, &why) < 0) {
-                *err = why;
-                return -1;
-        }
-        if (advice)
-                sv_warn("%s [warning.budget]", advice);
-        return k->resize(uri, name, r, err);
-}
-
-/* --- what became of it --- */
-
 static bool asks_for_step(const struct sv_resize *r, enum sv_resize_kind kind)
 {
         for (size_t i = 0; i < r->n; i++)
@@ -123,6 +98,48 @@ static bool asks_for_step(const struct sv_resize *r, enum sv_resize_kind kind)
                         return true;
         return false;
 }
+
+static bool asks_for_size(const struct sv_resize *r)
+{
+        return asks_for_step(r, SV_RESIZE_VCPUS) || asks_for_step(r, SV_RESIZE_MEMORY);
+}
+
+/* With the lock: what the guest has is not what it had before another command. */
+static int check_growth_fits(const char *uri, const char *name, const struct sv_resize *r,
+                             struct sv_err *err)
+{
+        struct sv_budget_guest to;
+        const char *advice = NULL;
+        SV_JSON *before = NULL;
+        struct sv_err why = SV_ERR_NULL;
+
+        if (sv_keeper_choose(uri)->show(uri, name, &before, err) < 0)
+                return -1;
+        if (!makes_larger(r, before, &to))
+                return 0;
+        if (sv_budget_check_guest(uri, name, &to, &advice, &why) < 0) {
+                *err = why;
+                return -1;
+        }
+        if (advice)
+                sv_warn("%s [warning.budget]", advice);
+        return 0;
+}
+
+int sv_resize_within_budget(const char *uri, const char *name, const struct sv_resize *r,
+                            struct sv_err *err)
+{
+        SV_FD lock = -1;
+
+        if (asks_for_size(r) && sv_uri_is_here(uri)) {
+                lock = sv_claims_lock(name, SV_CLAIM_WAIT_MS, err);
+                if (lock < 0 || check_growth_fits(uri, name, r, err) < 0)
+                        return -1;
+        }
+        return sv_keeper_choose(uri)->resize(uri, name, r, err);
+}
+
+/* --- what became of it --- */
 
 static void put_size_member(const struct sv_json *status, const char *name, struct sv_json *out)
 {

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vCPUs and memory while a guest runs: which way a command goes, and that the host's budget is
  * asked before, under the lock that launches use. The keeper is a table. */
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "launcher/cli/budget-guests.h"
 #include "launcher/cli/resize-online.h"
 #include "launcher/host/budget.h"
 #include "launcher/keeper/claim.h"
+#include "launcher/keeper/state.h"
 #include "tests/unit/unit.h"
 
 #define GIB (1ull << 30)
@@ -16,11 +22,14 @@ static struct sv_err err;
 static struct {
         const char *status; /* NULL: no such guest */
         unsigned resized;
-        bool locked; /* while it was resized */
+        bool locked, shown_locked; /* while it was resized, and shown */
 } kept;
 
 static int show_kept(const char *uri, const char *name, struct sv_json **out, struct sv_err *e)
 {
+        SV_FD other = sv_claims_lock("other", 0, NULL);
+
+        kept.shown_locked = other < 0;
         if (!kept.status)
                 return sv_fail(e, SV_SYSTEM, "state.absent", "the table has no guest %s", name);
         return sv_json_parse(sv_bytes_str(kept.status), "t", out, e);
@@ -110,13 +119,12 @@ static void ways(void **state)
 static void budgets(void **state)
 {
         struct sv_budget_rules rules = sv_budget_defaults();
-        SV_JSON *before = NULL;
         struct sv_budget b;
 
         OK(sv_budget_begin("", &rules, &b, &err));
         rules.reserve = b.memory > 2 * GIB ? b.memory - 2 * GIB : 0;
         rules.kept = true;
-        OK(sv_json_parse(sv_bytes_str(STATUS("vtpm", "running")), "t", &before, &err));
+        kept.status = STATUS("vtpm", "running");
         for (int i = 0; i < 4; i++) {
                 bool fits = i < 2;
                 struct sv_resize r = {0};
@@ -131,16 +139,85 @@ static void budgets(void **state)
                                  &err));
                 kept.resized = 0;
                 if (fits) {
-                        OK(sv_resize_within_budget(NULL, "g", &r, before, &err));
+                        OK(sv_resize_within_budget(NULL, "g", &r, &err));
                         assert_int_equal(kept.resized, 1);
-                        /* what does not grow takes nothing from others */
-                        assert_int_equal(kept.locked, i == 1);
+                        /* what gives back, too: whoever asks next would count it twice */
+                        assert_true(kept.locked && kept.shown_locked);
                         continue;
                 }
-                FAILS(sv_resize_within_budget(NULL, "g", &r, before, &err), SV_SYSTEM,
+                FAILS(sv_resize_within_budget(NULL, "g", &r, &err), SV_SYSTEM,
                       i == 2 ? "host.budget.memory" : "host.budget.cpu");
                 assert_int_equal(kept.resized, 0);
         }
+}
+
+/* A supervisor that answers whatever it is asked: its guest has 3 GiB. */
+static void *answer_requests(void *arg)
+{
+        static const char answer[] =
+                "{\"ok\":true,\"status\":{\"name\":\"h\",\"tee\":\"vtpm\",\"state\":\"running\","
+                "\"vcpus\":1,\"memory\":1073741824,\"memory_max\":4294967296,"
+                "\"memory_now\":3221225472}}\n";
+        const int *listener = arg;
+        char request[256];
+        int fd;
+
+        while ((fd = accept(*listener, NULL, NULL)) >= 0) {
+                assert_true(read(fd, request, sizeof(request)) > 0);
+                assert_true(write(fd, answer, sizeof(answer) - 1) > 0);
+                close(fd);
+        }
+        return NULL;
+}
+
+static int listen_at(const struct sv_state *s)
+{
+        SV_STR path = sv_state_path(s, "control.sock");
+        struct sockaddr_un addr = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+        assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+        assert_int_equal(listen(fd, 4), 0);
+        return fd;
+}
+
+/* One that starts may wait for the lock that whoever counts has: it is not asked. */
+static void asked(void **state)
+{
+        static const struct {
+                const char *state;
+                uint64_t memory;
+        } t[] = {
+                {"starting", GIB},   {"running", 3 * GIB}, {"unlocked", 3 * GIB},
+                {"paused", 3 * GIB}, {"rebooting", GIB},   {"stopped", 0},
+        };
+        const struct sv_budget_rules rules = sv_budget_defaults();
+        SV_STATE s = {.lock = -1};
+        pthread_t supervisor;
+        int listener;
+
+        OK(sv_state_init(&s, "h", &err));
+        OK(sv_state_lock(&s, 0, &err));
+        listener = listen_at(&s);
+        assert_int_equal(pthread_create(&supervisor, NULL, answer_requests, &listener), 0);
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_JSON *status = NULL;
+                struct sv_budget b = {.rules = rules};
+
+                print_message("%s\n", t[i].state);
+                OK(sv_json_parse(sv_bytes_str(STATUS("vtpm", "x")), "t", &status, &err));
+                sv_json_set_str(status, "name", "h");
+                sv_json_set_str(status, "state", t[i].state);
+                OK(sv_state_write_status(&s, status, &err));
+                OK(sv_budget_add_guests(&b, NULL, NULL, NULL, &err));
+                assert_int_equal(b.ordinary,
+                                 t[i].memory ? sv_budget_cost(&rules, t[i].memory, false) : 0);
+        }
+        shutdown(listener, SHUT_RDWR);
+        pthread_join(supervisor, NULL);
+        close(listener);
+        sv_remove_tree(s.dir, NULL);
 }
 
 static int set_up(void **state)
@@ -158,6 +235,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(ways),
                 cmocka_unit_test(budgets),
+                cmocka_unit_test(asked),
         };
 
         return cmocka_run_group_tests_name("resize-online", tests, set_up, tear_down);
