@@ -26,14 +26,18 @@ bool sv_budget_is_confidential(const char *tee)
         return !t || t->id->confidential;
 }
 
+/* Of one that has ended, and keeps what it was told last, the first: it boots with that. */
 static uint64_t read_largest(const struct sv_json *status, const char *const *names)
 {
+        bool ended = sv_life_is_final(sv_life_from_word(sv_json_text(status, "state", "")));
         int64_t most = 0;
 
         for (; *names; names++) {
                 int64_t n = sv_json_int(sv_json_get(status, *names), 0);
 
                 most = n > most ? n : most;
+                if (ended)
+                        break;
         }
         return (uint64_t)most;
 }

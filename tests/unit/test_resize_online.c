@@ -220,6 +220,30 @@ static void asked(void **state)
         sv_remove_tree(s.dir, NULL);
 }
 
+static void taken(void **state)
+{
+        static const struct {
+                const char *state;
+                uint64_t memory;
+                unsigned vcpus;
+        } t[] = {
+                {"running", 3 * GIB, 3}, {"unlocked", 3 * GIB, 3}, {"starting", 3 * GIB, 3},
+                {"stopped", GIB, 1},     {"failed", GIB, 1},       {"killed", GIB, 1},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_JSON *status = NULL;
+
+                print_message("%s\n", t[i].state);
+                OK(sv_json_parse(sv_bytes_str(STATUS("vtpm", "x")), "t", &status, &err));
+                sv_json_set_str(status, "state", t[i].state);
+                sv_json_set_int(status, "vcpus_wanted", 3);
+                sv_json_set_int(status, "memory_wanted", 3 * GIB);
+                assert_int_equal(sv_budget_read_memory(status), t[i].memory);
+                assert_int_equal(sv_budget_read_vcpus(status), t[i].vcpus);
+        }
+}
+
 static int set_up(void **state)
 {
         return mkdtemp(base) ? setenv("SECURE_VM_DIR", base, 1) : -1;
@@ -236,6 +260,7 @@ int main(void)
                 cmocka_unit_test(ways),
                 cmocka_unit_test(budgets),
                 cmocka_unit_test(asked),
+                cmocka_unit_test(taken),
         };
 
         return cmocka_run_group_tests_name("resize-online", tests, set_up, tear_down);
