@@ -5,6 +5,7 @@
 
 #include "base/core/buf.h"
 #include "base/core/file.h"
+#include "launcher/virt/virt-sizes.h"
 
 /* An element's text by its path, or its attribute; NULL when it is not there. */
 static char *read_element_text(struct sv_bytes in, const char *path)
@@ -34,11 +35,19 @@ static void add_domain_file(struct sv_domain_facts *f, char *path, bool secret)
                 f->files[f->n_files++] = (struct sv_domain_file){path, secret};
 }
 
-static uint64_t read_memory(struct sv_bytes domain)
+/* libvirt counts memory that can come as if all of it were there: what the guest was told to take,
+ * or has not given back yet, is. */
+static uint64_t read_memory(const char *xml)
 {
-        SV_STR kib = read_element_text(domain, "memory"); /* libvirt prints KiB */
+        struct sv_xml e;
+        SV_STR kib = sv_xml_find(sv_bytes_str(xml), "domain/memory", &e) ? sv_xml_text(&e) : NULL;
+        uint64_t all = kib ? strtoull(kib, NULL, 10) << 10 : 0; /* libvirt prints KiB */
+        struct sv_sizes sizes;
 
-        return kib ? strtoull(kib, NULL, 10) << 10 : 0;
+        sv_sizes_read(sv_bytes_str(xml), &sizes);
+        if (sizes.most >= all)
+                return all;
+        return all - sizes.most + (sizes.wanted > sizes.taken ? sizes.wanted : sizes.taken);
 }
 
 static int read_disks(struct sv_bytes devices, struct sv_domain_facts *f, struct sv_err *err)
@@ -119,7 +128,6 @@ static int read_domain(struct sv_bytes domain, struct sv_domain_facts *f, struct
         f->arch = read_element_attribute(domain, "os/type", "arch");
         f->machine = read_element_attribute(domain, "os/type", "machine");
         f->emulator = read_element_text(devices.inner, "emulator");
-        f->memory = read_memory(domain);
         f->cpu_mode = read_element_attribute(domain, "cpu", "mode");
         f->cpu_model = read_element_text(domain, "cpu/model");
         f->tee = read_element_attribute(domain, "launchSecurity", "type");
@@ -135,7 +143,7 @@ static int read_domain(struct sv_bytes domain, struct sv_domain_facts *f, struct
 
 int sv_domain_read(const char *xml, struct sv_domain_facts *out, struct sv_err *err)
 {
-        struct sv_domain_facts f = {0};
+        struct sv_domain_facts f = {.memory = read_memory(xml)};
         struct sv_xml domain = {.inner = SV_BYTES_NULL};
 
         if (sv_xml_find(sv_bytes_str(xml), "domain", &domain))

@@ -29,7 +29,7 @@ struct sv_domain_file {
 
 struct sv_domain_facts {
         char *uuid, *type, *arch, *machine, *emulator; /* type: "kvm", "qemu" */
-        uint64_t memory;                               /* bytes */
+        uint64_t memory;                               /* bytes that it has or was told to take */
         char *cpu_mode;                                /* NULL: libvirt's default */
         char *cpu_model;                               /* NULL: none is named */
         char *tee;                                     /* of <launchSecurity>; NULL: none */

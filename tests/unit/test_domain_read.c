@@ -68,6 +68,30 @@ static const char guest[] =
         "<seclabel type='dynamic' model='dac'/><seclabel type='dynamic' model='apparmor'/>"
         "<launchSecurity type='sev-snp'/></domain>";
 
+/* 256 MiB, of which libvirt counts 64 MiB that can come. */
+static void memory_that_can_come(void **state)
+{
+        static const struct {
+                unsigned wanted, taken; /* MiB */
+                uint64_t memory;
+        } t[] = {{0, 0, 192}, {32, 0, 224}, {32, 32, 224}, {0, 32, 224}, {64, 10, 256}};
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                const char *rest = strstr(guest, "<tpm ");
+                SV_STR xml = sv_asprintf("%.*s<memory model='virtio-mem'><target><size unit='KiB'>"
+                                         "65536</size><requested unit='KiB'>%u</requested>"
+                                         "<current unit='KiB'>%u</current></target></memory>%s",
+                                         (int)(rest - guest), guest, t[i].wanted << 10,
+                                         t[i].taken << 10, rest);
+                struct sv_domain_facts f;
+                struct sv_err err;
+
+                OK(sv_domain_read(xml, &f, &err));
+                assert_int_equal(f.memory, t[i].memory << 20);
+                sv_domain_facts_free(&f);
+        }
+}
+
 static void user_of_its_own(void **state)
 {
         SV_STR xml = sv_asprintf("%.*s<seclabel type='static' model='dac' relabel='yes'>"
@@ -181,9 +205,13 @@ static void host(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(found),           cmocka_unit_test(domain),
-                cmocka_unit_test(user_of_its_own), cmocka_unit_test(cut),
-                cmocka_unit_test(too_many),        cmocka_unit_test(host),
+                cmocka_unit_test(found),
+                cmocka_unit_test(domain),
+                cmocka_unit_test(memory_that_can_come),
+                cmocka_unit_test(user_of_its_own),
+                cmocka_unit_test(cut),
+                cmocka_unit_test(too_many),
+                cmocka_unit_test(host),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
