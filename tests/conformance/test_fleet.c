@@ -396,8 +396,9 @@ static void liar_in_the_database(void **state)
 static void connections_cut(void **state)
 {
         for (int round = 0; round < 2; round++) {
-                run_on_server("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> "
-                              "pg_backend_pid() AND datname = current_database()");
+                /* each is gone before anybody asks: a request in whose middle it goes is refused */
+                run_on_server("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE "
+                              "pid <> pg_backend_pid() AND datname = current_database()");
                 for (int i = 0; i < BROKERS; i++) {
                         SV_ADMIN *a = administer_at(i);
                         SV_JSON *answer = NULL;
