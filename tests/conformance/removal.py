@@ -27,7 +27,7 @@ def make_lock(base, name):
 def undo(script, base):
     """The words of the programs that prerm calls, in their order; each of them fails."""
     said = os.path.join(base, 'said')
-    for name in ('systemctl', 'secure-vm'):
+    for name in ('deb-systemd-invoke', 'secure-vm'):
         path = os.path.join(base, 'bin', name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, 'w', encoding='utf-8') as f:
@@ -44,10 +44,10 @@ def undo(script, base):
 
 def try_undo(script):
     with tempfile.TemporaryDirectory() as base:
-        assert undo(script, base) == (['systemctl stop secure-vm-tune@*'], '')
+        assert undo(script, base) == (['deb-systemd-invoke stop secure-vm-tune@*.service'], '')
         os.makedirs(os.path.join(base, 'lib', '.tune'))
         calls, said = undo(script, base)
-        assert calls == ['systemctl stop secure-vm-tune@*', 'secure-vm tune undo'], calls
+        assert calls == ['deb-systemd-invoke stop secure-vm-tune@*.service', 'secure-vm tune undo'], calls
         assert 'not all as they were' in said, said
 
 
