@@ -143,6 +143,11 @@ static int take_admin(const struct sv_json *value, struct sv_bytes text, const c
                         err->class = SV_USAGE;
                 return -1;
         }
+        /* null is no member to a reader, and would be all resources */
+        if (!sv_json_get(value, "paths") && sv_json_len(value) > 2)
+                return fail_admins(text, n,
+                                   "\"paths\" is null: leave it out when all resources are meant",
+                                   err);
         out->key = *key == '/' ? sv_asprintf("%s", key) : sv_asprintf("%s/%s", dir, key);
         if (take_roles(sv_json_get(value, "roles"), text, n, &out->roles, err) < 0)
                 return -1;
