@@ -475,7 +475,7 @@ def said_twice(b):
 @case
 def absent(b):
     """what does not exist for confidential guests is refused by name, with what to do instead"""
-    words = ('save', 'restore', 'move', 'suspend', 'hibernate', 'dump', 'set-memory', 'set-vcpus')
+    words = ('save', 'restore', 'suspend', 'hibernate', 'dump', 'set-memory', 'set-vcpus')
     for word in words:
         message = b.refused('usage', 2, 'cli.absent', word, 'g')
         must(message.startswith(word + ': ') and ('"secure-vm ' in message or 'inside the guest' in message), f'{word}: {message}')
