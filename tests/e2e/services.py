@@ -41,7 +41,9 @@ def interrupted(c):
     """launch --wait that is interrupted while the guest boots: the guest goes on, and `wait` follows it to its disk and to its end"""
     c.prepare()
     with open(c.path('launch.log'), 'w', encoding='utf-8') as log:
-        p = subprocess.Popen([*c.vm, 'launch', c.file, '--wait'], stderr=log, env=c.environment)
+        # who runs these tests in the background has interrupts ignored, for them and for us
+        p = subprocess.Popen([*c.vm, 'launch', c.file, '--wait'], stderr=log, env=c.environment,
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         wait_until('the guest never ran', lambda: 'the guest runs' in messages(c.path('launch.log')) or p.poll() is not None)
         p.send_signal(signal.SIGINT)
         c.status = p.wait(patient(60))

@@ -23,6 +23,7 @@ def as_user(c):
         own[name] = shutil.copy(os.path.realpath(getattr(c.env, name)), c.path(name))
         os.chmod(own[name], 0o755)
     own['root'] = shutil.copytree(c.env.root, c.path('tree'), symlinks=True)
+    c.root = own['root']
     c.env = types.SimpleNamespace(**dict(vars(c.env), **own))
     c.guest.update(kernel=c.env.kernel, initrd=c.env.initrd)
     os.mkdir(home)
