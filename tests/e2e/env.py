@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all cases share (kernel, initramfs, root file system) and what each has for itself (broker, guest, disk)."""
+import contextlib
 import fcntl
 import hashlib
 import inspect
@@ -124,11 +125,13 @@ class Broker:
         self.pin = dict(line.split(' ', 1) for line in out.splitlines())['pin']
 
     def start(self):
-        path = os.path.join(os.path.dirname(self.dir), 'broker.log')
+        path, port = os.path.join(os.path.dirname(self.dir), 'broker.log'), os.path.join(self.dir, 'port')
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(port)  # the broker makes it when it listens; what answers before may be the last of one that was stopped
         with open(path, 'a', encoding='utf-8') as log:
             self.process = subprocess.Popen([*self.where, self.env.broker, 'serve', '--config', f'{self.dir}/config.json'],
                                             stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        wait_until('the broker does not listen', lambda: self.process.poll() is not None or self.listens())
+        wait_until('the broker does not listen', lambda: self.process.poll() is not None or os.path.exists(port) and self.listens())
         if self.process.poll() is not None:  # whoever listens there now is somebody else
             with open(path, encoding='utf-8') as log:
                 raise Failed(f'the broker ended with {self.process.returncode}: {log.read()[-500:]}')
