@@ -189,67 +189,12 @@ static int send_piece(virStreamPtr to, const char *p, size_t n)
         return 0;
 }
 
-/* All of `from`, into the hash or the other stream. */
-static int drain_stream(virStreamPtr from, virStreamPtr to, struct sv_hash *hash)
-{
-        char *piece = malloc(PIECE);
-        int n = piece ? 1 : -1;
-
-        while (n > 0) {
-                n = vir.StreamRecv(from, piece, PIECE);
-                if (n > 0 && hash && sv_hash_put(hash, sv_bytes(piece, (size_t)n), NULL) < 0)
-                        n = -1;
-                if (n > 0 && to && send_piece(to, piece, (size_t)n) < 0)
-                        n = -1;
-        }
-        free(piece);
-        return n;
-}
-
 static int end_stream(virStreamPtr s, int r)
 {
         if (r == 0)
                 r = vir.StreamFinish(s);
         else
                 vir.StreamAbort(s);
-        return r;
-}
-
-int sv_pool_digest(struct sv_pool *p, const char *name, uint8_t out[32], struct sv_err *err)
-{
-        SV_HASH *hash = sv_hash_new(SV_SHA256, err);
-        virStreamPtr s = NULL;
-        int r;
-
-        if (!hash)
-                return -1;
-        r = open_stream(p, name, false, 0, &s, err);
-        if (r == 0 && end_stream(s, drain_stream(s, NULL, hash)) < 0)
-                r = sv_virt_fail(err, p->path);
-        if (s)
-                vir.StreamFree(s);
-        return r < 0 ? -1 : sv_hash_end(hash, out, err);
-}
-
-int sv_pool_copy(struct sv_pool *from, struct sv_pool *to, const char *name, struct sv_err *err)
-{
-        virStreamPtr in = NULL, out = NULL;
-        int r = open_stream(from, name, false, 0, &in, err);
-
-        if (r == 0)
-                r = open_stream(to, name, true, 0, &out, err);
-        if (r == 0) {
-                int moved = drain_stream(in, out, NULL);
-
-                if (end_stream(out, moved) < 0)
-                        r = sv_virt_fail(err, to->path);
-        }
-        if (in) {
-                end_stream(in, r);
-                vir.StreamFree(in);
-        }
-        if (out)
-                vir.StreamFree(out);
         return r;
 }
 
@@ -332,4 +277,36 @@ int sv_pool_sink_close(struct sv_pool_sink *s, struct sv_err *err)
         vir.StreamFree(s->stream);
         free(s);
         return r;
+}
+
+/* --- whole files --- */
+
+static int hash_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
+{
+        return sv_hash_put(arg, piece, err);
+}
+
+int sv_pool_digest(struct sv_pool *p, const char *name, uint8_t out[32], struct sv_err *err)
+{
+        SV_HASH *hash = sv_hash_new(SV_SHA256, err);
+
+        if (!hash || sv_pool_read(p, name, hash_piece, hash, err) < 0)
+                return -1;
+        return sv_hash_end(hash, out, err);
+}
+
+static int send_to_sink(void *arg, struct sv_bytes piece, struct sv_err *err)
+{
+        return sv_pool_sink_put(arg, piece, err);
+}
+
+int sv_pool_copy(struct sv_pool *from, struct sv_pool *to, const char *name, struct sv_err *err)
+{
+        struct sv_pool_sink *sink;
+
+        if (sv_pool_sink_open(to, name, 0, &sink, err) < 0)
+                return -1;
+        if (sv_pool_read(from, name, send_to_sink, sink, err) < 0)
+                sink->broken = true;
+        return sv_pool_sink_close(sink, err);
 }
