@@ -172,18 +172,24 @@ static bool is_copy(const struct sv_migrate_run *r, const char *path)
         return sv_copies_have(r->m->name, path);
 }
 
-static int compare_files(struct sv_pool *here, struct sv_pool *there, const char *name, bool *same,
-                         struct sv_err *err)
+int sv_migrate_compare_files(struct sv_pool *here, struct sv_pool *there, const char *name,
+                             bool *same, struct sv_err *err)
 {
         uint8_t a[32], b[32];
 
-        *same = false;
-        if (!sv_pool_has(there, name, NULL))
-                return 0;
         if (sv_pool_digest(here, name, a, err) < 0 || sv_pool_digest(there, name, b, err) < 0)
                 return -1;
         *same = !memcmp(a, b, sizeof(a));
         return 0;
+}
+
+static int find_same_file(struct sv_pool *here, struct sv_pool *there, const char *name, bool *same,
+                          struct sv_err *err)
+{
+        *same = false;
+        return sv_pool_has(there, name, NULL)
+                       ? sv_migrate_compare_files(here, there, name, same, err)
+                       : 0;
 }
 
 static int copy_file(struct sv_migrate_run *r, const struct sv_domain_file *f, struct sv_pool *here,
@@ -202,7 +208,7 @@ static int copy_file(struct sv_migrate_run *r, const struct sv_domain_file *f, s
                 return -1;
         if (sv_pool_make(there, name, bytes, f->secret ? 0600 : 0644, err) < 0 ||
             note_made(r, f->path, err) < 0 || sv_pool_copy(here, there, name, err) < 0 ||
-            compare_files(here, there, name, &same, err) < 0)
+            find_same_file(here, there, name, &same, err) < 0)
                 return -1;
         return same ? 0
                     : sv_fail(err, SV_SYSTEM, "migrate.boot",
@@ -215,7 +221,7 @@ static int need_same_file(struct sv_migrate_run *r, const struct sv_domain_file 
 {
         bool same;
 
-        if (compare_files(here, there, sv_path_name(f->path), &same, err) < 0)
+        if (find_same_file(here, there, sv_path_name(f->path), &same, err) < 0)
                 return -1;
         if (same)
                 return 0;

@@ -5,6 +5,7 @@
 #include "launcher/keeper/migrate.h"
 #include "launcher/virt/domain-read.h"
 
+struct sv_pool;
 struct sv_virt;
 
 /* A file that was made at the target. */
@@ -36,6 +37,8 @@ int sv_migrate_check_hosts(struct sv_migrate_run *r, struct sv_err *err);
 /* Bytes that it takes of its host. */
 uint64_t sv_migrate_count_memory(const struct sv_domain_facts *d);
 int sv_migrate_read_host(struct sv_virt *v, struct sv_host_facts *out, struct sv_err *err);
+/* A connection to the target, its name, and what it is. */
+int sv_migrate_open_target(struct sv_migrate_run *r, struct sv_err *err);
 void sv_migrate_free_run(struct sv_migrate_run *r);
 
 /* Whether both hosts see the same folder, tried with a mark. */
@@ -45,6 +48,9 @@ int sv_migrate_try_shared(struct sv_migrate_run *r, const char *folder, bool *sh
 int sv_migrate_check_disks(struct sv_migrate_run *r, struct sv_err *err);
 /* Whether both hosts see the same copies of what boots: then nothing of them is removed. */
 int sv_migrate_find_shared_copies(struct sv_migrate_run *r, struct sv_err *err);
+/* Has a file that is in both folders the same contents? */
+int sv_migrate_compare_files(struct sv_pool *here, struct sv_pool *there, const char *name,
+                             bool *same, struct sv_err *err);
 /* Files at the target that the guest needs there: its disks, empty, where they are copied, and what
  * it boots from. */
 int sv_migrate_make_files(struct sv_migrate_run *r, struct sv_err *err);

@@ -49,6 +49,15 @@ int sv_migrate_read_host(struct sv_virt *v, struct sv_host_facts *out, struct sv
         return xml ? sv_host_read(xml, out, err) : -1;
 }
 
+int sv_migrate_open_target(struct sv_migrate_run *r, struct sv_err *err)
+{
+        if (sv_virt_open(r->m->to, &r->to, err) < 0)
+                return sv_wrap(err, "the target (--to)");
+        sv_virt_keep_alive(r->to);
+        r->hostname = sv_virt_get_hostname(r->to, err);
+        return r->hostname ? sv_migrate_read_host(r->to, &r->there, err) : -1;
+}
+
 static int open_hosts(struct sv_migrate_run *r, struct sv_err *err)
 {
         SV_BUF xml = SV_BUF_NULL;
@@ -60,14 +69,10 @@ static int open_hosts(struct sv_migrate_run *r, struct sv_err *err)
             sv_virt_get_xml(r->from, &xml, err) < 0)
                 return -1;
         r->xml = sv_asprintf("%s", sv_buf_str(&xml));
-        if (sv_domain_read(r->xml, &r->domain, err) < 0 ||
-            sv_migrate_read_host(r->from, &r->here, err) < 0)
-                return -1;
-        if (sv_virt_open(r->m->to, &r->to, err) < 0)
-                return sv_wrap(err, "the target (--to)");
-        sv_virt_keep_alive(r->to);
-        r->hostname = sv_virt_get_hostname(r->to, err);
-        return r->hostname ? sv_migrate_read_host(r->to, &r->there, err) : -1;
+        return sv_domain_read(r->xml, &r->domain, err) < 0 ||
+                               sv_migrate_read_host(r->from, &r->here, err) < 0
+                       ? -1
+                       : sv_migrate_open_target(r, err);
 }
 
 static char *list_copied_disks(const struct sv_migrate_run *r)

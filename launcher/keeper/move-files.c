@@ -48,20 +48,6 @@ static int check_takes_disk(const struct sv_move_run *m, const struct sv_domain_
         return 0;
 }
 
-/* What the guest only reads and is there with the same contents is left alone. */
-static int check_read_only(struct sv_move_run *m, size_t i, struct sv_pool *here,
-                           struct sv_pool *there, struct sv_err *err)
-{
-        const struct sv_domain_disk *d = &m->r.domain.disks[i];
-        uint8_t a[32], b[32];
-
-        if (sv_pool_digest(here, name_disk_file(d), a, err) < 0 ||
-            sv_pool_digest(there, name_disk_file(d), b, err) < 0)
-                return -1;
-        m->shared[i] = !memcmp(a, b, sizeof(a));
-        return 0;
-}
-
 /* Of this disk and those before it that go into the same folder. */
 static uint64_t count_disk_bytes(const struct sv_move_run *m, size_t i)
 {
@@ -117,8 +103,9 @@ static int check_moved_disk(struct sv_move_run *m, size_t i, struct sv_err *err)
                 return sv_fail(err, SV_SYSTEM, "move.disk", "%s is not there any more", d->path);
         sv_move_disk_free(&m->disks[i]);
         m->disks[i] = (struct sv_move_disk){.name = name_disk_file(d), .bytes = bytes};
-        if (d->readonly && sv_pool_has(there, name_disk_file(d), NULL) &&
-            check_read_only(m, i, here, there, err) < 0)
+        /* what the guest only reads and is there with the same contents is left alone */
+        if (d->readonly && sv_pool_has(there, m->disks[i].name, NULL) &&
+            sv_migrate_compare_files(here, there, m->disks[i].name, &m->shared[i], err) < 0)
                 return -1;
         return m->mark || m->shared[i] ? 0 : check_room_there(m, i, there, err);
 }
@@ -198,7 +185,7 @@ int sv_move_compare(struct sv_move_run *m, bool *same, struct sv_err *err)
         *same = true;
         for (size_t i = 0; i < m->r.domain.n_disks; i++) {
                 SV_POOL *here = NULL, *there = NULL;
-                uint8_t a[32], b[32];
+                bool one;
 
                 if (!is_copied(m, i))
                         continue;
@@ -206,10 +193,9 @@ int sv_move_compare(struct sv_move_run *m, bool *same, struct sv_err *err)
                         return -1;
                 if (!sv_pool_has(there, m->disks[i].name, NULL))
                         continue; /* removed by an earlier way back */
-                if (sv_pool_digest(here, m->disks[i].name, a, err) < 0 ||
-                    sv_pool_digest(there, m->disks[i].name, b, err) < 0)
+                if (sv_migrate_compare_files(here, there, m->disks[i].name, &one, err) < 0)
                         return -1;
-                *same &= !memcmp(a, b, sizeof(a));
+                *same &= one;
         }
         return 0;
 }

@@ -29,15 +29,7 @@
 
 static int open_target(struct sv_move_run *m, struct sv_err *err)
 {
-        struct sv_migrate_run *r = &m->r;
-
-        if (sv_virt_open(m->mv->to, &r->to, err) < 0)
-                return sv_wrap(err, "the target (--to)");
-        sv_virt_keep_alive(r->to);
-        r->hostname = sv_virt_get_hostname(r->to, err);
-        if (!r->hostname || sv_migrate_read_host(r->to, &r->there, err) < 0)
-                return -1;
-        return sv_migrate_check_hosts(r, err);
+        return sv_migrate_open_target(&m->r, err) < 0 ? -1 : sv_migrate_check_hosts(&m->r, err);
 }
 
 static int read_definition(struct sv_move_run *m, struct sv_err *err)

@@ -177,7 +177,7 @@ static void written_there(void **state)
 {
         for (int unlocked = 0; unlocked < 2; unlocked++) {
                 struct sv_move mv = {.name = NAME, .from = "from", .to = "to", .quiet = true};
-                struct sv_move_run m = {.mv = &mv, .as = {.name = NAME}};
+                struct sv_move_run m = {.mv = &mv, .as = {.name = NAME, .to = "to"}};
                 struct sv_err err;
 
                 begin(COPIED);
