@@ -87,7 +87,7 @@ int sv_facts_read_ours(struct sv_virt *v, const char *name, struct sv_json **fac
 
 /* --- of its run --- */
 
-static struct sv_json *read_run(struct sv_virt *v)
+struct sv_json *sv_facts_read_run(struct sv_virt *v)
 {
         SV_BUF text = SV_BUF_NULL;
         struct sv_json *run = NULL;
@@ -117,7 +117,7 @@ int sv_facts_begin_run(struct sv_virt *v, struct sv_err *err)
 
 int sv_facts_note_unlocked(struct sv_virt *v, const struct sv_follow *f, struct sv_err *err)
 {
-        SV_JSON *run = read_run(v);
+        SV_JSON *run = sv_facts_read_run(v);
 
         if (!run)
                 run = sv_json_object();
@@ -150,7 +150,7 @@ static enum sv_life map_life(enum sv_virt_state state, const struct sv_json *run
 
 enum sv_life sv_facts_life(struct sv_virt *v, enum sv_virt_state state)
 {
-        SV_JSON *run = read_run(v);
+        SV_JSON *run = sv_facts_read_run(v);
 
         return map_life(state, run);
 }
@@ -160,7 +160,7 @@ enum sv_life sv_facts_life(struct sv_virt *v, enum sv_virt_state state)
 void sv_facts_put_status(struct sv_virt *v, const char *name, enum sv_virt_state state, bool ours,
                          const struct sv_json *facts, struct sv_json *out)
 {
-        SV_JSON *run = ours ? read_run(v) : NULL;
+        SV_JSON *run = ours ? sv_facts_read_run(v) : NULL;
         enum sv_life life = map_life(state, run);
         SV_STR host = sv_virt_get_hostname(v, NULL);
         char uuid[37];

@@ -28,6 +28,8 @@ void sv_facts_put_status(struct sv_virt *v, const char *name, enum sv_virt_state
 int sv_facts_begin_run(struct sv_virt *v, struct sv_err *err);
 /* Its disk was seen to be open, as f has it. */
 int sv_facts_note_unlocked(struct sv_virt *v, const struct sv_follow *f, struct sv_err *err);
+/* What was kept of it; NULL: nothing. The caller frees. */
+struct sv_json *sv_facts_read_run(struct sv_virt *v);
 /* The life's state of a domain. */
 enum sv_life sv_facts_life(struct sv_virt *v, enum sv_virt_state state);
 

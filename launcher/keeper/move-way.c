@@ -173,11 +173,9 @@ int sv_move_read_authority(struct sv_move_run *m, struct sv_buf *out, struct sv_
 /* Who it says it is at the broker, while it runs. */
 static void note_instance(struct sv_move_run *m)
 {
-        SV_BUF text = SV_BUF_NULL;
-        SV_JSON *run = NULL;
+        SV_JSON *run = sv_facts_read_run(m->r.from);
 
-        if (sv_virt_read_facts(m->r.from, SV_VIRT_RUN, &text, NULL) == 0 && text.n &&
-            sv_json_parse(sv_buf_bytes(&text), "state.facts", &run, NULL) == 0)
+        if (run)
                 sv_json_set_str(m->mark, "instance", sv_json_text(run, "instance", ""));
 }
 

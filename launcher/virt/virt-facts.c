@@ -10,9 +10,10 @@
 #include "launcher/virt/virt-int.h"
 #include "launcher/virt/xml.h"
 
-int sv_virt_read_facts(struct sv_virt *v, const char *space, struct sv_buf *out, struct sv_err *err)
+int sv_virt_read_metadata(struct sv_virt *v, const char *space, unsigned flags, const char *what,
+                          struct sv_buf *out, struct sv_err *err)
 {
-        SV_STR xml = vir.DomainGetMetadata(v->dom, VIR_DOMAIN_METADATA_ELEMENT, space, 0);
+        SV_STR xml = vir.DomainGetMetadata(v->dom, VIR_DOMAIN_METADATA_ELEMENT, space, flags);
         virErrorPtr e;
 
         out->max = SV_STATUS_SIZE_MAX;
@@ -21,7 +22,12 @@ int sv_virt_read_facts(struct sv_virt *v, const char *space, struct sv_buf *out,
         e = vir.GetLastError();
         if (e && e->code == VIR_ERR_NO_DOMAIN_METADATA)
                 return 0;
-        return sv_virt_fail(err, "reading what is kept with the guest");
+        return sv_virt_fail(err, what);
+}
+
+int sv_virt_read_facts(struct sv_virt *v, const char *space, struct sv_buf *out, struct sv_err *err)
+{
+        return sv_virt_read_metadata(v, space, 0, "reading what is kept with the guest", out, err);
 }
 
 int sv_virt_write_run(struct sv_virt *v, const char *text, struct sv_err *err)

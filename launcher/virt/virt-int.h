@@ -62,5 +62,9 @@ int sv_virt_register(virConnectPtr conn, virDomainPtr dom, int event,
                      virConnectDomainEventGenericCallback callback, struct sv_virt_events *events);
 /* libvirt's event of a domain's life as ours. */
 enum sv_virt_event sv_virt_map_event(int event, int detail);
+/* What is kept with the subject in a name space, of where `flags` (VIR_DOMAIN_AFFECT_*) say; *out
+ * is left empty when there is nothing. `what` is said of a failure. */
+int sv_virt_read_metadata(struct sv_virt *v, const char *space, unsigned flags, const char *what,
+                          struct sv_buf *out, struct sv_err *err);
 /* libvirt's last error as a struct sv_err. */
 int sv_virt_fail(struct sv_err *err, const char *what);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/virt/virt-move.h"
 
-#include "base/core/file.h"
-#include "base/core/limits.h"
 #include "launcher/virt/virt-int.h"
 #include "launcher/virt/xml.h"
 
@@ -18,17 +16,8 @@ char *sv_virt_get_definition(struct sv_virt *v, bool other, struct sv_err *err)
 
 int sv_virt_read_move(struct sv_virt *v, struct sv_buf *out, struct sv_err *err)
 {
-        SV_STR xml = vir.DomainGetMetadata(v->dom, VIR_DOMAIN_METADATA_ELEMENT, SV_VIRT_MOVE,
-                                           VIR_DOMAIN_AFFECT_CONFIG);
-        virErrorPtr e;
-
-        out->max = SV_STATUS_SIZE_MAX;
-        if (xml)
-                return sv_xml_read_text(xml, out, err);
-        e = vir.GetLastError();
-        if (e && e->code == VIR_ERR_NO_DOMAIN_METADATA)
-                return 0;
-        return sv_virt_fail(err, "reading how far the guest's move has come");
+        return sv_virt_read_metadata(v, SV_VIRT_MOVE, VIR_DOMAIN_AFFECT_CONFIG,
+                                     "reading how far the guest's move has come", out, err);
 }
 
 int sv_virt_write_move(struct sv_virt *v, const char *text, struct sv_err *err)
