@@ -2,7 +2,6 @@
 /* secure-vm move: a guest of a libvirt daemon is stopped, and launched at another host. */
 #include <stdio.h>
 
-#include "base/core/buf.h"
 #include "base/core/limits.h"
 #include "launcher/cli/commands.h"
 #include "launcher/cli/move-broker.h"

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/core/file.h"
-#include "base/core/text.h"
 #include "base/program/log.h"
 #include "launcher/cli/budget-guests.h"
 #include "launcher/keeper/claim.h"

@@ -180,7 +180,7 @@ static int check_own_user(struct sv_migrate_run *r, struct sv_err *err)
 
 /* What a guest takes from its host: a confidential one as much again as it may share
  * (launcher/host/budget.h). */
-uint64_t sv_migrate_count_memory(const struct sv_domain_facts *d)
+static uint64_t count_memory(const struct sv_domain_facts *d)
 {
         const struct sv_budget_rules rules = sv_budget_defaults();
 
@@ -189,7 +189,7 @@ uint64_t sv_migrate_count_memory(const struct sv_domain_facts *d)
 
 static int check_memory(struct sv_migrate_run *r, struct sv_err *err)
 {
-        uint64_t free = sv_virt_get_free_memory(r->to), need = sv_migrate_count_memory(&r->domain);
+        uint64_t free = sv_virt_get_free_memory(r->to), need = count_memory(&r->domain);
 
         if (!free || free >= need)
                 return 0;

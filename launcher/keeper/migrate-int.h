@@ -34,8 +34,6 @@ int sv_migrate_check(struct sv_migrate_run *r, struct sv_err *err);
 int sv_migrate_check_cold(struct sv_migrate_run *r, struct sv_err *err);
 /* SV_USAGE "migrate.same" when the two are one. */
 int sv_migrate_check_hosts(struct sv_migrate_run *r, struct sv_err *err);
-/* Bytes that it takes of its host. */
-uint64_t sv_migrate_count_memory(const struct sv_domain_facts *d);
 int sv_migrate_read_host(struct sv_virt *v, struct sv_host_facts *out, struct sv_err *err);
 /* A connection to the target, its name, and what it is. */
 int sv_migrate_open_target(struct sv_migrate_run *r, struct sv_err *err);

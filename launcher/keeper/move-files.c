@@ -8,11 +8,6 @@
 
 #define MIB (1ull << 20)
 
-static const char *name_disk_file(const struct sv_domain_disk *d)
-{
-        return strrchr(d->path, '/') + 1;
-}
-
 static bool is_copied(const struct sv_move_run *m, size_t i)
 {
         return m->r.domain.disks[i].path && !m->shared[i];
@@ -52,7 +47,7 @@ static int check_takes_disk(const struct sv_move_run *m, const struct sv_domain_
 static uint64_t count_disk_bytes(const struct sv_move_run *m, size_t i)
 {
         const char *path = m->r.domain.disks[i].path;
-        size_t n = (size_t)(name_disk_file(&m->r.domain.disks[i]) - path);
+        size_t n = (size_t)(sv_path_name(path) - path);
         uint64_t bytes = 0;
 
         for (size_t k = 0; k <= i; k++)
@@ -68,7 +63,7 @@ static int check_room_there(struct sv_move_run *m, size_t i, struct sv_pool *the
         const struct sv_domain_disk *d = &m->r.domain.disks[i];
         uint64_t room = 0, bytes = count_disk_bytes(m, i);
 
-        if (sv_pool_has(there, name_disk_file(d), NULL))
+        if (sv_pool_has(there, sv_path_name(d->path), NULL))
                 return sv_fail(err, SV_SYSTEM, "move.disk",
                                "%s is at %s already, and a copy would overwrite it: move that file "
                                "away",
@@ -99,10 +94,10 @@ static int check_moved_disk(struct sv_move_run *m, size_t i, struct sv_err *err)
                 return 0;
         if (open_folders(m, i, &here, &there, err) < 0)
                 return -1;
-        if (!sv_pool_has(here, name_disk_file(d), &bytes))
+        if (!sv_pool_has(here, sv_path_name(d->path), &bytes))
                 return sv_fail(err, SV_SYSTEM, "move.disk", "%s is not there any more", d->path);
         sv_move_disk_free(&m->disks[i]);
-        m->disks[i] = (struct sv_move_disk){.name = name_disk_file(d), .bytes = bytes};
+        m->disks[i] = (struct sv_move_disk){.name = sv_path_name(d->path), .bytes = bytes};
         /* what the guest only reads and is there with the same contents is left alone */
         if (d->readonly && sv_pool_has(there, m->disks[i].name, NULL) &&
             sv_migrate_compare_files(here, there, m->disks[i].name, &m->shared[i], err) < 0)
@@ -142,7 +137,6 @@ static int make_disk_there(struct sv_move_run *m, size_t i, struct sv_err *err)
 
 int sv_move_make_disks(struct sv_move_run *m, struct sv_err *err)
 {
-        m->wrote = true;
         for (size_t i = 0; i < m->r.domain.n_disks; i++)
                 if (is_copied(m, i) && make_disk_there(m, i, err) < 0)
                         return -1;

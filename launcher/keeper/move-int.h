@@ -17,7 +17,6 @@ struct sv_move_run {
         bool there;              /* the target has the definition */
         bool arrived;            /* and the source nothing of it */
         bool unlocked;           /* it was seen to have its disk there */
-        bool wrote;              /* there may be a part of a disk at the target */
         struct sv_move_disk disks[SV_GUEST_DISKS_MAX];
         bool shared[SV_GUEST_DISKS_MAX];
         /* ms */

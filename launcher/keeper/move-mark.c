@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/keeper/move-mark.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/core/buf.h"

@@ -2,7 +2,6 @@
 #include "launcher/keeper/move-way.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/keeper/move.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/core/buf.h"
@@ -12,10 +11,6 @@
 #include "launcher/keeper/move-int.h"
 #include "launcher/keeper/move-way.h"
 #include "launcher/keeper/state.h"
-#include "launcher/keeper/status.h"
-#include "launcher/virt/virt-dac.h"
-#include "launcher/virt/virt-migrate.h"
-#include "launcher/virt/virt-move.h"
 #include "launcher/virt/virt.h"
 
 #define PASSES_MAX 8
@@ -189,11 +184,6 @@ static int recover(struct sv_move_run *m, bool *back, struct sv_err *err)
         return sv_move_start_there(m, err) < 0 ? -1 : end_move(m, err);
 }
 
-static void put_ms(struct sv_json *o, const char *name, int64_t ms)
-{
-        sv_json_set_int(o, name, ms);
-}
-
 static void report_move(struct sv_move_run *m, bool back, struct sv_json *result)
 {
         bool off = !strcmp(sv_json_text(m->mark, "was", ""), "off");
@@ -211,12 +201,12 @@ static void report_move(struct sv_move_run *m, bool back, struct sv_json *result
                 sv_json_set_str(result, "host", m->r.hostname);
         sv_json_set_bool(result, "moved", !back);
         p = sv_json_set(result, "phases", sv_json_object());
-        put_ms(p, "copy_ms", m->copy);
-        put_ms(p, "stop_ms", m->stop);
-        put_ms(p, "rest_ms", m->rest);
-        put_ms(p, "hand_over_ms", m->over);
-        put_ms(p, "boot_ms", m->boot);
-        put_ms(result, "downtime_ms", m->stop + m->rest + m->over + m->boot);
+        sv_json_set_int(p, "copy_ms", m->copy);
+        sv_json_set_int(p, "stop_ms", m->stop);
+        sv_json_set_int(p, "rest_ms", m->rest);
+        sv_json_set_int(p, "hand_over_ms", m->over);
+        sv_json_set_int(p, "boot_ms", m->boot);
+        sv_json_set_int(result, "downtime_ms", m->stop + m->rest + m->over + m->boot);
         sv_json_set_int(result, "bytes", (int64_t)m->bytes);
         sv_json_set_int(result, "rest_bytes", (int64_t)m->rest_bytes);
         sv_json_set_int(result, "passes", m->passes);
