@@ -28,19 +28,11 @@ static int read_changes(const struct sv_args *args, struct sv_resize *r, struct 
                        "what is to change? \"secure-vm resize --help\" lists what can be");
 }
 
-/* The one that grows, if any; the keeper says of one that is not there. */
-static const struct sv_resize_step *find_growth(const struct sv_resize *r)
-{
-        for (size_t i = 0; i < r->n; i++)
-                if (r->steps[i].kind == SV_RESIZE_DISK_SIZE)
-                        return &r->steps[i];
-        return NULL;
-}
-
+/* The keeper says of a disk that is not there. */
 static int check_disk_growth(const char *uri, const struct sv_resize *r,
                              const struct sv_json *status, struct sv_err *err)
 {
-        const struct sv_resize_step *grows = find_growth(r);
+        const struct sv_resize_step *grows = sv_resize_find(r, SV_RESIZE_DISK_SIZE);
         const struct sv_json *disk = grows ? sv_grow_find(status, grows->of) : NULL;
 
         return disk ? sv_grow_check(disk, sv_uri_is_here(uri), grows->value, err) : 0;
@@ -49,7 +41,7 @@ static int check_disk_growth(const char *uri, const struct sv_resize *r,
 static void report_growth(const struct sv_resize *r, const struct sv_json *status,
                           struct sv_json *result)
 {
-        const struct sv_resize_step *grows = find_growth(r);
+        const struct sv_resize_step *grows = sv_resize_find(r, SV_RESIZE_DISK_SIZE);
         const char *name = sv_json_text(result, "name", "");
         SV_STR advice = NULL;
         struct sv_json *j;

@@ -76,31 +76,20 @@ int sv_resize_choose_way(const struct sv_args *args, bool *online, struct sv_err
 static bool makes_larger(const struct sv_resize *r, const struct sv_json *before,
                          struct sv_budget_guest *to)
 {
+        const struct sv_resize_step *cpus = sv_resize_find(r, SV_RESIZE_VCPUS),
+                                    *more = sv_resize_find(r, SV_RESIZE_MEMORY);
         uint64_t memory = sv_budget_read_memory(before);
         unsigned vcpus = sv_budget_read_vcpus(before);
 
-        *to = (struct sv_budget_guest){memory, vcpus,
+        *to = (struct sv_budget_guest){more ? more->value : memory,
+                                       cpus ? (unsigned)cpus->value : vcpus,
                                        sv_budget_is_confidential(sv_json_text(before, "tee", "-"))};
-        for (size_t i = 0; i < r->n; i++) {
-                if (r->steps[i].kind == SV_RESIZE_VCPUS)
-                        to->vcpus = (unsigned)r->steps[i].value;
-                if (r->steps[i].kind == SV_RESIZE_MEMORY)
-                        to->memory = r->steps[i].value;
-        }
         return to->memory > memory || to->vcpus > vcpus;
-}
-
-static bool asks_for_step(const struct sv_resize *r, enum sv_resize_kind kind)
-{
-        for (size_t i = 0; i < r->n; i++)
-                if (r->steps[i].kind == kind)
-                        return true;
-        return false;
 }
 
 static bool asks_for_size(const struct sv_resize *r)
 {
-        return asks_for_step(r, SV_RESIZE_VCPUS) || asks_for_step(r, SV_RESIZE_MEMORY);
+        return sv_resize_find(r, SV_RESIZE_VCPUS) || sv_resize_find(r, SV_RESIZE_MEMORY);
 }
 
 /* With the lock: what the guest has is not what it had before another command. */
@@ -166,8 +155,8 @@ void sv_resize_report_sizes(const struct sv_resize *r, const struct sv_json *sta
                 "the guest takes memory in its own time, \"secure-vm show\" has how much; inside "
                 "it \"echo online_movable > /sys/devices/system/memory/auto_online_blocks\" (or "
                 "memhp_default_state=online_movable on its command line) lets it";
-        bool with_cpus = asks_for_step(r, SV_RESIZE_VCPUS),
-             with_memory = asks_for_step(r, SV_RESIZE_MEMORY);
+        bool with_cpus = sv_resize_find(r, SV_RESIZE_VCPUS),
+             with_memory = sv_resize_find(r, SV_RESIZE_MEMORY);
         struct sv_json *j;
 
         if (!with_cpus && !with_memory)

@@ -143,6 +143,14 @@ int sv_resize_add(struct sv_resize *r, enum sv_resize_kind kind, const char *tex
         return append_step(r, &step, err);
 }
 
+const struct sv_resize_step *sv_resize_find(const struct sv_resize *r, enum sv_resize_kind kind)
+{
+        for (size_t i = 0; i < r->n; i++)
+                if (r->steps[i].kind == kind)
+                        return &r->steps[i];
+        return NULL;
+}
+
 struct sv_json *sv_resize_print(const struct sv_resize *r)
 {
         struct sv_json *list = sv_json_array();

@@ -39,6 +39,9 @@ const char *sv_resize_name(enum sv_resize_kind kind);
  * "root=20MiB", "0=none". SV_USAGE "resize.value", "resize.twice", "resize.many". */
 int sv_resize_add(struct sv_resize *r, enum sv_resize_kind kind, const char *text,
                   struct sv_err *err);
+/* The first step of that kind; NULL: none. Of vCPUs, memory and a disk's size there is one at most.
+ */
+const struct sv_resize_step *sv_resize_find(const struct sv_resize *r, enum sv_resize_kind kind);
 /* The request of a control socket: [{"set":"disk-rate","of":"root","value":1}]. The caller frees.
  */
 struct sv_json *sv_resize_print(const struct sv_resize *r);

@@ -66,17 +66,16 @@ void sv_worker_accept_client(struct sv_worker *w)
 /* What others must leave to it, also while it reboots. */
 static void note_wanted(struct sv_worker *w, const struct sv_resize *r)
 {
-        for (size_t i = 0; i < r->n; i++) {
-                const struct sv_resize_step *step = &r->steps[i];
+        const struct sv_resize_step *vcpus = sv_resize_find(r, SV_RESIZE_VCPUS),
+                                    *memory = sv_resize_find(r, SV_RESIZE_MEMORY);
 
-                if (step->kind == SV_RESIZE_VCPUS) {
-                        w->wanted_vcpus = (unsigned)step->value;
-                        sv_json_set_int(w->status, "vcpus_wanted", (int64_t)step->value);
-                }
-                if (step->kind == SV_RESIZE_MEMORY) {
-                        w->wanted_memory = step->value - step->boot;
-                        sv_json_set_int(w->status, "memory_wanted", (int64_t)step->value);
-                }
+        if (vcpus) {
+                w->wanted_vcpus = (unsigned)vcpus->value;
+                sv_json_set_int(w->status, "vcpus_wanted", (int64_t)vcpus->value);
+        }
+        if (memory) {
+                w->wanted_memory = memory->value - memory->boot;
+                sv_json_set_int(w->status, "memory_wanted", (int64_t)memory->value);
         }
 }
 
