@@ -145,38 +145,26 @@ int sv_sql_list_versions(struct sv_store *s, const char *path, struct sv_json *l
         return sv_macs_end_read(s, &m, read_version_rows(s, &m, path, list, err));
 }
 
-/* LIKE leaves out most of what is not below it; SQLite's takes capital letters for small ones. */
-static bool is_below(const char *path, const char *prefix)
-{
-        size_t n = strlen(prefix);
-
-        return !n || (!strncmp(path, prefix, n) && (!path[n] || path[n] == '/'));
-}
-
 int sv_sql_list_resources(struct sv_store *s, const struct sv_list_query *query,
                           struct sv_json *list, struct sv_err *err)
 {
         static const struct sv_list_query all = {.max = INT64_MAX};
         const struct sv_list_query *l = query ? query : &all;
-        SV_STR like = sv_asprintf("%s%%", l->prefix);
+        /* whole names: what begins alike is somebody else's */
+        SV_STR below = sv_asprintf("%s%s", l->prefix, l->prefix[0] ? "/" : "");
         SV_STMT *q = sv_sql_prepare(
                 s,
                 "SELECT path, version, (SELECT count(*) FROM resources c WHERE c.path = r.path), "
                 "size, created, (SELECT count(*) FROM policies p WHERE p.path = r.path) FROM "
                 "resources r WHERE version = (SELECT max(version) FROM resources m WHERE m.path = "
-                "r.path) AND path > ? AND path LIKE ? ORDER BY path",
-                err, "ss", l->after, like);
-        int64_t n = 0;
-        int rc = 0;
+                "r.path) AND path > ? AND substr(path || '/', 1, length(?)) = ? ORDER BY path "
+                "LIMIT ?",
+                err, "sssi", l->after, below, below, l->max);
+        int rc;
 
-        while (n < l->max && (rc = sv_sql_step(s, q, err)) == 1) {
-                struct sv_json *row;
+        while ((rc = sv_sql_step(s, q, err)) == 1) {
+                struct sv_json *row = sv_json_add(list, sv_json_object());
                 char when[32];
-
-                if (!sv_sql_text(q, 0) || !is_below(sv_sql_text(q, 0), l->prefix))
-                        continue;
-                n++;
-                row = sv_json_add(list, sv_json_object());
 
                 sv_json_set_str(row, "path", sv_sql_text(q, 0));
                 sv_json_set_int(row, "version", sv_sql_number(q, 1));
@@ -185,5 +173,5 @@ int sv_sql_list_resources(struct sv_store *s, const struct sv_list_query *query,
                 sv_json_set_str(row, "created", sv_format_time(sv_sql_number(q, 4), when));
                 sv_json_set_bool(row, "policy", sv_sql_number(q, 5) != 0);
         }
-        return rc < 0 ? -1 : 0;
+        return rc;
 }

@@ -214,6 +214,42 @@ static void versions(void **state)
         OK(s->ops->put_resource(s, "a/b/c", 3, sv_bytes_str("x"), 1, 1, &err));
 }
 
+/* What is below a path is it in whole names, in capital and small letters as they are; a page has
+ * as many as it is asked for. */
+static void lists(void **state)
+{
+        static const char *const paths[] = {"M/x/a",  "m/x/a", "m/x/b",
+                                            "m/xx/a", "m/y/a", "m_x/x/a"};
+        static const struct {
+                struct sv_list_query query;
+                const char *found;
+        } t[] = {
+                {{"", "", INT64_MAX}, "M/x/a m/x/a m/x/b m/xx/a m/y/a m_x/x/a "},
+                {{"", "m/x/a", 2}, "m/x/b m/xx/a "},
+                {{"m", "", INT64_MAX}, "m/x/a m/x/b m/xx/a m/y/a "},
+                {{"m/x", "", INT64_MAX}, "m/x/a m/x/b "},
+                {{"m/x", "", 1}, "m/x/a "},
+                {{"m/x", "m/x/a", 1}, "m/x/b "},
+                {{"m/x/a", "", 1}, "m/x/a "},
+                {{"m/x/", "", INT64_MAX}, ""},
+                {{"%", "", INT64_MAX}, ""},
+        };
+        SV_STORE *s = open_store();
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+                OK(s->ops->put_resource(s, paths[i], 1, sv_bytes_str("x"), 1, 1000, &err));
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_JSON *list = sv_json_array();
+                SV_BUF found = SV_BUF_NULL;
+
+                OK(s->ops->list_resources(s, &t[i].query, list, &err));
+                for (size_t k = 0; k < sv_json_len(list); k++)
+                        sv_buf_printf(&found, "%s ", sv_json_text(sv_json_at(list, k), "path", ""));
+                assert_string_equal(sv_buf_str(&found), t[i].found);
+        }
+}
+
 static void audit(void **state)
 {
         SV_STORE *s = open_store();
@@ -476,6 +512,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(resources_and_policies, setup_place,
                                                 teardown_place),
                 cmocka_unit_test_setup_teardown(versions, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(lists, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(audit, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(strangers_records, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(not_a_database, setup_place, teardown_place),
