@@ -10,26 +10,29 @@
 
 #define AUDIT_PAGE 1000
 
-static int answer_list(struct sv_request *r, const char *member, int rc, struct sv_json *list,
-                       struct sv_err *err)
+static int answer_json(struct sv_request *r, const struct sv_json *j, struct sv_err *err)
 {
-        SV_JSON *j = sv_json_object();
-
-        sv_json_set(j, member, list);
-        if (rc < 0)
-                return -1;
         sv_json_print(j, &r->answer.body);
         if (sv_buf_ok(&r->answer.body, "the list", err) < 0)
                 return -1;
         return sv_http_add(&r->answer, "Content-Type", "application/json", err);
 }
 
-/* What stands in rows about resources below the asking administrator's paths, after what is in *to
- * already. */
-static void add_visible(const struct sv_request *r, const char *member, const struct sv_json *from,
-                        struct sv_json *to)
+static int answer_list(struct sv_request *r, const char *member, int rc, struct sv_json *list,
+                       struct sv_err *err)
 {
-        for (size_t i = 0; i < sv_json_len(from); i++) {
+        SV_JSON *j = sv_json_object();
+
+        sv_json_set(j, member, list);
+        return rc < 0 ? -1 : answer_json(r, j, err);
+}
+
+/* What stands in rows about resources below the asking administrator's paths, after what is in *to
+ * already, until that has so many. */
+static void add_visible(const struct sv_request *r, const char *member, const struct sv_json *from,
+                        int64_t max, struct sv_json *to)
+{
+        for (size_t i = 0; i < sv_json_len(from) && (int64_t)sv_json_len(to) < max; i++) {
                 struct sv_json *row = sv_json_at(from, i);
 
                 if (!r->admin || sv_admin_may_see(r->admin, sv_json_text(row, member, "")))
@@ -61,30 +64,25 @@ static int read_list_query(const struct sv_request *r, struct sv_list_query *q, 
         return 0;
 }
 
-/* Pages of the store's, until there are as many that may be shown; *last: of the last that is. */
+/* Pages of the store's, until there are as many that may be shown, or no more. */
 static int list_visible(const struct sv_request *r, const struct sv_list_query *asked,
-                        struct sv_json *list, bool *more, struct sv_err *err)
+                        struct sv_json *list, struct sv_err *err)
 {
         struct sv_list_query q = *asked;
+        size_t n;
 
-        for (*more = false;;) {
+        do {
                 SV_JSON *page = sv_json_array();
-                size_t n;
 
-                q.max = asked->max - (int64_t)sv_json_len(list);
-                if (!q.max) {
-                        *more = true; /* perhaps: the next page may be empty */
-                        return 0;
-                }
                 if (r->broker->store->ops->list_resources(r->broker->store, &q, page, err) < 0)
                         return -1;
-                add_visible(r, "path", page, list);
+                add_visible(r, "path", page, q.max, list);
                 n = sv_json_len(page);
-                if (!n || q.max == INT64_MAX)
-                        return 0;
-                snprintf(q.after, sizeof(q.after), "%s",
-                         sv_json_text(sv_json_at(page, n - 1), "path", ""));
-        }
+                if (n)
+                        snprintf(q.after, sizeof(q.after), "%s",
+                                 sv_json_text(sv_json_at(page, n - 1), "path", ""));
+        } while ((int64_t)n == q.max && (int64_t)sv_json_len(list) < q.max);
+        return 0;
 }
 
 int sv_handle_list_resources(struct sv_request *r, struct sv_err *err)
@@ -92,17 +90,14 @@ int sv_handle_list_resources(struct sv_request *r, struct sv_err *err)
         SV_JSON *j = sv_json_object();
         struct sv_json *list = sv_json_set(j, "resources", sv_json_array());
         struct sv_list_query q = {.max = 0};
-        bool more;
+        size_t n;
 
-        if (read_list_query(r, &q, err) < 0 || list_visible(r, &q, list, &more, err) < 0)
+        if (read_list_query(r, &q, err) < 0 || list_visible(r, &q, list, err) < 0)
                 return -1;
-        if (more)
-                sv_json_set_str(j, "next",
-                                sv_json_text(sv_json_at(list, sv_json_len(list) - 1), "path", ""));
-        sv_json_print(j, &r->answer.body);
-        if (sv_buf_ok(&r->answer.body, "the list", err) < 0)
-                return -1;
-        return sv_http_add(&r->answer, "Content-Type", "application/json", err);
+        n = sv_json_len(list);
+        if ((int64_t)n == q.max) /* perhaps: the next page may be empty */
+                sv_json_set_str(j, "next", sv_json_text(sv_json_at(list, n - 1), "path", ""));
+        return answer_json(r, j, err);
 }
 
 int sv_request_read_policy(const struct sv_request *r, struct sv_bytes text, struct sv_policy **out,
@@ -246,9 +241,9 @@ static int list_visible_audit(const struct sv_request *r, int64_t after, struct 
                 if (r->broker->store->ops->list_audit(r->broker->store, after, AUDIT_PAGE, page,
                                                       err) < 0)
                         return -1;
-                add_visible(r, "resource", page, list);
+                add_visible(r, "resource", page, AUDIT_PAGE, list);
                 n = sv_json_len(page);
-                if (!n || sv_json_len(list))
+                if (n < AUDIT_PAGE || sv_json_len(list))
                         return 0;
                 after = sv_json_int(sv_json_get(sv_json_at(page, n - 1), "id"), INT64_MAX);
         }
