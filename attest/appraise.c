@@ -91,22 +91,18 @@ static int check_kind(const struct sv_tee_verify *tee, const struct sv_policy *p
         return 0;
 }
 
-/* Whose anchors the policy may name: the guest's own TEE, and those whose further evidence a rule
- * looks at. */
-static bool may_name_anchors(const struct sv_tee_verify *of, const struct sv_tee_verify *tee,
-                             const struct sv_policy *policy)
-{
-        return of == tee || asks_for(policy, of);
-}
-
+/* Whose anchors the policy may name, one after the other (*i begins at 0): the guest's own TEE, and
+ * those whose further evidence a rule looks at. */
 static const struct sv_tee_verify *next_anchored(size_t *i, const struct sv_tee_verify *tee,
                                                  const struct sv_policy *policy)
 {
         const struct sv_tee_verify *of;
 
-        while ((of = *i ? sv_tees_verify[*i - 1] : tee)) {
+        if (!(*i)++)
+                return tee;
+        while ((of = sv_tees_verify[*i - 1])) {
                 ++*i;
-                if (*i == 1 || (of != tee && may_name_anchors(of, tee, policy)))
+                if (of != tee && asks_for(policy, of))
                         return of;
         }
         return NULL;
