@@ -5,16 +5,10 @@
 #include "base/crypto/x509.h"
 #include "tdx/verify/evidence.h"
 #include "tests/teesim/intelpki.h"
+#include "tests/teesim/td_state.h"
 #include "tests/unit/unit.h"
 
-#define MR                                                                                         \
-        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1" \
-        "a1a1a1a1"
-
-static const char state_text[] =
-        "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR
-        "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":\"" MR
-        "\",\"attributes\":\"0000000010000000\",\"xfam\":\"00000000000602e7\"}";
+static const char state_text[] = TD_STATE("0000000010000000");
 static const uint8_t rtmr[4][INTEL_MR] = {{0x10}, {0x11}, {0x12}, {0x13}};
 static struct sv_err err;
 

@@ -6,15 +6,8 @@
 #include "attest/appraise.h"
 #include "tdx/tee.h"
 #include "tests/teesim/intelpki.h"
+#include "tests/teesim/td_state.h"
 
-#define PATH "default/demo/root"
-#define MR                                                                                         \
-        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1" \
-        "a1a1a1a1"
-#define STATE(attributes)                                                                     \
-        "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR  \
-        "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":\"" MR "\",\"attributes\":\"" attributes \
-        "\",\"xfam\":\"00000000000602e7\"}"
 #define NO_DEBUG "0000000010000000"
 #define DEBUG    "0000000010000001"
 
@@ -51,8 +44,7 @@ static int tear_down(void **state)
 static char *quote(const struct guest *g, const char *nonce, const char *attributes)
 {
         static const uint8_t rtmr[4][INTEL_MR];
-        SV_STR state_text =
-                sv_asprintf("%s", strcmp(attributes, DEBUG) ? STATE(NO_DEBUG) : STATE(DEBUG));
+        SV_STR state_text = sv_asprintf(TD_STATE("%s"), attributes);
         struct intel_quote q = {.version = 4, .type = 2, .rtmr = rtmr};
         SV_JSON *state = NULL, *evidence = NULL;
         SV_BUF raw = SV_BUF_NULL, text = SV_BUF_NULL;
@@ -72,6 +64,16 @@ static char *quote(const struct guest *g, const char *nonce, const char *attribu
 static int attest_beside(const struct guest *g, const char *additional)
 {
         return attest_with(g, g->challenge.nonce, g->challenge.nonce, additional);
+}
+
+/* A guest that is attested, and a TD beside it. */
+static struct guest begin_beside(const char *attributes)
+{
+        struct guest g = begin();
+        SV_STR second = quote(&g, g.challenge.nonce, attributes);
+
+        assert_int_equal(attest_beside(&g, second), 200);
+        return g;
 }
 
 /* The policy of broker_inside.h with a rule on the second evidence and, with `trust`, its root. */
@@ -124,7 +126,7 @@ static void demanded(void **state)
         SV_STR second = quote(&with, with.challenge.nonce, NO_DEBUG);
 
         put_secret(PATH);
-        put_rule("/additional/tdx/mrtd", MR, true);
+        put_rule("/additional/tdx/mrtd", TD_MR, true);
         assert_int_equal(attest(&without), 200);
         get_refused(&without, PATH, 401, "policy.second");
         assert_int_equal(attest_beside(&with, second), 200);
@@ -136,16 +138,12 @@ static void demanded(void **state)
 /* Its root is nobody's but the policy's, and its floor counts. */
 static void proven(void **state)
 {
-        GUEST plain = begin();
-        GUEST debug = begin();
-        SV_STR a = quote(&plain, plain.challenge.nonce, NO_DEBUG);
-        SV_STR b_ = quote(&debug, debug.challenge.nonce, DEBUG);
+        GUEST plain = begin_beside(NO_DEBUG);
+        GUEST debug = begin_beside(DEBUG);
 
-        assert_int_equal(attest_beside(&plain, a), 200);
-        assert_int_equal(attest_beside(&debug, b_), 200);
-        put_rule("/additional/tdx/mrtd", MR, false);
+        put_rule("/additional/tdx/mrtd", TD_MR, false);
         get_refused(&plain, PATH, 401, "tdx.root");
-        put_rule("/additional/tdx/mrtd", MR, true);
+        put_rule("/additional/tdx/mrtd", TD_MR, true);
         get(&plain);
         get_refused(&debug, PATH, 401, "policy.floor.tdx-debug");
         /* Where no rule looks at it, it decides nothing. */
@@ -158,13 +156,9 @@ static void proven(void **state)
 static void present(void **state)
 {
         static const char *const claims[] = {"/additional", "/additional/tdx"};
-        GUEST plain = begin();
-        GUEST debug = begin();
-        SV_STR a = quote(&plain, plain.challenge.nonce, NO_DEBUG);
-        SV_STR b_ = quote(&debug, debug.challenge.nonce, DEBUG);
+        GUEST plain = begin_beside(NO_DEBUG);
+        GUEST debug = begin_beside(DEBUG);
 
-        assert_int_equal(attest_beside(&plain, a), 200);
-        assert_int_equal(attest_beside(&debug, b_), 200);
         for (size_t i = 0; i < 2; i++) {
                 put_rule_of(claims[i], "present", NULL, false);
                 get_refused(&plain, PATH, 401, "tdx.root");

@@ -17,16 +17,10 @@
 #include "tdx/tee.h"
 #include "tdx/verify/tee.h"
 #include "tests/teesim/intelpki.h"
+#include "tests/teesim/td_state.h"
 
 #define PATH   "default/demo/root"
 #define SECRET "TOPSECRET-0123456789abcdefghijklmnopqrstuvwxyz"
-#define MR                                                                                         \
-        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1" \
-        "a1a1a1a1"
-#define STATE(attributes)                                                                     \
-        "{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR  \
-        "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":\"" MR "\",\"attributes\":\"" attributes \
-        "\",\"xfam\":\"00000000000602e7\"}"
 
 #define DAY 86400
 
@@ -164,8 +158,8 @@ static void put_policy(const char *platform_name, const char *require)
 {
         SV_STR text = sv_asprintf(
                 "{\"name\":\"demo\",\"tee\":\"tdx\",\"kernel\":\"/"
-                "k\",\"tees\":{\"tdx\":{\"test_root\":\"%s/%s/root.pem\",\"mrconfigid\":\"" MR
-                "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":\"" MR "\",\"require\":%s}}}",
+                "k\",\"tees\":{\"tdx\":{\"test_root\":\"%s/%s/root.pem\",\"mrconfigid\":\"" TD_MR
+                "\",\"mrowner\":\"" TD_MR "\",\"mrownerconfig\":\"" TD_MR "\",\"require\":%s}}}",
                 dir, platform_name, require);
         struct sv_measurement m = {.values = sv_json_object(), .unpredicted = sv_json_array()};
         SV_JSON *rules = sv_json_array();
@@ -176,7 +170,7 @@ static void put_policy(const char *platform_name, const char *require)
         SV_SECRET *secret = NULL;
         struct sv_err err;
 
-        sv_json_set_str(m.values, "mrtd", MR);
+        sv_json_set_str(m.values, "mrtd", TD_MR);
         for (int i = 0; i < 3; i++) {
                 char name[8];
 
@@ -206,7 +200,7 @@ static void put_any_policy(const char *platform_name)
         sv_json_add(sv_json_set(trust, "sgx_roots", sv_json_array()),
                     sv_json_new_str(sv_buf_str(&pem)));
         sv_json_set_str(sv_rule_add(rules, "policy.mrtd", "/mrtd", "executables", "the firmware"),
-                        "equals", MR);
+                        "equals", TD_MR);
         OK(sv_policy_write("demo", "tdx", PATH, rules, trust, &document, &err));
         OK(sv_admin_put_policy(admin, PATH, sv_buf_bytes(&document), &err));
 }
@@ -241,7 +235,7 @@ static void released(void **state)
         struct sv_err err;
 
         run_on("good");
-        boot(STATE("0000000010000000"));
+        boot(TD_STATE("0000000010000000"));
         open_broker("good");
         put_policy("good", "{}");
         OK(ask(&err));
@@ -249,22 +243,22 @@ static void released(void **state)
         /* Each of these boots differs in one thing. */
         td.rtmr[3][0] = 1;
         FAILS(ask(&err), SV_POLICY, "policy.rtmr3");
-        boot(STATE("0000000010000001"));
+        boot(TD_STATE("0000000010000001"));
         FAILS(ask(&err), SV_POLICY, "policy.attributes.clear");
-        boot(STATE("0000000000000000"));
+        boot(TD_STATE("0000000000000000"));
         FAILS(ask(&err), SV_POLICY, "policy.attributes.set");
-        boot(STATE("8000000050000000")); /* PKS and PERFMON: QEMU's own */
+        boot(TD_STATE("8000000050000000")); /* PKS and PERFMON: QEMU's own */
         OK(ask(&err));
-        boot(STATE("0000000010000000"));
+        boot(TD_STATE("0000000010000000"));
         td.rtmr[1][5] ^= 1; /* and the log says something else: that is seen first */
         FAILS(ask(&err), SV_PROOF, "tdx.ccel.replay");
-        boot("{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR
-             "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":"
+        boot("{\"tee\":\"tdx\",\"outcome\":\"launched\",\"mrtd\":\"" TD_MR
+             "\",\"mrconfigid\":\"" TD_MR "\",\"mrowner\":\"" TD_MR "\",\"mrownerconfig\":"
              "\"000000000000000000000000000000000000000000000000000000000000"
              "000000000000000000000000000000000000\","
              "\"attributes\":\"0000000010000000\",\"xfam\":\"00000000000602e7\"}");
         FAILS(ask(&err), SV_POLICY, "policy.mrownerconfig");
-        boot(STATE("0000000010000000"));
+        boot(TD_STATE("0000000010000000"));
         OK(ask(&err));
         close_broker();
 }
@@ -276,11 +270,11 @@ static void another_kernel(void **state)
         struct sv_err err;
 
         run_on("good");
-        boot(STATE("0000000010000000"));
+        boot(TD_STATE("0000000010000000"));
         open_broker("good");
         td.rtmr[1][0] ^= 1; /* what the policy is written for */
         put_policy("good", "{}");
-        boot(STATE("0000000010000000"));
+        boot(TD_STATE("0000000010000000"));
         FAILS(ask(&err), SV_POLICY, "policy.rtmr1");
         assert_int_equal(unlink(path), 0); /* without a log it is the same */
         FAILS(ask(&err), SV_POLICY, "policy.rtmr1");
@@ -296,7 +290,7 @@ static void replayed(void **state)
         struct sv_err err;
 
         run_on("good");
-        boot(STATE("0000000010000000"));
+        boot(TD_STATE("0000000010000000"));
         open_broker("good");
         put_policy("good", "{}");
         OK(sv_kbs_client_new(url, tls, &c, &err));
@@ -343,7 +337,7 @@ static void learned(void **state)
         bool last = false;
 
         run_on("good");
-        boot(STATE("0000000010000000"));
+        boot(TD_STATE("0000000010000000"));
         open_broker("good");
         put_policy("good", "{}");
         OK(ask(&err));
@@ -394,7 +388,7 @@ static void levels(void **state)
         struct sv_err err;
 
         run_on("old");
-        boot(STATE("0000000010000000"));
+        boot(TD_STATE("0000000010000000"));
         open_broker("old");
         put_policy("old", "{}");
         FAILS(ask(&err), SV_POLICY, "policy.tcb.status");
@@ -424,7 +418,7 @@ static void refused(void **state)
         struct sv_err err;
 
         run_on("revoked");
-        boot(STATE("0000000010000000"));
+        boot(TD_STATE("0000000010000000"));
         open_broker("revoked");
         put_policy("revoked", "{}");
         FAILS(ask(&err), SV_PROOF, "tdx.pck.revoked");

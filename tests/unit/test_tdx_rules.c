@@ -10,10 +10,8 @@
 #include "tdx/verify/evidence.h"
 #include "tdx/verify/tee.h"
 #include "tests/teesim/intelpki.h"
+#include "tests/teesim/td_state.h"
 
-#define MR                                                                                         \
-        "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1" \
-        "a1a1a1a1"
 #define SEAM                                                                                       \
         "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e" \
         "5e5e5e5e"
@@ -34,11 +32,11 @@ static void make_platform(void)
 static void quote(const char *attributes, const char *xfam, struct sv_buf *out)
 {
         static const uint8_t rtmr[4][INTEL_MR] = {{0x10}, {0x11}, {0x12}, {0x13}};
-        SV_STR text =
-                sv_asprintf("{\"outcome\":\"launched\",\"mrtd\":\"" MR "\",\"mrconfigid\":\"" MR
-                            "\",\"mrowner\":\"" MR "\",\"mrownerconfig\":\"" MR
-                            "\",\"attributes\":\"%s\",\"xfam\":\"%s\"}",
-                            attributes, xfam);
+        SV_STR text = sv_asprintf("{\"outcome\":\"launched\",\"mrtd\":\"" TD_MR
+                                  "\",\"mrconfigid\":\"" TD_MR "\",\"mrowner\":\"" TD_MR
+                                  "\",\"mrownerconfig\":\"" TD_MR
+                                  "\",\"attributes\":\"%s\",\"xfam\":\"%s\"}",
+                                  attributes, xfam);
         SV_JSON *td = NULL;
         struct intel_quote q = {.version = 5, .type = 3, .rtmr = rtmr};
         struct intel_signer signer = {0};
@@ -102,8 +100,8 @@ static int guest_rules(const char *test_root, const char *require, const struct 
 {
         static const char *const registers[] = {"mrtd", "rtmr0", "rtmr1", "rtmr2"};
         SV_STR text = sv_asprintf("{\"name\":\"g\",\"tee\":\"tdx\",\"kernel\":\"k\",\"tees\":"
-                                  "{\"tdx\":{\"mrconfigid\":\"" MR "\",\"mrowner\":\"" MR
-                                  "\",\"mrownerconfig\":\"" MR "\",\"test_root\":\"%s\","
+                                  "{\"tdx\":{\"mrconfigid\":\"" TD_MR "\",\"mrowner\":\"" TD_MR
+                                  "\",\"mrownerconfig\":\"" TD_MR "\",\"test_root\":\"%s\","
                                   "\"require\":{\"rtmr3\":\"13%094d\",%s}}}}",
                                   test_root, 0, require);
         struct sv_measurement m = {.values = sv_json_object(), .unpredicted = sv_json_array()};
