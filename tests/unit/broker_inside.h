@@ -30,7 +30,8 @@ struct ask {
         const char *method, *target;
         const char *field, *value; /* may be NULL */
         struct sv_bytes body;
-        int64_t later; /* seconds */
+        int64_t later;                 /* seconds */
+        const char *also, *also_value; /* another field; may be NULL */
 };
 
 static char seen_check[64]; /* of the last answer, "" when it was none of a refusal */
@@ -50,6 +51,8 @@ static int ask(const struct ask *a, struct sv_http_msg *answer)
 
         if (a->field)
                 OK(sv_http_add(&msg, a->field, a->value, &err));
+        if (a->also)
+                OK(sv_http_add(&msg, a->also, a->also_value, &err));
         sv_buf_put(&msg.body, a->body);
         sv_broker_handle(&r);
         *answer = r.answer;
@@ -91,12 +94,19 @@ static char *admin_value(const char *method, const char *target, struct sv_bytes
         return sv_asprintf("%s", sv_buf_str(&value));
 }
 
-static int administer(const char *method, const char *target, struct sv_bytes body)
+static inline int administer_for(const char *method, const char *target, struct sv_bytes body,
+                                 struct sv_http_msg *answer)
 {
         SV_STR value = admin_value(method, target, body);
+
+        return ask(&(struct ask){method, target, "Authorization", value, body, 0}, answer);
+}
+
+static inline int administer(const char *method, const char *target, struct sv_bytes body)
+{
         SV_HTTP answer = {0};
 
-        return ask(&(struct ask){method, target, "Authorization", value, body, 0}, &answer);
+        return administer_for(method, target, body, &answer);
 }
 
 /* --- policies --- */

@@ -215,14 +215,11 @@ static void key_of_the_disk(void **state)
 
 static void shows(const struct disk *d, size_t n)
 {
-        SV_STR value = admin_value("GET", "/secure-vm/v0/resource/" PATH, SV_BYTES_NULL);
         SV_HTTP answer = {0};
         SV_JSON *j = NULL;
 
-        assert_int_equal(ask(&(struct ask){"GET", "/secure-vm/v0/resource/" PATH, "Authorization",
-                                           value, SV_BYTES_NULL, 0},
-                             &answer),
-                         200);
+        assert_int_equal(
+                administer_for("GET", "/secure-vm/v0/resource/" PATH, SV_BYTES_NULL, &answer), 200);
         OK(sv_json_parse(sv_buf_bytes(&answer.body), "test", &j, &err));
         assert_int_equal(sv_json_len(sv_json_get(j, "versions")), n);
         if (!d)
@@ -234,7 +231,6 @@ static void shows(const struct disk *d, size_t n)
 
 static void rekeyed(void **state)
 {
-        SV_STR value = NULL;
         SV_HTTP answer = {0};
         SV_VERSIONS v = {0};
         SV_SECRET *now = NULL;
@@ -252,10 +248,8 @@ static void rekeyed(void **state)
         does(400, "luks.header.magic", "POST", "/secure-vm/v0/rekey/" PATH, "",
              sv_bytes(other.head.p + 4096, SV_LUKS_HEAD_SIZE - 4096));
         assert_int_equal(count(), 1);
-        value = admin_value("POST", "/secure-vm/v0/rekey/" PATH, sv_buf_bytes(&one.head));
-        assert_int_equal(ask(&(struct ask){"POST", "/secure-vm/v0/rekey/" PATH, "Authorization",
-                                           value, sv_buf_bytes(&one.head), 0},
-                             &answer),
+        assert_int_equal(administer_for("POST", "/secure-vm/v0/rekey/" PATH,
+                                        sv_buf_bytes(&one.head), &answer),
                          200);
         OK(sv_luks_same_volume(sv_buf_bytes(&one.head), sv_buf_bytes(&answer.body), &err));
         FAILS(sv_luks_same_volume(sv_buf_bytes(&other.head), sv_buf_bytes(&answer.body), &err),

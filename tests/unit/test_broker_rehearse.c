@@ -12,14 +12,11 @@
 /* The answer of a rehearsal that must succeed. */
 static struct sv_json *rehearse(const char *target, struct sv_bytes policy)
 {
-        SV_STR value = admin_value("POST", target, policy);
         SV_HTTP answer = {0};
         struct sv_json *j = NULL;
         struct sv_err err;
 
-        assert_int_equal(
-                ask(&(struct ask){"POST", target, "Authorization", value, policy, 0}, &answer),
-                200);
+        assert_int_equal(administer_for("POST", target, policy, &answer), 200);
         OK(sv_json_parse(sv_buf_bytes(&answer.body), "test", &j, &err));
         return j;
 }

@@ -59,11 +59,8 @@ static int ask_route(size_t i, const char *resource, struct sv_http_msg *answer)
 {
         bool tail = expected[i].path[strlen(expected[i].path) - 1] == '/';
         SV_STR target = sv_asprintf("%s%s", expected[i].path, tail ? resource : "");
-        SV_STR value = admin_value(expected[i].method, target, SV_BYTES_NULL);
 
-        return ask(
-                &(struct ask){expected[i].method, target, "Authorization", value, SV_BYTES_NULL, 0},
-                answer);
+        return administer_for(expected[i].method, target, SV_BYTES_NULL, answer);
 }
 
 /* The administrator of this test, with these rights. */
@@ -116,12 +113,9 @@ static void nobody_reads_a_secret(void **state)
 
 static bool shows(const char *target, const char *text)
 {
-        SV_STR value = admin_value("GET", target, SV_BYTES_NULL);
         SV_HTTP answer = {0};
 
-        assert_int_equal(ask(&(struct ask){"GET", target, "Authorization", value, SV_BYTES_NULL, 0},
-                             &answer),
-                         200);
+        assert_int_equal(administer_for("GET", target, SV_BYTES_NULL, &answer), 200);
         return memmem(answer.body.p, answer.body.n, text, strlen(text)) != NULL;
 }
 
