@@ -200,7 +200,6 @@ int sv_luks_foreign_copy(struct sv_bytes head, const struct sv_token *token, str
         struct foreign f = {.token = token};
         struct sv_luks_header h = {0};
         SV_JSON *meta = NULL;
-        uint8_t *p;
 
         if (read_metadata(head, &h, &meta, &f.size, err) < 0)
                 return -1;
@@ -209,11 +208,8 @@ int sv_luks_foreign_copy(struct sv_bytes head, const struct sv_token *token, str
         if (head.n < f.size)
                 return sv_fail(err, SV_FORMAT, "luks.header.short",
                                "the key slots are cut short: %zu bytes of %zu", head.n, f.size);
-        p = sv_buf_grow(out, f.size);
-        if (p) {
-                memset(p, 0, f.size);
-                memcpy(p, head.p, h.size);
-                memcpy(p + 2 * h.size, head.p + 2 * h.size, f.size - 2 * h.size);
-        }
-        return sv_buf_ok(out, "the copy of the LUKS2 header", err);
+        /* The areas of all key slots. */
+        h.area_offset = 2 * h.size;
+        h.area_size = f.size - h.area_offset;
+        return sv_luks_header_copy(head, &h, out, err);
 }
