@@ -12,7 +12,6 @@ struct foreign {
         const struct sv_token *token;
         size_t tokens; /* of our type */
         size_t size;
-        const char *at; /* which of the objects is looked at, for messages */
 };
 
 static int hold_text(const struct sv_json *o, const char *pointer, const char *const *list,
@@ -30,17 +29,18 @@ static int hold_text(const struct sv_json *o, const char *pointer, const char *c
 
 static const char *const ciphers[] = {"aes-xts-plain64", NULL};
 
-static int check_area(const struct sv_json *slot, const struct foreign *f, struct sv_err *err)
+static int check_area(const struct sv_json *slot, const char *name, const struct foreign *f,
+                      struct sv_err *err)
 {
         size_t offset, size;
 
         if (sv_luks_header_decimal(slot, "/area/offset", &offset, err) < 0 ||
             sv_luks_header_decimal(slot, "/area/size", &size, err) < 0)
-                return sv_wrap(err, "key slot %s", f->at);
+                return sv_wrap(err, "key slot %s", name);
         if (size > f->size || offset > f->size - size)
                 return sv_fail(err, SV_FORMAT, "luks.header.area",
                                "key slot %s: its area is not between the headers and the data",
-                               f->at);
+                               name);
         return 0;
 }
 
@@ -58,9 +58,7 @@ static int check_slot(void *arg, const char *name, struct sv_json *slot, struct 
         static const char *const types[] = {"luks2", NULL}, *const areas[] = {"raw", NULL};
         static const char *const kdfs[] = {"argon2id", "pbkdf2", "argon2i", NULL};
         static const char *const splits[] = {"luks1", NULL};
-        struct foreign *f = arg;
 
-        f->at = name;
         if (hold_text(slot, "/type", types, "luks.header.keyslot", name, err) < 0 ||
             hold_text(slot, "/area/type", areas, "luks.header.keyslot", name, err) < 0 ||
             hold_text(slot, "/af/type", splits, "luks.header.keyslot", name, err) < 0 ||
@@ -69,7 +67,7 @@ static int check_slot(void *arg, const char *name, struct sv_json *slot, struct 
                 return -1;
         if (check_key_sizes(slot, name, err) < 0)
                 return -1;
-        return check_area(slot, f, err);
+        return check_area(slot, name, arg, err);
 }
 
 static int check_digest(void *arg, const char *name, struct sv_json *digest, struct sv_err *err)
