@@ -404,14 +404,12 @@ static int collect_evidence(const struct sv_attester *a, const char *level, stru
 
 int sv_agent_evidence(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
-        const struct sv_attester *a = sv_attester_find();
+        const struct sv_attester *a = sv_attester_need(err);
         SV_BUF data = SV_BUF_NULL, text = SV_BUF_NULL;
         SV_JSON *evidence = NULL;
 
         if (!a)
-                return sv_fail(err, SV_SYSTEM, "agent.tee",
-                               "this machine offers nothing that could attest it (no TPM, SEV-SNP "
-                               "or TDX device)");
+                return -1;
         if (read_report_data(args, &data, err) < 0 ||
             collect_evidence(a, sv_opt(args, "vmpl"), sv_buf_bytes(&data), &evidence, err) < 0)
                 return -1;
@@ -434,7 +432,7 @@ int sv_agent_evidence(const struct sv_args *args, struct sv_json **result, struc
 int sv_agent_derive_key(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         static const char *const names[] = {"root", "mix", "vmpl", "svn", "tcb"};
-        const struct sv_attester *a = sv_attester_find();
+        const struct sv_attester *a;
         SV_JSON *options = sv_json_object();
         SV_SECRET *key = NULL;
 
@@ -445,10 +443,9 @@ int sv_agent_derive_key(const struct sv_args *args, struct sv_json **result, str
                 return sv_fail(err, SV_USAGE, "agent.fd",
                                "a key goes neither to a terminal nor beside --json: give --fd, or "
                                "use a pipe");
+        a = sv_attester_need(err);
         if (!a)
-                return sv_fail(err, SV_SYSTEM, "agent.tee",
-                               "this machine offers nothing that could attest it (no TPM, SEV-SNP "
-                               "or TDX device)");
+                return -1;
         if (!a->derive)
                 return sv_fail(err, SV_USAGE, "agent.derive",
                                "guests on %s get no key from their hardware; a key of the "

@@ -233,10 +233,6 @@ static int read_boot_words(struct sv_agent_config *config, struct sv_err *err)
 
 static int check_hook_machine(const struct sv_attester *a, struct sv_err *err)
 {
-        if (!a)
-                return sv_fail(err, SV_SYSTEM, "agent.tee",
-                               "this machine offers nothing that could attest it (no TPM, SEV-SNP "
-                               "or TDX device)");
         if (!a->id->confidential)
                 return 0;
         return sv_host_check_entropy(NULL, err) < 0 ? -1
@@ -287,13 +283,16 @@ static int seal_attester(const struct sv_attester *a, struct sv_err *err)
 static int open_and_seal(const struct sv_agent_config *config, const char *program,
                          struct sv_err *err)
 {
-        const struct sv_attester *a = sv_attester_find();
+        const struct sv_attester *a = sv_attester_need(err);
         struct sv_err unsealed = SV_ERR_NULL;
-        int r = check_hook_machine(a, err);
+        int r;
 
+        if (!a)
+                return -1;
+        r = check_hook_machine(a, err);
         if (r == 0)
                 r = run_in_network(config, program, err);
-        if (a && seal_attester(a, &unsealed) < 0) {
+        if (seal_attester(a, &unsealed) < 0) {
                 sv_event_print("%s [%s]", unsealed.msg, unsealed.check);
                 if (r == 0)
                         *err = unsealed;

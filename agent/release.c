@@ -84,13 +84,11 @@ static void end_exchange(struct exchange *x)
  * broker. */
 static int open_attester(struct exchange *x, struct sv_err *err)
 {
-        const struct sv_attester *a = sv_attester_find();
+        const struct sv_attester *a = sv_attester_need(err);
         int64_t began = sv_clock_ms();
 
         if (!a)
-                return sv_fail(err, SV_SYSTEM, "agent.tee",
-                               "this machine offers nothing that could attest it (no TPM, SEV-SNP "
-                               "or TDX device)");
+                return -1;
         if (a->open && a->open(&x->state, err) < 0)
                 return -1;
         x->attester = a;
