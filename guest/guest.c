@@ -42,11 +42,9 @@ void sv_guest_free(struct sv_guest *g)
                 free(g->disks[i].verity);
         }
         sv_guest_free_texts(g->firmware_features, g->n_firmware_features);
-        for (size_t i = 0; i < g->attestation.n_ek_roots; i++)
-                free(g->attestation.ek_roots[i]);
+        sv_guest_free_texts(g->attestation.ek_roots, g->attestation.n_ek_roots);
         free(g->disks);
         sv_guest_free_nics(g);
-        free(g->attestation.ek_roots);
         for (size_t i = 0; i < g->attestation.n_fallbacks; i++) {
                 free(g->attestation.fallbacks[i].url);
                 free(g->attestation.fallbacks[i].pin);
