@@ -31,9 +31,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-        SV_STR command = sv_asprintf("rm -rf %s", folder);
-
-        return system(command);
+        return sv_remove_tree(folder, &err);
 }
 
 /* A running system is left alone. */
