@@ -10,6 +10,7 @@
 #include "agent/net.h"
 #include "agent/release.h"
 #include "agent/root.h"
+#include "agent/system.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
@@ -146,10 +147,8 @@ static int read_command_config(const struct sv_args *args, const char *resource,
 {
         const char *url = sv_opt(args, "url"), *pin = sv_opt(args, "pin");
         struct sv_agent_config c = {.n_brokers = 0};
-        SV_BUF text = SV_BUF_NULL;
 
-        if (sv_file_read("/proc/cmdline", 2 * SV_CMDLINE_MAX, &text, "agent.cmdline", err) < 0 ||
-            sv_agent_config_parse(sv_buf_bytes(&text), &c, err) < 0 ||
+        if (sv_system_read_config(&c, err) < 0 ||
             (sv_has(args, "header") && hold_to_measured(&c, url, pin, err) < 0))
                 return -1;
         if (sv_has(args, "header") && c.n_brokers)

@@ -222,15 +222,6 @@ int sv_initramfs_run(const char *program, void (*pause)(void *arg, unsigned ms),
 
 /* --- the whole --- */
 
-static int read_boot_words(struct sv_agent_config *config, struct sv_err *err)
-{
-        SV_BUF text = SV_BUF_NULL;
-
-        if (sv_file_read("/proc/cmdline", 2 * SV_CMDLINE_MAX, &text, "agent.cmdline", err) < 0)
-                return -1;
-        return sv_agent_config_parse(sv_buf_bytes(&text), config, err);
-}
-
 static int check_hook_machine(const struct sv_attester *a, struct sv_err *err)
 {
         if (!a->id->confidential)
@@ -315,7 +306,7 @@ int sv_agent_initramfs(const struct sv_args *args, struct sv_json **result, stru
         sv_memory_end_with(sv_system_power_off);
         sv_initramfs_mount(NULL);
         sv_event_open(NULL);
-        if (read_boot_words(&config, &failed) == 0 &&
+        if (sv_system_read_config(&config, &failed) == 0 &&
             open_and_seal(&config, args->pos[0], &failed) == 0) {
                 sv_event_unlocked("each volume's own token says who released its key", NULL);
                 sv_event_flush();

@@ -115,6 +115,15 @@ int sv_system_load_modules(const struct sv_machine *machine, struct sv_err *err)
         return 0;
 }
 
+int sv_system_read_config(struct sv_agent_config *config, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        if (sv_file_read("/proc/cmdline", 2 * SV_CMDLINE_MAX, &text, "agent.cmdline", err) < 0)
+                return -1;
+        return sv_agent_config_parse(sv_buf_bytes(&text), config, err);
+}
+
 static bool has_serial(const struct sv_machine *m, const char *disk, const char *serial)
 {
         SV_STR file = sv_asprintf("/sys/block/%s/serial", disk);

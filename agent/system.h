@@ -2,6 +2,7 @@
 /* What an init does first, before anything else works, and last. `m` NULL: this machine. */
 #pragma once
 
+#include "agent/config.h"
 #include "agent/machine.h"
 #include "base/core/buf.h"
 
@@ -11,6 +12,8 @@ int sv_system_mount(const struct sv_machine *m, struct sv_err *err);
 /* The modules of /etc/secure-vm/modules in their order. One that this machine has no use for (no
  * such device) is passed over; any other failure is SV_SYSTEM "agent.module". */
 int sv_system_load_modules(const struct sv_machine *m, struct sv_err *err);
+/* What this kernel was started with. SV_SYSTEM "agent.cmdline", SV_USAGE "agent.cmdline.*". */
+int sv_system_read_config(struct sv_agent_config *config, struct sv_err *err);
 /* The block device with this virtio serial, waited for a little. `path` has 64 bytes. SV_SYSTEM
  * "agent.disk". */
 int sv_system_find_disk(const struct sv_machine *m, const char *serial, char path[64],

@@ -43,17 +43,6 @@ static bool has_key(const struct sv_agent_config *config)
         return *sv_agent_config_encrypted(config);
 }
 
-static int read_boot_config(struct sv_agent_config *config, struct sv_err *err)
-{
-        SV_BUF text = SV_BUF_NULL;
-
-        if (sv_file_read("/proc/cmdline", 4096, &text, "agent.cmdline", err) < 0)
-                return -1;
-        return sv_agent_config_parse(sv_buf_bytes(&text), config, err) < 0
-                       ? -1
-                       : sv_agent_config_need(config, err);
-}
-
 static int start_network(const struct sv_agent_config *config, struct sv_net **net,
                          struct sv_err *err)
 {
@@ -353,7 +342,7 @@ static int prepare_machine(struct sv_agent_config *config, struct sv_err *err)
         sv_event_open(NULL);
         sv_event_time("kernel", began);
         sv_event_time("modules", sv_clock_ms() - began);
-        return read_boot_config(config, err);
+        return sv_system_read_config(config, err) < 0 ? -1 : sv_agent_config_need(config, err);
 }
 
 static int open_encrypted(const struct sv_agent_config *config, struct disk *d,
