@@ -2,12 +2,11 @@
 """Cases are functions; the docstring of each says what must be true. Those that were chosen run beside each other: as many as there are
 processors, and one more whenever a processor idles, since many of them wait (for a broker, a lease, a disk) most of their time."""
 import argparse
+import concurrent.futures
 import os
-import queue
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
 import traceback
 
@@ -83,31 +82,14 @@ def has_room(seconds=2):
 
 def run_beside(functions, one, jobs):
     """one(f) of each, in threads of their own; what they return, as they end, or raise, also what ends a program."""
-    # a guest has up to 1 GiB: so many begin without a look at memory
-    least, ended, running = min(os.cpu_count(), jobs, 8), queue.Queue(), 0
-
-    def put(f):
-        try:
-            ended.put((one(f), None))
-        except BaseException as e:
-            ended.put((None, e))
-
-    def take(**patience):
-        result, raised = ended.get(**patience)
-        if raised:
-            raise raised
-        return result
-    for f in functions:
-        while running >= jobs or running >= least and not has_room():
-            try:
-                yield take(timeout=None if running >= jobs else 0.01)
-                running -= 1
-            except queue.Empty:
-                pass
-        threading.Thread(target=put, args=[f]).start()
-        running += 1
-    for _ in range(running):
-        yield take()
+    least, running = min(os.cpu_count(), jobs, 8), set()  # a guest has up to 1 GiB: so many begin without a look at memory
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for f in functions:
+            while len(running) >= jobs or len(running) >= least and not has_room():
+                ended, running = concurrent.futures.wait(running, None if len(running) >= jobs else 0.01, concurrent.futures.FIRST_COMPLETED)
+                yield from (e.result() for e in ended)
+            running.add(pool.submit(one, f))
+        yield from (e.result() for e in concurrent.futures.as_completed(running))
 
 
 def run_cases(name, a, prepare, run_case):
