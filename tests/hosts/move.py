@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from guests import enter
-from migrate import BOOT, IMAGES, counter, left, must_write, start
+from migrate import BOOT, IMAGES, counter, left, must_write, send, start
 from patience import wait_until
 
 FENCE = '.moved-away'
@@ -79,8 +79,7 @@ def begin(c, reached, *options):
     p = c.host.start(c.env.vm, *command(c, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=c.environment)
     wait_until('the move does not come so far', lambda: p.poll() is not None or reached())
     c.must(p.poll() is None, f'the move ended before it was killed: {p.stdout.read() if p.poll() is not None else ""}')
-    with open(f'/proc/{p.pid}/task/{p.pid}/children', encoding='ascii') as f:
-        os.kill(int(f.read().split()[0]), signal.SIGKILL)
+    send(p, signal.SIGKILL)
     p.communicate()
 
 
