@@ -54,13 +54,13 @@ def trace(pid):
     return works
 
 
-def attacks_on_process(name, pid):
+def attacks_on_process(name, pid, number=0):
     for file, mode in (('mem', 'rb'), ('mem', 'r+b'), ('environ', 'rb'), ('maps', 'rb')):
         yield f'open /proc/{name}/{file} {mode}', attempt(open, f'/proc/{pid}/{file}', mode)
     yield f'list /proc/{name}/fd', attempt(os.listdir, f'/proc/{pid}/fd')
     yield f'pidfd_getfd of {name}', take_descriptor(pid)
     yield f'ptrace of {name}', trace(pid)
-    yield f'a signal to {name}', attempt(os.kill, pid, 0)
+    yield f'a signal to {name}', attempt(os.kill, pid, number)
 
 
 def attacks_on_path(path, mode):
@@ -82,10 +82,31 @@ def attacks_on_paths(paths):
         yield from attacks_on_path(path, mode)
 
 
-def everything(processes, paths):
+def everything(processes, paths, number=0):
+    """`number`: of the signal that is tried."""
     for name, pid in processes.items():
-        yield from attacks_on_process(name, pid)
+        yield from attacks_on_process(name, pid, number)
     yield from attacks_on_paths(paths)
+
+
+def try_confined(enter, attacks):
+    """What of it works, from a process of its own that `enter` has confined."""
+    r, w = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            enter()
+            found = [what for what, works in attacks() if works]
+        except OSError as e:
+            found = [f'it could not be confined: {e}']
+        with os.fdopen(w, 'w') as f:
+            json.dump(found, f)
+        os._exit(0)
+    os.close(w)
+    with os.fdopen(r) as f:
+        text = f.read()
+    os.waitpid(child, 0)
+    return json.loads(text or '["nothing was said"]')
 
 
 def as_process(pid, attacks):
@@ -94,22 +115,29 @@ def as_process(pid, attacks):
         status = dict(line.split(':', 1) for line in f)
     user, group = int(status['Uid'].split()[0]), int(status['Gid'].split()[0])
     groups = [int(g) for g in status['Groups'].split()]
-    r, w = os.pipe()
-    child = os.fork()
-    if child == 0:
+
+    def enter():
         os.setgroups(groups)
         os.setgid(group)
         os.setuid(user)
         libc.prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE, which setuid took away
         libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS, as libvirt sets it
-        with os.fdopen(w, 'w') as f:
-            json.dump([what for what, works in attacks() if works], f)
-        os._exit(0)
-    os.close(w)
-    with os.fdopen(r) as f:
-        text = f.read()
-    os.waitpid(child, 0)
-    return json.loads(text)
+    return try_confined(enter, attacks)
+
+
+def processes_of(folder):
+    """{who: pid} of a guest's QEMU and vTPM."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{pid}/cmdline', 'rb') as f:
+                line = f.read()
+            name = os.path.basename(os.readlink(f'/proc/{pid}/exe'))
+        except OSError:
+            continue
+        if os.fsencode(folder + '/') in line and name.startswith(('qemu-', 'swtpm')):
+            found['qemu' if name.startswith('qemu-') else 'swtpm'] = int(pid)
+    return found
 
 
 FLOOD = '''#include <string.h>
@@ -154,15 +182,7 @@ class Guest:
         return r.stderr
 
     def processes(self):
-        found = {}
-        for pid in filter(str.isdigit, os.listdir('/proc')):
-            try:
-                with open(f'/proc/{pid}/cmdline', 'rb') as f:
-                    line = f.read()
-                if os.fsencode(self.folder + '/') in line and os.path.basename(os.readlink(f'/proc/{pid}/exe')).startswith(('qemu-', 'swtpm')):
-                    found['qemu' if b'qemu-system' in line else 'swtpm'] = int(pid)
-            except OSError:
-                pass
+        found = processes_of(self.folder)
         assert sorted(found) == ['qemu', 'swtpm'], found
         return found
 

@@ -98,7 +98,7 @@ class Machine:
         if os.path.isdir(local):
             os.rename(local, os.path.join(top, 'etc'))
         os.mkdir(os.path.join(top, 'lab'))
-        for f in ('lab/init', 'lab/inside.py', 'lab/attacks.py', 'e2e/apart.py', 'e2e/button.py', 'patience.py'):
+        for f in ('lab/init', 'lab/inside.py', 'e2e/apart.py', 'e2e/button.py', 'patience.py'):
             shutil.copy(os.path.join(TOP, 'tests', f), os.path.join(top, 'lab'))
         shutil.copy(os.path.join(HERE, case), os.path.join(top, 'lab', 'case'))
         run('tar', '--create', '--file', self.path('tar'), '--directory', top, '--owner=0', '--group=0', '.')
