@@ -16,8 +16,8 @@ def patient(seconds=PATIENCE):
     return seconds * (factor if factor > 0 else 1)
 
 
-def wait_until(what, ready, seconds=PATIENCE):
-    """What ready() says once it is true; Failed with `what` (a text, or a function that makes one) when that takes longer."""
+def wait_until(what, ready, seconds=PATIENCE, pause=0.02):
+    """What ready() says once it is true, asked with pauses of so many seconds; Failed with `what` (a text, or a function that makes one) when that takes longer."""
     end = time.monotonic() + patient(seconds)
     while True:
         answer = ready()
@@ -25,4 +25,4 @@ def wait_until(what, ready, seconds=PATIENCE):
             return answer
         if time.monotonic() > end:
             raise Failed(f'waited {patient(seconds):.0f} s in vain: {what() if callable(what) else what}')
-        time.sleep(0.02)
+        time.sleep(pause)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests that are stopped at one host and launched at another."""
+import contextlib
+import glob
 import json
 import os
 import signal
 import subprocess
 
 from guests import enter
-from migrate import BOOT, IMAGES, counter, left, must_write, send, start
+from migrate import BOOT, IMAGES, counter, left, must_write, start
 from patience import wait_until
 
 FENCE = '.moved-away'
@@ -74,13 +76,50 @@ def move_copied(c):
     c.must(counter(b, f'{IMAGES}/data.img') > stale > 0, 'the copy lacks what the guest wrote before')
 
 
+def find_command(p):
+    """The command itself, child of what entered the host; None before it is there and after its end."""
+    try:
+        with open(f'/proc/{p.pid}/task/{p.pid}/children', encoding='ascii') as f:
+            return int(f.read().split()[0])
+    except (OSError, IndexError):
+        return None
+
+
+def stand_still(pid):
+    """Stops it with all its threads; False when it has ended."""
+    def stopped():
+        try:
+            states = [open(t, encoding='ascii').read().rsplit(')', 1)[1].split()[0] for t in glob.glob(f'/proc/{pid}/task/*/stat')]
+        except FileNotFoundError:  # a thread that ended meanwhile
+            return None
+        return 'ended' if not states or 'Z' in states or 'X' in states else set(states) == {'T'}
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+    return wait_until('the command does not stand still', stopped) != 'ended'
+
+
 def begin(c, reached, *options):
-    """A move whose command is killed as soon as that is so; it may have come further."""
+    """A move whose command is killed when that is so: it goes on for a millisecond at a time, and stands still while that is asked. Who entered the host for it
+    stands still all the while: it would wake its child."""
     p = c.host.start(c.env.vm, *command(c, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=c.environment)
-    wait_until('the move does not come so far', lambda: p.poll() is not None or reached())
-    c.must(p.poll() is None, f'the move ended before it was killed: {p.stdout.read() if p.poll() is not None else ""}')
-    send(p, signal.SIGKILL)
-    p.communicate()
+    killed = False
+
+    def step():
+        nonlocal killed
+        pid = find_command(p)
+        if not pid:
+            return p.poll() is not None
+        p.send_signal(signal.SIGSTOP)
+        if not stand_still(pid):
+            return True
+        killed = bool(reached())
+        os.kill(pid, signal.SIGKILL if killed else signal.SIGCONT)
+        return killed
+
+    wait_until('the move does not come so far', step, 120, pause=0.001)
+    p.send_signal(signal.SIGCONT)
+    said = p.communicate()
+    c.must(killed, f'the move ended before it was killed: {said}')
 
 
 def definition(host):
