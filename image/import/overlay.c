@@ -32,17 +32,22 @@ static size_t find_block(const struct sv_overlay *o, uint64_t at)
 /* As it is below, to be changed. The source may end within it. */
 static int add_block(struct sv_overlay *o, size_t i, uint64_t at, struct sv_err *err)
 {
-        struct sv_overlay_block *list;
+        struct sv_overlay_block *list = o->list;
         uint64_t left = o->below.size - at;
 
         if (o->n == SV_OVERLAY_BLOCKS_MAX)
                 return sv_fail(err, SV_SYSTEM, "import.overlay",
                                "a change of the file system writes more than %u blocks",
                                SV_OVERLAY_BLOCKS_MAX);
-        list = realloc(o->list, (o->n + 1) * sizeof(*list));
-        if (!list)
-                return sv_fail_errno(err, "base.memory", "no memory for a changed block");
-        o->list = list;
+        if (o->n == o->room) {
+                size_t room = o->room ? 2 * o->room : 16;
+
+                list = reallocarray(list, room, sizeof(*list));
+                if (!list)
+                        return sv_fail_errno(err, "base.memory", "no memory for a changed block");
+                o->list = list;
+                o->room = room;
+        }
         memmove(list + i + 1, list + i, (o->n - i) * sizeof(*list));
         list[i] = (struct sv_overlay_block){.at = at};
         if (o->below.read(&o->below, at, list[i].bytes, left < BLOCK ? (size_t)left : BLOCK, err) <

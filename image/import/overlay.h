@@ -8,7 +8,7 @@
 struct sv_overlay {
         struct sv_source below;
         struct sv_overlay_block *list; /* in order of their places */
-        size_t n;
+        size_t n, room;
 };
 
 /* SV_SYSTEM "import.overlay" when more is written than fits in memory for this
