@@ -8,6 +8,7 @@
 #include "vtpm/verify/credential.h"
 #include "vtpm/verify/ek.h"
 #include "vtpm/verify/quote.h"
+#include "vtpm/verify/shown.h"
 #include "vtpm/verify/template.h"
 #include "vtpm/verify/verify.h"
 
@@ -225,6 +226,43 @@ static void wide_selection(void **state)
                         FAILS(sv_tpm_quote_verify(&in, &q, &err), cases[i].class, cases[i].check);
                 else
                         OK(sv_tpm_quote_verify(&in, &q, &err));
+        }
+}
+
+/* Without an EK the signer has two names, and none that is empty. */
+static void no_signer(void **state)
+{
+        struct sv_vtpm_bank banks[SV_VTPM_BANKS] = {{.bank = SV_SHA256, .present = true}};
+        uint8_t digest[32], zeros[SV_TPM_PCRS * 32] = {0};
+        struct sv_vtpm_shown s = {.banks = banks};
+        const struct sv_verify_in in = {0};
+        SV_BUF ak = SV_BUF_NULL, message = SV_BUF_NULL;
+        struct sv_tpm_name owner;
+        struct sv_err err;
+        SV_KEY *key = sv_key_generate(SV_KEY_P256, 0, &err);
+
+        s.ak = key;
+        sv_tpm_put_ak(&ak);
+        OK(sv_tpm_name(sv_buf_bytes(&ak), &s.ak_name, &err));
+        OK(sv_tpm_qualified_name(sv_bytes("\x40\x00\x00\x01", 4), &s.ak_name, &owner, &err));
+        OK(sv_digest(SV_SHA256, sv_bytes(zeros, sizeof(zeros)), digest, &err));
+        make_quote(&message, sv_bytes(digest, 32), "nonce");
+        for (size_t i = 0; i < 3; i++) {
+                const struct sv_bytes signers[] = {sv_tpm_name_bytes(&owner), SV_BYTES_NULL,
+                                                   sv_bytes_str("x")};
+                SV_BUF changed = SV_BUF_NULL, tpmt = SV_BUF_NULL;
+
+                sv_buf_put(&changed, sv_bytes(message.p, 6));
+                sv_buf_u16be(&changed, (uint16_t)signers[i].n);
+                sv_buf_put(&changed, signers[i]);
+                sv_buf_put(&changed, sv_bytes(message.p + 42, message.n - 42));
+                sign_quote(key, &changed, &tpmt);
+                banks[0].message = changed;
+                banks[0].signature = tpmt;
+                if (i == 0)
+                        OK(sv_vtpm_check_quotes(&s, &in, &err));
+                else
+                        FAILS(sv_vtpm_check_quotes(&s, &in, &err), SV_PROOF, "vtpm.quote.signer");
         }
 }
 
@@ -483,6 +521,7 @@ int main(void)
                 cmocka_unit_test(wide_selection), cmocka_unit_test(san),
                 cmocka_unit_test(templates),      cmocka_unit_test(credentials),
                 cmocka_unit_test(curves),         cmocka_unit_test(hellos),
+                cmocka_unit_test(no_signer),
         };
 
         return cmocka_run_group_tests_name("vtpm-structs", tests, NULL, NULL);

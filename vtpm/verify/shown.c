@@ -79,7 +79,7 @@ static int list_signers(const struct sv_vtpm_shown *s, struct sv_tpm_name out[3]
 
 int sv_vtpm_check_quotes(struct sv_vtpm_shown *s, const struct sv_verify_in *in, struct sv_err *err)
 {
-        struct sv_tpm_name names[3];
+        struct sv_tpm_name names[3] = {{{0}, 0}};
         struct sv_tpm_quote_in q = {
                 .ak = s->ak,
                 .ak_public = s->ak_public,
