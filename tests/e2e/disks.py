@@ -297,7 +297,7 @@ def superseded(c):
         run(*c.vm, 'resume', 'g', env=c.environment)
         c.wait_console('superseded: off', 60)
         c.must('disk.superseded' in c.console() and 'status 5' in c.console(), 'expected the first guest to be told that it has lost the disk')
-        wait_until(lambda: f'the first guest runs on: {c.processes()}', lambda: not c.processes(), 60)
+        wait_until(lambda: f'the first guest runs on: {c.processes()}, {c.console()[-1500:]}', lambda: not c.processes(), 60)
         reports = [r for r in c.broker.audit() if r['action'] == 'disk' and r.get('instance') == first]
         c.must(reports[-1].get('check') == 'disk.superseded', f'expected the refusal in the audit record, found {reports[-1]}')
         c.must(shown(c)['instance'] == second and other.processes(), 'expected the second guest to keep the disk and to run')

@@ -116,9 +116,16 @@ def begin(c, reached, *options):
         os.kill(pid, signal.SIGKILL if killed else signal.SIGCONT)
         return killed
 
-    wait_until('the move does not come so far', step, 120, pause=0.001)
-    p.send_signal(signal.SIGCONT)
-    said = p.communicate()
+    try:
+        wait_until('the move does not come so far', step, 120, pause=0.001)
+    except BaseException:
+        pid = find_command(p)
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        p.send_signal(signal.SIGCONT)
+        said = p.communicate()
     c.must(killed, f'the move ended before it was killed: {said}')
 
 
