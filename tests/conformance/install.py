@@ -28,7 +28,7 @@ EXPECTED = {
     *(f'lib/dracut/modules.d/90secure-vm/{f}' for f in ('module-setup.sh', 'secure-vm-volumes.service')),
     'share/secure-vm/guest.schema.json', 'share/secure-vm/broker.schema.json', 'share/secure-vm/stub.efi',
     'share/secure-vm/secure-vm.cil', *(f'etc/apparmor.d/{p}' for p in ('secure-vm-broker', 'secure-vm', 'abstractions/secure-vm', 'abstractions/libvirt-qemu.d/secure-vm')),
-    *(f'libexec/secure-vm/{t}' for t in ('fetch-firmware', 'fetch-kernel', 'rootfs', 'lib.sh', 'private-apt.sh')),
+    *(f'libexec/secure-vm/{t}' for t in ('bench-host', 'fetch-firmware', 'fetch-kernel', 'rootfs', 'lib.sh', 'private-apt.sh')),
     *(f'share/man/{m}' for m in MAN), *(f'share/doc/secure-vm/{d}' for d in DOCS),
     *(f'share/bash-completion/completions/{p}' for p in ('secure-vm', 'secure-vm-broker')),
     *(f'share/zsh/site-functions/_{p}' for p in ('secure-vm', 'secure-vm-broker')),
