@@ -20,7 +20,9 @@ for suite in $suites; do
         echo "deb [signed-by=$keyring] $mirror $suite main"
 done >"$work/sources.list"
 
+# Where the machine's apt is told to keep no digest of its lists, each call would read them all again.
 options="-o Dir::State=$work/state -o Dir::State::status=/dev/null -o Dir::Cache=$work/cache
+        -o Dir::Cache::pkgcache=pkgcache.bin -o Dir::Cache::srcpkgcache=
         -o Dir::Etc::sourcelist=$work/sources.list -o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferences=/dev/null
         -o Dir::Etc::preferencesparts=/dev/null"
 apt() {
