@@ -94,8 +94,9 @@ static int make_database(const char *dir, const char *address, struct sv_secret 
         return store->ops->verify(store, err);
 }
 
-static int make_config(const char *dir, const char *address, const char *database,
-                       struct sv_err *err)
+/* A broker's configuration, which is right. The caller frees `text`. */
+static int print_config(const char *dir, const char *address, const char *database,
+                        struct sv_buf *text, struct sv_err *err)
 {
         static const char *const paths[][2] = {{"tls_key", "tls.key"},
                                                {"tls_cert", "tls.crt"},
@@ -107,7 +108,6 @@ static int make_config(const char *dir, const char *address, const char *databas
                                                {"audit_log", "audit.jsonl"},
                                                {"port_file", "port"}};
         SV_JSON *j = sv_json_object();
-        SV_BUF text = SV_BUF_NULL;
         SV_BROKER_CONFIG check = {0};
 
         sv_json_set_str(j, "listen", address);
@@ -115,12 +115,10 @@ static int make_config(const char *dir, const char *address, const char *databas
                 sv_json_set_str(j, paths[i][0], paths[i][1]);
         if (database)
                 sv_json_set_str(j, "database", database);
-        sv_json_pretty(j, &text);
-        if (sv_buf_ok(&text, "the configuration", err) < 0 ||
-            sv_broker_config_parse(sv_buf_bytes(&text), dir, &check, err) < 0)
+        sv_json_pretty(j, text);
+        if (sv_buf_ok(text, "the configuration", err) < 0)
                 return -1;
-        /* Last: a folder with a configuration is complete. */
-        return write_in_dir(dir, "config.json", 0644, sv_buf_bytes(&text), err);
+        return sv_broker_config_parse(sv_buf_bytes(text), dir, &check, err);
 }
 
 int sv_broker_init(const char *dir, const char *address, const char *database,
@@ -129,6 +127,7 @@ int sv_broker_init(const char *dir, const char *address, const char *database,
         /* 10.0.2.2 is the host as guests on QEMU's user network see it. */
         const char *all[NAMES_MAX + 4] = {"localhost", "127.0.0.1", "10.0.2.2"};
         SV_STR config = sv_asprintf("%s/config.json", dir);
+        SV_BUF text = SV_BUF_NULL;
         SV_SECRET *kek = NULL;
         struct stat st;
         size_t n = 3;
@@ -149,7 +148,7 @@ int sv_broker_init(const char *dir, const char *address, const char *database,
                                "a file in the broker's folder",
                                database);
         if ((database && sv_store_check_address(database, err) < 0) ||
-            sv_mkdirs(dir, 0700, err) < 0)
+            print_config(dir, address, database, &text, err) < 0 || sv_mkdirs(dir, 0700, err) < 0)
                 return -1;
         if (make_tls(dir, all, pin, err) < 0)
                 return -1;
@@ -157,5 +156,6 @@ int sv_broker_init(const char *dir, const char *address, const char *database,
                 return -1;
         if (make_database(dir, database, kek, err) < 0)
                 return -1;
-        return make_config(dir, address, database, err);
+        /* Last: a folder with a configuration is complete. */
+        return write_in_dir(dir, "config.json", 0644, sv_buf_bytes(&text), err);
 }
