@@ -12,7 +12,7 @@
 /* False when `end` came before. */
 static bool wait_for_server(PGconn *pg, bool writes, int64_t end)
 {
-        struct pollfd p = {.fd = PQsocket(pg), .events = writes ? POLLIN | POLLOUT : POLLIN};
+        struct pollfd p = {.fd = sv_pq.socket(pg), .events = writes ? POLLIN | POLLOUT : POLLIN};
         int64_t left = end - sv_clock_ms();
 
         if (left <= 0)
@@ -24,8 +24,8 @@ static bool wait_for_server(PGconn *pg, bool writes, int64_t end)
 /* Ends it as the server would, so that libpq knows: what waits gets an error. */
 static void cut_connection(PGconn *pg)
 {
-        shutdown(PQsocket(pg), SHUT_RDWR);
-        while (PQstatus(pg) == CONNECTION_OK && PQconsumeInput(pg))
+        shutdown(sv_pq.socket(pg), SHUT_RDWR);
+        while (sv_pq.status(pg) == CONNECTION_OK && sv_pq.consumeInput(pg))
                 ;
 }
 
@@ -36,12 +36,12 @@ static bool receive_result(PGconn *pg, int64_t end)
 
         do {
                 if (unsent)
-                        unsent = PQflush(pg);
-                if (unsent < 0 || !PQisBusy(pg))
+                        unsent = sv_pq.flush(pg);
+                if (unsent < 0 || !sv_pq.isBusy(pg))
                         return true;
                 if (!wait_for_server(pg, unsent > 0, end))
                         return false;
-        } while (PQconsumeInput(pg));
+        } while (sv_pq.consumeInput(pg));
         return true;
 }
 
@@ -55,12 +55,13 @@ static PGresult *take_last(PGconn *pg, int64_t end, bool *late)
                         *late = true;
                         cut_connection(pg);
                 }
-                r = PQgetResult(pg);
+                r = sv_pq.getResult(pg);
                 if (!r)
                         return last;
-                PQclear(last);
+                sv_pq.clear(last);
                 last = r;
-                if (PQresultStatus(r) == PGRES_COPY_IN || PQresultStatus(r) == PGRES_COPY_OUT)
+                if (sv_pq.resultStatus(r) == PGRES_COPY_IN ||
+                    sv_pq.resultStatus(r) == PGRES_COPY_OUT)
                         return last; /* nobody here asks for one */
         }
 }
@@ -72,14 +73,14 @@ PGresult *sv_postgres_run(PGconn *pg, const struct sv_postgres_call *call, int64
         int sent;
 
         *late = false;
-        PQsetnonblocking(pg, 1); /* a new connection waits until all is sent */
+        sv_pq.setnonblocking(pg, 1); /* a new connection waits until all is sent */
         if (!call->name)
-                sent = PQsendQuery(pg, call->sql);
+                sent = sv_pq.sendQuery(pg, call->sql);
         else if (call->sql)
-                sent = PQsendPrepare(pg, call->name, call->sql, 0, NULL);
+                sent = sv_pq.sendPrepare(pg, call->name, call->sql, 0, NULL);
         else
-                sent = PQsendQueryPrepared(pg, call->name, call->n, call->values, call->sizes,
-                                           call->formats, 1);
+                sent = sv_pq.sendQueryPrepared(pg, call->name, call->n, call->values, call->sizes,
+                                               call->formats, 1);
         return sent ? take_last(pg, end, late) : NULL;
 }
 
@@ -91,9 +92,12 @@ bool sv_postgres_is(const char *path)
 int sv_postgres_check(const char *uri, struct sv_err *err)
 {
         char *why = NULL;
-        PQconninfoOption *options = PQconninfoParse(uri, &why);
+        PQconninfoOption *options;
         bool secret = false;
 
+        if (sv_pq_load(err) < 0)
+                return -1;
+        options = sv_pq.conninfoParse(uri, &why);
         for (const PQconninfoOption *o = options; o && o->keyword; o++)
                 if ((!strcmp(o->keyword, "password") || !strcmp(o->keyword, "sslpassword")) &&
                     o->val && *o->val)
@@ -105,8 +109,8 @@ int sv_postgres_check(const char *uri, struct sv_err *err)
                 sv_fail(err, SV_USAGE, "broker.config.database",
                         "\"database\" holds a password: put it into a file with the mode 0600, "
                         "and name that by \"passfile=\" in the address");
-        PQconninfoFree(options);
-        PQfreemem(why);
+        sv_pq.conninfoFree(options);
+        sv_pq.freemem(why);
         return !options || secret ? -1 : 0;
 }
 
@@ -124,8 +128,8 @@ PGconn *sv_postgres_dial(const char *uri)
                                             "keepalives_count", "fallback_application_name",
                                             "dbname",           NULL};
         const char *const values[] = {"10", "10000", "10", "5", "2", "secure-vm-broker", uri, NULL};
-        PGconn *pg = PQconnectdbParams(names, values, 1);
+        PGconn *pg = sv_pq.connectdbParams(names, values, 1);
 
-        PQsetNoticeProcessor(pg, drop_notice, NULL);
+        sv_pq.setNoticeProcessor(pg, drop_notice, NULL);
         return pg;
 }

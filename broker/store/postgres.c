@@ -61,10 +61,10 @@ static struct connection *connection_of(const struct sv_sql *s)
 
 static int keep_why(struct connection *c, const PGresult *r)
 {
-        const char *said = r ? PQresultErrorMessage(r) : "";
+        const char *said = r ? sv_pq.resultErrorMessage(r) : "";
 
         if (!*said)
-                said = PQerrorMessage(c->pg);
+                said = sv_pq.errorMessage(c->pg);
         snprintf(c->why, sizeof(c->why), "%.*s", (int)strcspn(said, "\n"), said);
         return -1;
 }
@@ -78,13 +78,14 @@ static const char *say_why_postgres(const struct sv_sql *s)
 
 static bool is_postgres_done(const PGresult *r)
 {
-        return PQresultStatus(r) == PGRES_COMMAND_OK || PQresultStatus(r) == PGRES_TUPLES_OK;
+        return sv_pq.resultStatus(r) == PGRES_COMMAND_OK ||
+               sv_pq.resultStatus(r) == PGRES_TUPLES_OK;
 }
 
 /* A transaction that has failed ends without a word when it is to be committed. */
 static bool was_taken_back(const PGresult *r, const char *sql)
 {
-        return !strcmp(sql, "COMMIT") && strcmp(PQcmdStatus((PGresult *)r), "COMMIT") != 0;
+        return !strcmp(sql, "COMMIT") && strcmp(sv_pq.cmdStatus((PGresult *)r), "COMMIT") != 0;
 }
 
 static int take_result(struct connection *c, const PGresult *r, const char *sql)
@@ -93,7 +94,7 @@ static int take_result(struct connection *c, const PGresult *r, const char *sql)
 
         if (!is_postgres_done(r))
                 return keep_why(c, r);
-        sv_parse_u64(PQcmdTuples((PGresult *)r), INT64_MAX, &changes, "", NULL); /* "": none */
+        sv_parse_u64(sv_pq.cmdTuples((PGresult *)r), INT64_MAX, &changes, "", NULL); /* "": none */
         c->changes = (int64_t)changes;
         if (!was_taken_back(r, sql))
                 return 0;
@@ -108,7 +109,7 @@ static int run_call(struct connection *c, const struct sv_postgres_call *call, c
         int rc;
 
         *r = sv_postgres_run(c->pg, call, c->limit_ms, &late);
-        rc = *r && PQresultStatus(*r) == PGRES_EMPTY_QUERY ? 0 : take_result(c, *r, sql);
+        rc = *r && sv_pq.resultStatus(*r) == PGRES_EMPTY_QUERY ? 0 : take_result(c, *r, sql);
         if (rc < 0 && late)
                 snprintf(c->why, sizeof(c->why), "the server has not answered for %lld seconds",
                          (long long)c->limit_ms / 1000);
@@ -121,7 +122,7 @@ static int exec_postgres(struct sv_sql *s, const char *sql)
         PGresult *r;
         int rc = run_call(connection_of(s), &call, sql, &r);
 
-        PQclear(r);
+        sv_pq.clear(r);
         return rc;
 }
 
@@ -131,13 +132,13 @@ static void close_postgres(struct sv_sql *s)
 
         if (!c)
                 return;
-        PQfinish(c->pg);
+        sv_pq.finish(c->pg);
         free(c);
 }
 
 static bool is_open_postgres(const struct sv_sql *s)
 {
-        PGTransactionStatusType status = PQtransactionStatus(connection_of(s)->pg);
+        PGTransactionStatusType status = sv_pq.transactionStatus(connection_of(s)->pg);
 
         return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
 }
@@ -201,7 +202,7 @@ static int prepare_postgres(struct sv_sql *s, struct sv_stmt *q)
 
 static void drop_result(struct statement *t)
 {
-        PQclear(t->result);
+        sv_pq.clear(t->result);
         t->result = NULL;
         t->row = -1;
 }
@@ -275,7 +276,7 @@ static int prepare_on_server(struct connection *c, struct statement *t)
         if (t->number == c->number)
                 return 0;
         rc = run_call(c, &call, "", &r);
-        PQclear(r);
+        sv_pq.clear(r);
         if (rc == 0)
                 t->number = c->number;
         return rc;
@@ -307,7 +308,7 @@ static int step_postgres(struct sv_stmt *q)
                 drop_result(t);
                 return -1;
         }
-        if (t->row + 1 >= PQntuples(t->result))
+        if (t->row + 1 >= sv_pq.ntuples(t->result))
                 return 0;
         t->row++;
         return 1;
@@ -315,16 +316,16 @@ static int step_postgres(struct sv_stmt *q)
 
 static int count_postgres(const struct sv_stmt *q)
 {
-        return PQnfields(((struct statement *)q->q)->result);
+        return sv_pq.nfields(((struct statement *)q->q)->result);
 }
 
 static enum sv_sql_type type_postgres(const struct sv_stmt *q, int column)
 {
         const struct statement *t = q->q;
 
-        if (PQgetisnull(t->result, t->row, column))
+        if (sv_pq.getisnull(t->result, t->row, column))
                 return SV_SQL_NULL;
-        switch (PQftype(t->result, column)) {
+        switch (sv_pq.ftype(t->result, column)) {
         case OID_BYTEA:
                 return SV_SQL_BLOB;
         case OID_INT8:
@@ -339,8 +340,8 @@ static enum sv_sql_type type_postgres(const struct sv_stmt *q, int column)
 
 static struct sv_bytes value_of(const struct statement *t, int column)
 {
-        return sv_bytes(PQgetvalue(t->result, t->row, column),
-                        (size_t)PQgetlength(t->result, t->row, column));
+        return sv_bytes(sv_pq.getvalue(t->result, t->row, column),
+                        (size_t)sv_pq.getlength(t->result, t->row, column));
 }
 
 /* The network's order, of 1, 2, 4 or 8 bytes. */
@@ -370,7 +371,7 @@ static const char *text_postgres(struct sv_stmt *q, int column)
                          (long long)number_postgres(q, column));
                 return t->decimal;
         default: /* there is a zero behind it */
-                return PQgetvalue(t->result, t->row, column);
+                return sv_pq.getvalue(t->result, t->row, column);
         }
 }
 
@@ -436,14 +437,14 @@ static int set_up_session(struct sv_sql *s)
 /* A server that has ended the connection has sent that it did, and why: both are read. */
 static bool is_lost(PGconn *pg)
 {
-        for (int i = 0; i < READS && PQstatus(pg) == CONNECTION_OK; i++) {
-                struct pollfd p = {.fd = PQsocket(pg), .events = POLLIN};
+        for (int i = 0; i < READS && sv_pq.status(pg) == CONNECTION_OK; i++) {
+                struct pollfd p = {.fd = sv_pq.socket(pg), .events = POLLIN};
 
                 if (poll(&p, 1, 0) <= 0)
                         break;
-                PQconsumeInput(pg);
+                sv_pq.consumeInput(pg);
         }
-        return PQstatus(pg) != CONNECTION_OK;
+        return sv_pq.status(pg) != CONNECTION_OK;
 }
 
 static int renew_postgres(struct sv_sql *s)
@@ -452,10 +453,10 @@ static int renew_postgres(struct sv_sql *s)
 
         if (!is_lost(c->pg))
                 return 0;
-        PQreset(c->pg);
+        sv_pq.reset(c->pg);
         c->number++;
         c->has_version = false;
-        return PQstatus(c->pg) == CONNECTION_OK ? set_up_session(s) : keep_why(c, NULL);
+        return sv_pq.status(c->pg) == CONNECTION_OK ? set_up_session(s) : keep_why(c, NULL);
 }
 
 static int be_patient_postgres(struct sv_sql *s)
@@ -478,7 +479,7 @@ static int read_clock_postgres(struct sv_sql *s, int64_t *now)
 
 static bool is_gone_postgres(const struct sv_sql *s)
 {
-        return PQstatus(connection_of(s)->pg) != CONNECTION_OK;
+        return sv_pq.status(connection_of(s)->pg) != CONNECTION_OK;
 }
 
 static const struct sv_sql_driver postgres_driver = {
@@ -514,9 +515,13 @@ static const struct sv_sql_driver postgres_driver = {
 
 struct sv_sql *sv_postgres_connect(const char *uri, struct sv_err *err)
 {
-        struct sv_sql *s = calloc(1, sizeof(*s));
-        struct connection *c = calloc(1, sizeof(*c));
+        struct sv_sql *s;
+        struct connection *c;
 
+        if (sv_pq_load(err) < 0)
+                return NULL;
+        s = calloc(1, sizeof(*s));
+        c = calloc(1, sizeof(*c));
         if (!s || !c) {
                 sv_fail_errno(err, "base.memory", "no memory for the store");
                 free(s);
@@ -528,7 +533,7 @@ struct sv_sql *sv_postgres_connect(const char *uri, struct sv_err *err)
         c->number = 1;
         c->limit_ms = ANSWER_MS;
         c->pg = sv_postgres_dial(uri);
-        if (PQstatus(c->pg) == CONNECTION_OK && set_up_session(s) == 0)
+        if (sv_pq.status(c->pg) == CONNECTION_OK && set_up_session(s) == 0)
                 return s;
         if (!*c->why)
                 keep_why(c, NULL);

@@ -8,6 +8,27 @@
 
 extern const struct sv_sql_step sv_postgres_steps[]; /* broker/store/postgres-schema.c */
 
+/* libpq, which brings much along, is loaded where a configuration names a server. */
+#define SV_PQ_CALLS(call)                                                                          \
+        call(clear) call(cmdStatus) call(cmdTuples) call(connectdbParams) call(conninfoFree) call( \
+                conninfoParse) call(consumeInput) call(errorMessage) call(finish) call(flush)      \
+                call(freemem) call(ftype) call(getResult) call(getisnull) call(getlength)          \
+                        call(getvalue) call(isBusy) call(nfields) call(ntuples) call(reset)        \
+                                call(resultErrorMessage) call(resultStatus) call(sendPrepare)      \
+                                        call(sendQuery) call(sendQueryPrepared)                    \
+                                                call(setNoticeProcessor) call(setnonblocking)      \
+                                                        call(socket) call(status)                  \
+                                                                call(transactionStatus)
+
+extern struct sv_pq_calls {
+#define SV_PQ_POINTER(call) __typeof__(&PQ##call) call;
+        SV_PQ_CALLS(SV_PQ_POINTER)
+#undef SV_PQ_POINTER
+} sv_pq;
+
+/* SV_SYSTEM: it is not installed. Before anything else of these files. */
+int sv_pq_load(struct sv_err *err);
+
 /* Without a name: `sql`, as it is; with both: prepares; without sql: runs what was prepared. */
 struct sv_postgres_call {
         const char *sql, *name;

@@ -159,8 +159,11 @@ def broker():
         f.write(' ' * (64 << 10))
     check(4, 'broker.config.size')
     refuses(2, 'broker.config.value', 'init', '--dir', 'other', '--listen', 'here', program=BROKER)
+    assert not os.path.exists('other'), 'a broker that could not be made has left its folder'
     subprocess.run([BROKER, 'init', '--dir', 'named', '--listen', '127.0.0.1:0', '--name', 'a.example', '--name', '192.0.2.1'],
                    check=True, capture_output=True)
+    refuses(3, 'broker.store.libpq', 'init', '--dir', 'other', '--database', 'postgresql://127.0.0.1:1/x', program=BROKER, env={'LD_LIBRARY_PATH': 'broken'})
+    assert not os.path.exists('other'), 'a broker that could not be made has left its folder'
     names = subprocess.run(['openssl', 'x509', '-in', 'named/tls.crt', '-noout', '-ext', 'subjectAltName'], check=True,
                            capture_output=True, text=True).stdout
     assert 'DNS:a.example' in names and 'IP Address:192.0.2.1' in names, names
@@ -271,7 +274,7 @@ def main():
                            ('guest.json', '{"name": "g", "tee": "vtpm", "kernel": "vmlinuz"}'),
                            ('garbage.json', '{"name": "g", "tee": "vtpm", "kernel": "garbage"}'),
                            ('snp.json', '{"name": "g", "tee": "sev-snp", "cpu": "EPYC-v4", "kernel": "garbage"}'),
-                           ('broken/libvirt.so.0', ''), ('broken/libcurl.so.4', ''), ('broken/libcurl-gnutls.so.4', '')):
+                           ('broken/libvirt.so.0', ''), ('broken/libcurl.so.4', ''), ('broken/libcurl-gnutls.so.4', ''), ('broken/libpq.so.5', '')):
             with open(name, 'w') as f:
                 f.write(text)
         for part in (commands, broker, answer, ordinary, terminal, colours):
