@@ -231,6 +231,11 @@
 #define SV_ADMIN_KEYS_MAX     64   /* keys that may administer one broker */
 #define SV_REQUEST_ID_MAX     64   /* characters of a request's id that a client chooses */
 #define SV_METRICS_SERIES_MAX 512  /* combinations of action, outcome and check that are counted */
+/* of one resource: labels, releases that are counted, and guests that may fetch it again and are
+ * counted once */
+#define SV_LABELS_MAX         16
+#define SV_RELEASES_MAX       1000000000
+#define SV_TAKERS_MAX         16
 /* a process that serves one message is ended after so many milliseconds, and after so many seconds
  * of processor time */
 #define SV_SERVICE_MS         90000

@@ -27,6 +27,24 @@ static int answer_list(struct sv_request *r, const char *member, int rc, struct 
         return rc < 0 ? -1 : answer_json(r, j, err);
 }
 
+/* Has it all labels that are asked for? */
+static bool has_labels(const struct sv_request *r, const struct sv_json *row)
+{
+        const struct sv_json *labels = sv_json_get(row, "labels");
+        const char *label;
+        size_t n;
+
+        for (size_t i = 0; (label = sv_request_query_nth(r, "label", i, &n)); i++) {
+                SV_STR name = sv_asprintf("%.*s", (int)strcspn(label, "="), label);
+                const char *value = sv_json_text(labels, name, "");
+
+                if (strlen(value) != n - strlen(name) - 1 ||
+                    strncmp(value, label + strlen(name) + 1, strlen(value)))
+                        return false;
+        }
+        return true;
+}
+
 /* What stands in rows about resources below the asking administrator's paths, after what is in *to
  * already, until that has so many. */
 static void add_visible(const struct sv_request *r, const char *member, const struct sv_json *from,
@@ -35,14 +53,32 @@ static void add_visible(const struct sv_request *r, const char *member, const st
         for (size_t i = 0; i < sv_json_len(from) && (int64_t)sv_json_len(to) < max; i++) {
                 struct sv_json *row = sv_json_at(from, i);
 
-                if (!r->admin || sv_admin_may_see(r->admin, sv_json_text(row, member, "")))
+                if (has_labels(r, row) &&
+                    (!r->admin || sv_admin_may_see(r->admin, sv_json_text(row, member, ""))))
                         sv_json_add(to, sv_json_ref(row));
         }
 }
 
+/* The first is looked for by the database, the others in what it finds. */
+static int read_label_query(const struct sv_request *r, struct sv_list_query *q, struct sv_err *err)
+{
+        const char *label;
+        size_t n;
+
+        for (size_t i = 0; (label = sv_request_query_nth(r, "label", i, &n)); i++) {
+                SV_STR copy = sv_asprintf("%.*s", (int)n, label);
+
+                if (sv_label_check(copy, err) < 0)
+                        return -1;
+                if (!i)
+                        snprintf(q->label, sizeof(q->label), "%s", copy);
+        }
+        return 0;
+}
+
 static int read_list_query(const struct sv_request *r, struct sv_list_query *q, struct sv_err *err)
 {
-        static const char *const names[] = {"prefix", "after", "limit", NULL};
+        static const char *const names[] = {"prefix", "after", "limit", "label", NULL};
         char text[24] = "";
         uint64_t limit = 0;
 
@@ -61,7 +97,7 @@ static int read_list_query(const struct sv_request *r, struct sv_list_query *q, 
                 return sv_fail(err, SV_FORMAT, "broker.query",
                                "expected a number from 1 to %d as \"limit\"", SV_LIST_MAX);
         q->max = limit ? (int64_t)limit : INT64_MAX;
-        return 0;
+        return read_label_query(r, q, err);
 }
 
 /* Pages of the store's, until there are as many that may be shown, or no more. */

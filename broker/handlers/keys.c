@@ -6,6 +6,7 @@
  *      POST   PATH               a new version; refused over the key of a disk
  *      POST   PATH?new           only when there is nothing yet
  *      POST   PATH?volume=UUID   beside the key of that volume, the value another disk's key
+ *      POST   PATH?releases=N&label=NAME=VALUE   with settings (handlers/settings.c)
  *      DELETE PATH               all versions; refused when one is the key of a disk
  *      DELETE PATH?volume=UUID   all keys of that volume; with &except=N all but version N
  *      DELETE PATH?version=N     that version; of a disk's key only with volume=UUID
@@ -86,7 +87,7 @@ static int check_put(struct sv_request *r, const struct sv_versions *v, struct s
 
 int sv_handle_put_resource(struct sv_request *r, struct sv_err *err)
 {
-        static const char *const names[] = {"new", "volume", NULL};
+        static const char *const names[] = {"new", "volume", "releases", "label", NULL};
         struct sv_bytes plain = sv_buf_bytes(&r->msg->body);
         SV_VERSIONS v = {0};
 
@@ -99,7 +100,8 @@ int sv_handle_put_resource(struct sv_request *r, struct sv_err *err)
                 return -1;
         if (check_put(r, &v, plain, err) < 0)
                 return -1;
-        if (sv_version_add(r->broker, r->resource, &v, plain, r->now, err) < 0)
+        if (sv_version_add(r->broker, r->resource, &v, plain, r->now, err) < 0 ||
+            sv_request_change_settings(r, err) < 0)
                 return -1;
         sv_json_set_int(r->audit, "version", v.n ? v.list[0].number + 1 : 1);
         return 0;
@@ -236,14 +238,18 @@ static int add_version(struct sv_request *r, struct sv_json *list, const struct 
 /* An empty list says that there is none. */
 int sv_handle_show_resource(struct sv_request *r, struct sv_err *err)
 {
+        const struct sv_store_ops *ops = r->broker->store->ops;
         SV_JSON *j = sv_json_object();
         SV_VERSIONS v = {0};
+        struct sv_settings settings;
         struct sv_json *list;
         char tag[24];
 
-        if (sv_versions_read(r->broker, r->resource, &v, err) < 0)
+        if (sv_versions_read(r->broker, r->resource, &v, err) < 0 ||
+            ops->get_settings(r->broker->store, r->resource, &settings, err) < 0)
                 return -1;
         sv_json_set_str(j, "path", r->resource);
+        sv_settings_note(&settings, j);
         list = sv_json_set(j, "versions", sv_json_array());
         for (size_t i = 0; i < v.n; i++)
                 if (add_version(r, list, &v.list[i], err) < 0)

@@ -86,35 +86,44 @@ int sv_request_check_query(const struct sv_request *r, const char *const *names,
         return 0;
 }
 
-static const char *find_item(const struct sv_request *r, const char *name, size_t *n)
+static const char *find_item(const struct sv_request *r, const char *name, size_t i, size_t *n)
 {
         const char *at = r->query, *item;
 
         while ((item = next_item(&at, n)))
-                if (is_named(item, *n, name))
+                if (is_named(item, *n, name) && i-- == 0)
                         return item;
         return NULL;
+}
+
+const char *sv_request_query_nth(const struct sv_request *r, const char *name, size_t i, size_t *n)
+{
+        const char *item = find_item(r, name, i, n);
+        size_t len = strlen(name);
+
+        if (!item)
+                return NULL;
+        len += *n > len; /* the sign between them */
+        *n -= len;
+        return item + len;
 }
 
 bool sv_request_has(const struct sv_request *r, const char *name)
 {
         size_t n;
 
-        return find_item(r, name, &n) != NULL;
+        return find_item(r, name, 0, &n) != NULL;
 }
 
 bool sv_request_query(const struct sv_request *r, const char *name, char *out, size_t size)
 {
-        size_t n, len = strlen(name), value;
-        const char *item = find_item(r, name, &n);
+        size_t n;
+        const char *value = sv_request_query_nth(r, name, 0, &n);
 
-        if (!item)
+        if (!value || n >= size)
                 return false;
-        value = n > len ? n - len - 1 : 0;
-        if (value >= size)
-                return false;
-        memcpy(out, item + n - value, value);
-        out[value] = '\0';
+        memcpy(out, value, n);
+        out[n] = '\0';
         return true;
 }
 

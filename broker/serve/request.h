@@ -63,6 +63,8 @@ int sv_handle_resource(struct sv_request *r, struct sv_err *err);
 int sv_handle_outcome(struct sv_request *r, struct sv_err *err);
 int sv_handle_put_resource(struct sv_request *r, struct sv_err *err);
 int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err);
+/* Labels, and how often it may be released. */
+int sv_handle_set_resource(struct sv_request *r, struct sv_err *err);
 int sv_handle_list_resources(struct sv_request *r, struct sv_err *err);
 int sv_handle_put_policy(struct sv_request *r, struct sv_err *err);
 int sv_handle_get_policy(struct sv_request *r, struct sv_err *err);
@@ -103,6 +105,13 @@ int sv_request_check_query(const struct sv_request *r, const char *const *names,
 bool sv_request_has(const struct sv_request *r, const char *name);
 /* Copies the value of `name`; false when it is not there or does not fit. */
 bool sv_request_query(const struct sv_request *r, const char *name, char *out, size_t size);
+/* The value of the i-th of that name, from 0, and its length in *n; borrowed from the query. NULL
+ * when there are fewer. */
+const char *sv_request_query_nth(const struct sv_request *r, const char *name, size_t i, size_t *n);
+/* Does what the items "releases", "label" and "unlabel" of the query say, in the transaction that
+ * is held: the settings go into the record. SV_FORMAT "broker.query" and "broker.label", SV_USAGE
+ * "broker.label.limit". */
+int sv_request_change_settings(struct sv_request *r, struct sv_err *err);
 /* A policy that may be put for this request's resource: parsed, for a TEE that is known here, with
  * anchors that can be read. The caller frees. SV_FORMAT "broker.policy.tee" and
  * "broker.policy.resource", and what those say who parse. */

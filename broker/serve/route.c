@@ -57,6 +57,8 @@ static const struct route {
          sv_handle_delete_resource, SMALL},
         {"GET", "/secure-vm/v0/resource/", "admin-show-resource", ANY_ROLE, sv_handle_show_resource,
          SMALL},
+        {"POST", "/secure-vm/v0/resource/", "admin-set-resource", OPERATOR, sv_handle_set_resource,
+         SMALL},
         {"POST", "/secure-vm/v0/rekey/", "admin-rekey", OPERATOR, sv_handle_rekey,
          SV_REKEY_SIZE_MAX},
         {"POST", "/secure-vm/v0/restore/", "admin-accept-restore", OPERATOR, sv_handle_restore,

@@ -41,6 +41,11 @@ static const char first[] =
         "CREATE INDEX audit_strangers ON audit (id) WHERE stranger <> 0;"
         "CREATE INDEX audit_links ON audit (id) WHERE link IS NOT NULL;";
 
+static const char settings[] =
+        "CREATE TABLE settings (path " TEXT " PRIMARY KEY, labels " TEXT ", most BIGINT NOT NULL,"
+        " released BIGINT NOT NULL, bytes BIGINT NOT NULL, takers BYTEA NOT NULL);";
+
 const struct sv_sql_step sv_postgres_steps[] = {
-        {""}, {""}, {""}, {""}, {""}, {""}, {""}, {""}, {""}, {first, sv_sql_fill_macs}, {NULL},
+        {""},       {""},   {""}, {""}, {""}, {""}, {""}, {""}, {""}, {first, sv_sql_fill_macs},
+        {settings}, {NULL},
 };

@@ -30,6 +30,10 @@ static const struct kind {
                             "SELECT text, created, author FROM policy_versions WHERE path = ?1 AND "
                             "version = CAST(?2 AS BIGINT)",
                             "SELECT path, version FROM policy_versions"},
+        [SV_ROW_SETTINGS] = {"the settings",
+                             "SELECT labels, most, released, bytes, takers FROM settings WHERE "
+                             "path = ?1 AND ?2 = ''",
+                             "SELECT path, '' FROM settings"},
 };
 
 static void put_field(struct sv_buf *in, struct sv_bytes field)

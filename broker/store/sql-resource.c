@@ -2,7 +2,7 @@
 /* Resources and their versions. */
 #include "base/core/file.h"
 #include "base/core/text.h"
-#include "broker/store/sql-mac.h"
+#include "broker/store/sql-settings.h"
 
 static int fail_none(struct sv_err *err)
 {
@@ -73,7 +73,7 @@ int sv_sql_get_resource(struct sv_store *s, const char *path, int64_t version,
         return sv_macs_end_read(s, &m, read_version_row(s, &m, path, version, sealed, err));
 }
 
-/* The generations of its disks, and who was given it, go with the last one. */
+/* The generations of its disks, its settings, and who was given it, go with the last one. */
 static int remove_version(struct sv_store *s, struct sv_macs *m, const char *path, int64_t version,
                           struct sv_err *err)
 {
@@ -98,7 +98,7 @@ static int remove_version(struct sv_store *s, struct sv_macs *m, const char *pat
         leases = sv_sql_prepare(s, "DELETE FROM leases WHERE path = ?", err, "s", path);
         accepted = sv_sql_prepare(s, "DELETE FROM accepted WHERE path = ?", err, "s", path);
         if (sv_sql_step(s, disks, err) < 0 || sv_sql_step(s, leases, err) < 0 ||
-            sv_sql_step(s, accepted, err) < 0)
+            sv_sql_step(s, accepted, err) < 0 || sv_settings_drop(s, m, path, err) < 0)
                 return -1;
         return sv_macs_count(s, m, SV_ROW_DISK, path, true, err) < 0 ? -1 : 0;
 }
@@ -145,33 +145,60 @@ int sv_sql_list_versions(struct sv_store *s, const char *path, struct sv_json *l
         return sv_macs_end_read(s, &m, read_version_rows(s, &m, path, list, err));
 }
 
+/* The settings are what this broker stored, the rest is for people: each version is checked when it
+ * is read. */
+static int add_listed(struct sv_store *s, struct sv_macs *m, struct sv_stmt *q,
+                      struct sv_json *list, struct sv_err *err)
+{
+        struct sv_json *row = sv_json_add(list, sv_json_object());
+        struct sv_settings is;
+        char when[32];
+
+        sv_json_set_str(row, "path", sv_sql_text(q, 0));
+        sv_json_set_int(row, "version", sv_sql_number(q, 1));
+        sv_json_set_int(row, "versions", sv_sql_number(q, 2));
+        sv_json_set_int(row, "size", sv_sql_number(q, 3));
+        sv_json_set_str(row, "created", sv_format_time(sv_sql_number(q, 4), when));
+        sv_json_set_bool(row, "policy", sv_sql_number(q, 5) != 0);
+        if (!sv_sql_number(q, 6))
+                return 0;
+        if (sv_settings_read(s, m, sv_json_text(row, "path", ""), &is, err) < 0)
+                return -1;
+        sv_settings_note(&is, row);
+        return 0;
+}
+
+static int read_listed(struct sv_store *s, struct sv_macs *m, const struct sv_list_query *l,
+                       struct sv_json *list, struct sv_err *err)
+{
+        /* whole names: what begins alike is somebody else's */
+        SV_STR below = sv_asprintf("%s%s", l->prefix, l->prefix[0] ? "/" : "");
+        SV_STR label = l->label[0] ? sv_asprintf(",%s,", l->label) : sv_asprintf("%s", "");
+        SV_STMT *q = sv_sql_prepare(
+                s,
+                "SELECT path, version, (SELECT count(*) FROM resources c WHERE c.path = r.path), "
+                "size, created, (SELECT count(*) FROM policies p WHERE p.path = r.path), (SELECT "
+                "count(*) FROM settings t WHERE t.path = r.path) FROM resources r WHERE version = "
+                "(SELECT max(version) FROM resources m WHERE m.path = r.path) AND path > ?1 AND "
+                "substr(path || '/', 1, length(?2)) = ?2 AND (?3 = '' OR EXISTS (SELECT 1 FROM "
+                "settings t WHERE t.path = r.path AND replace(t.labels, ?3, '') <> t.labels)) "
+                "ORDER BY path LIMIT ?4",
+                err, "sssi", l->after, below, label, l->max);
+        int rc;
+
+        while ((rc = sv_sql_step(s, q, err)) == 1)
+                if (add_listed(s, m, q, list, err) < 0)
+                        return -1;
+        return rc;
+}
+
 int sv_sql_list_resources(struct sv_store *s, const struct sv_list_query *query,
                           struct sv_json *list, struct sv_err *err)
 {
         static const struct sv_list_query all = {.max = INT64_MAX};
-        const struct sv_list_query *l = query ? query : &all;
-        /* whole names: what begins alike is somebody else's */
-        SV_STR below = sv_asprintf("%s%s", l->prefix, l->prefix[0] ? "/" : "");
-        SV_STMT *q = sv_sql_prepare(
-                s,
-                "SELECT path, version, (SELECT count(*) FROM resources c WHERE c.path = r.path), "
-                "size, created, (SELECT count(*) FROM policies p WHERE p.path = r.path) FROM "
-                "resources r WHERE version = (SELECT max(version) FROM resources m WHERE m.path = "
-                "r.path) AND path > ? AND substr(path || '/', 1, length(?)) = ? ORDER BY path "
-                "LIMIT ?",
-                err, "sssi", l->after, below, below, l->max);
-        int rc;
+        struct sv_macs m = {.lock = 0};
 
-        while ((rc = sv_sql_step(s, q, err)) == 1) {
-                struct sv_json *row = sv_json_add(list, sv_json_object());
-                char when[32];
-
-                sv_json_set_str(row, "path", sv_sql_text(q, 0));
-                sv_json_set_int(row, "version", sv_sql_number(q, 1));
-                sv_json_set_int(row, "versions", sv_sql_number(q, 2));
-                sv_json_set_int(row, "size", sv_sql_number(q, 3));
-                sv_json_set_str(row, "created", sv_format_time(sv_sql_number(q, 4), when));
-                sv_json_set_bool(row, "policy", sv_sql_number(q, 5) != 0);
-        }
-        return rc;
+        if (sv_macs_begin_read(s, &m, err) < 0)
+                return -1;
+        return sv_macs_end_read(s, &m, read_listed(s, &m, query ? query : &all, list, err));
 }

@@ -2,7 +2,7 @@
 /* Sessions and administrators' tokens: what counts once. Each is a row until its time is over, used
  * or ended. A row that goes raises the floor of its table: what is not above that counts as used,
  * whatever the clock says later. */
-#include "broker/store/sql.h"
+#include "broker/store/sql-settings.h"
 
 /* Tables with a floor of that name. */
 #define SESSIONS "sessions"
@@ -189,7 +189,7 @@ static int forget_all(struct sv_store *s, int64_t sessions, int64_t tokens, stru
 
 int sv_sql_forget_once(struct sv_store *s, int64_t sessions, int64_t tokens, struct sv_err *err)
 {
-        if (sv_sql_begin(s, err) < 0)
+        if (sv_settings_spend(s, err) < 0 || sv_sql_begin(s, err) < 0)
                 return -1;
         return sv_sql_end(s, forget_all(s, sessions, tokens, err), err);
 }

@@ -228,6 +228,13 @@ int sv_sql_list_versions(struct sv_store *s, const char *path, struct sv_json *l
 int sv_sql_list_resources(struct sv_store *s, const struct sv_list_query *query,
                           struct sv_json *list, struct sv_err *err);
 
+int sv_sql_get_settings(struct sv_store *s, const char *path, struct sv_settings *out,
+                        struct sv_err *err);
+int sv_sql_put_settings(struct sv_store *s, const char *path, const struct sv_settings *in,
+                        struct sv_err *err);
+int sv_sql_count_release(struct sv_store *s, const char *path, const uint8_t taker[SV_TAKER_SIZE],
+                         struct sv_settings *out, struct sv_err *err);
+
 int sv_sql_get_disk(struct sv_store *s, const char *path, const char *volume,
                     struct sv_disk_floor *out, struct sv_err *err);
 int sv_sql_raise_disk(struct sv_store *s, const char *path, const char *volume, int64_t generation,

@@ -86,5 +86,10 @@ const struct sv_sql_step sv_sqlite_steps[] = {
         {"DROP INDEX IF EXISTS audit_strangers;"
          "CREATE INDEX audit_strangers ON audit (id) WHERE stranger <> 0;",
          NULL},
+        /* What is said of a resource beside its value. */
+        {"CREATE TABLE settings (path TEXT PRIMARY KEY, labels TEXT NOT NULL,"
+         " most INTEGER NOT NULL, released INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+         " takers BLOB NOT NULL) WITHOUT ROWID;",
+         NULL},
         {NULL, NULL},
 };

@@ -10,6 +10,7 @@
 #include "base/core/secret.h"
 #include "base/json/json.h"
 #include "broker/store/serial.h"
+#include "broker/store/settings.h"
 
 /* A session in which evidence was accepted: before that there is nothing to keep
  * (broker/challenge.h). */
@@ -44,6 +45,7 @@ struct sv_list_query {
         char prefix[3 * 64]; /* "repo" or "repo/type": what is below it, or is it; "": all */
         char after[3 * 64];  /* a path: those that follow it; "": from the first */
         int64_t max;
+        char label[SV_LABEL_SIZE]; /* those that have it; "": all */
 };
 
 struct sv_policy_put {
@@ -132,8 +134,8 @@ struct sv_store_ops {
         int (*take_token)(struct sv_store *s, const char *id, int64_t expires, int64_t now,
                           struct sv_err *err);
         /* No session counts that expires by then, nor any token by the other time, as they may have
-         * been used and it is not known; nor who had a disk. For a database that goes back to what
-         * it was. */
+         * been used and it is not known; nor who had a disk; and of releases that are counted none
+         * is left. For a database that goes back to what it was. */
         int (*forget_once)(struct sv_store *s, int64_t sessions, int64_t tokens,
                            struct sv_err *err);
 
@@ -151,9 +153,22 @@ struct sv_store_ops {
         int (*list_versions)(struct sv_store *s, const char *path, struct sv_json *list,
                              struct sv_err *err);
         /* Adds {"path","version","versions","size","created","policy"} to the array: of the newest
-         * version, and how many there are. */
+         * version, and how many there are; and what sv_settings_note adds. */
         int (*list_resources)(struct sv_store *s, const struct sv_list_query *query,
                               struct sv_json *list, struct sv_err *err);
+
+        /* What is said of a resource beside its value; all zero where nothing was. They go with
+         * its last version. */
+        int (*get_settings)(struct sv_store *s, const char *path, struct sv_settings *out,
+                            struct sv_err *err);
+        int (*put_settings)(struct sv_store *s, const char *path, const struct sv_settings *in,
+                            struct sv_err *err);
+        /* One release more to whom shows this token (its SHA-256), where they are counted; one of
+         * the last SV_TAKERS_MAX takers is counted once. *out is what the settings are then.
+         * SV_POLICY "broker.release.spent" when none is left. */
+        int (*count_release)(struct sv_store *s, const char *path,
+                             const uint8_t taker[SV_TAKER_SIZE], struct sv_settings *out,
+                             struct sv_err *err);
 
         /* SV_USAGE "broker.policy.changed" when the policy that is there is another than
          * put->before says. */

@@ -14,7 +14,7 @@
 #include "broker/store/sql-mac.h"
 #include "broker/store/sql.h"
 
-#define VERSION 10 /* of this program */
+#define VERSION 11 /* of this program */
 
 /* --- databases by hand --- */
 
@@ -291,7 +291,7 @@ static void from_version_5(void **state)
         OK(s->ops->put_resource(s, "a/b/c", 1, sv_bytes_str("x"), 1, 1000, &err));
         sv_store_free(s);
         run_sql("DROP TABLE leases; DROP TABLE policy_versions; DROP INDEX audit_links;"
-                "DROP TABLE accepted;"
+                "DROP TABLE accepted; DROP TABLE settings;"
                 "ALTER TABLE audit DROP COLUMN link; PRAGMA user_version = 5;");
         s = open_store();
         assert_int_equal(ask_sql("PRAGMA user_version"), VERSION);
@@ -326,6 +326,29 @@ static void from_version_6(void **state)
         OK(s->ops->check(s, &err));
 }
 
+/* Resources from before there were settings have none, and may get some. */
+static void from_version_10(void **state)
+{
+        struct sv_settings is = {.most = 3, .labels = ",a=b,"};
+        SV_STORE *s = open_store();
+        struct sv_err err;
+
+        OK(s->ops->put_resource(s, "a/b/c", 1, sv_bytes_str("x"), 1, 1000, &err));
+        sv_store_free(s);
+        run_sql("DROP TABLE settings; PRAGMA user_version = 10;");
+        s = open_store();
+        assert_int_equal(ask_sql("PRAGMA user_version"), VERSION);
+        OK(s->ops->put_settings(s, "a/b/c", &is, &err));
+        memset(&is, 0, sizeof(is));
+        OK(s->ops->get_settings(s, "a/b/c", &is, &err));
+        assert_int_equal(is.most, 3);
+        assert_string_equal(is.labels, ",a=b,");
+        OK(s->ops->check(s, &err));
+        OK(s->ops->delete_resource(s, "a/b/c", 1, &err));
+        assert_int_equal(ask_sql("SELECT count(*) FROM settings"), 0);
+        OK(s->ops->check(s, &err));
+}
+
 /* One that is only read needs the key for that. */
 static void older_is_not_changed(void **state)
 {
@@ -346,12 +369,12 @@ static void newer_is_refused(void **state)
         struct sv_err err;
 
         make_old();
-        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 11;");
+        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 12;");
         OK(sv_file_read(path, 1 << 20, &before, "test", &err));
         FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store.version");
         assert_null(s);
         assert_non_null(strstr(err.msg, path));
-        assert_non_null(strstr(err.msg, "version 11"));
+        assert_non_null(strstr(err.msg, "version 12"));
         OK(sv_file_read(path, 1 << 20, &after, "test", &err));
         assert_int_equal(before.n, after.n);
         assert_memory_equal(before.p, after.p, before.n);
@@ -525,6 +548,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(row_fails, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(from_version_5, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(from_version_6, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(from_version_10, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(older_is_not_changed, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(newer_is_refused, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(newer_while_it_runs, setup_place, teardown_place),

@@ -333,6 +333,30 @@ static void other_version(void **state)
         FAILS(sv_store_open(&place, &other, &err), SV_SYSTEM, "broker.store.rollback");
 }
 
+/* What was there before there were settings stays, and may get some. */
+static void earlier_version(void **state)
+{
+        const struct sv_settings is = {.most = 3, .labels = ",a=b,"};
+        struct sv_settings found;
+        SV_STORE *s = open_store();
+        struct sv_sql *c;
+        struct sv_err err;
+
+        OK(s->ops->put_resource(s, "a/b/c", 1, sv_bytes_str("x"), 1, 1000, &err));
+        sv_store_free(s);
+        c = sv_postgres_connect(path, &err);
+        assert_non_null(c);
+        OK(sv_sql_exec(&c->store, "DROP TABLE settings; UPDATE schema_version SET version = 10",
+                       &err));
+        sv_sql_close(&c->store);
+        s = open_store();
+        OK(s->ops->put_settings(s, "a/b/c", &is, &err));
+        OK(s->ops->get_settings(s, "a/b/c", &found, &err));
+        assert_int_equal(found.most, 3);
+        assert_string_equal(found.labels, ",a=b,");
+        OK(s->ops->check(s, &err));
+}
+
 /* A column of text where a number is expected is none, whatever its bytes. */
 static void text_is_no_number(void **state)
 {
@@ -523,6 +547,7 @@ int main(void)
         const struct CMUnitTest on_server[] = {
                 cmocka_unit_test_setup_teardown(other_version, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(text_is_no_number, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(earlier_version, setup_place, teardown_place),
         };
         int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
