@@ -134,6 +134,55 @@ int sv_admin_add_resource(struct sv_admin *a, const char *path, const char *volu
         return sv_admin_put_resource(a, target, value, err);
 }
 
+static void put_items(struct sv_buf *out, const char *name, const char *const *values)
+{
+        for (size_t i = 0; i < SV_LABELS_MAX && values[i]; i++)
+                sv_buf_printf(out, "&%s=%s", name, values[i]);
+}
+
+/* As further items of a query. */
+static int put_setting_items(const struct sv_admin_settings *settings, struct sv_buf *out,
+                             struct sv_err *err)
+{
+        if (settings && settings->releases)
+                sv_buf_printf(out, "&releases=%s", settings->releases);
+        if (settings) {
+                put_items(out, "unlabel", settings->no_labels);
+                put_items(out, "label", settings->labels);
+        }
+        return sv_buf_ok(out, "the address of a resource", err);
+}
+
+int sv_admin_put_with_settings(struct sv_admin *a, const char *path, bool first,
+                               const struct sv_admin_settings *settings, struct sv_secret *value,
+                               struct sv_err *err)
+{
+        SV_BUF query = SV_BUF_NULL;
+        SV_STR target = NULL;
+
+        sv_buf_puts(&query, first ? "&new" : "");
+        if (put_setting_items(settings, &query, err) < 0)
+                return -1;
+        if (query.n)
+                query.p[0] = '?';
+        target = sv_asprintf("%s%s", path, query.n ? sv_buf_str(&query) : "");
+        return sv_admin_put_resource(a, target, value, err);
+}
+
+int sv_admin_set_resource(struct sv_admin *a, const char *path,
+                          const struct sv_admin_settings *settings, struct sv_err *err)
+{
+        SV_BUF query = SV_BUF_NULL;
+        SV_HTTP answer = {0};
+        SV_STR target = NULL;
+
+        if (put_setting_items(settings, &query, err) < 0)
+                return -1;
+        target = sv_asprintf("%s?%s", path, query.n ? sv_buf_str(&query) + 1 : "");
+        return call_admin_path(a, "POST", "/secure-vm/v0/resource", target, SV_BYTES_NULL, &answer,
+                               err);
+}
+
 int sv_admin_delete_resource(struct sv_admin *a, const char *path,
                              const struct sv_admin_removal *what, struct sv_err *err)
 {
@@ -211,11 +260,10 @@ int sv_admin_show_resource(struct sv_admin *a, const char *path, struct sv_json 
 
 /* One page's rows into `list`; *after becomes where the next begins, NULL: there is none. A broker
  * of before pages gives all at once. */
-static int add_resource_page(struct sv_admin *a, const char *prefix, char **after,
+static int add_resource_page(struct sv_admin *a, const char *filter, char **after,
                              struct sv_json *list, struct sv_err *err)
 {
-        SV_STR target = sv_asprintf("/secure-vm/v0/resources?limit=%d%s%s%s%s", SV_LIST_MAX,
-                                    prefix ? "&prefix=" : "", prefix ? prefix : "",
+        SV_STR target = sv_asprintf("/secure-vm/v0/resources?limit=%d%s%s%s", SV_LIST_MAX, filter,
                                     *after ? "&after=" : "", *after ? *after : "");
         SV_JSON *page = NULL;
         const struct sv_json *rows;
@@ -232,13 +280,14 @@ static int add_resource_page(struct sv_admin *a, const char *prefix, char **afte
         return 0;
 }
 
-int sv_admin_list_resources(struct sv_admin *a, const char *prefix, struct sv_json **out,
-                            struct sv_err *err)
+int sv_admin_list_resources(struct sv_admin *a, const char *prefix, const char *const *labels,
+                            struct sv_json **out, struct sv_err *err)
 {
         static const char letters[] =
                 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/";
         SV_JSON *j = sv_json_object();
         struct sv_json *list = sv_json_set(j, "resources", sv_json_array());
+        SV_BUF filter = SV_BUF_NULL;
         SV_STR after = NULL;
 
         if (prefix && (!*prefix || prefix[strspn(prefix, letters)]))
@@ -246,8 +295,15 @@ int sv_admin_list_resources(struct sv_admin *a, const char *prefix, struct sv_js
                         err, SV_USAGE, "admin.prefix",
                         "expected REPOSITORY, REPOSITORY/TYPE or a whole path, found '%.80s'",
                         prefix);
+        if (prefix)
+                sv_buf_printf(&filter, "&prefix=%s", prefix);
+        if (labels)
+                put_items(&filter, "label", labels);
+        if (sv_buf_ok(&filter, "what is listed", err) < 0)
+                return -1;
         do
-                if (add_resource_page(a, prefix, &after, list, err) < 0)
+                if (add_resource_page(a, filter.n ? sv_buf_str(&filter) : "", &after, list, err) <
+                    0)
                         return -1;
         while (after);
         *out = j;

@@ -4,6 +4,7 @@
  * broker's class and check, as in attest/kbs/client.h. */
 #pragma once
 
+#include "base/core/limits.h"
 #include "base/json/json.h"
 #include "base/core/secret.h"
 
@@ -26,6 +27,21 @@ int sv_admin_put_resource(struct sv_admin *a, const char *path, struct sv_secret
  * takes the place of that volume, whose key stays. */
 int sv_admin_add_resource(struct sv_admin *a, const char *path, const char *volume,
                           struct sv_secret *value, struct sv_err *err);
+/* What is said of a resource beside its value. */
+struct sv_admin_settings {
+        const char *releases; /* a number, how often it may be released from now on, or "none": any
+                               * number of times; NULL: as it is */
+        const char *labels[SV_LABELS_MAX]; /* "NAME=VALUE", in place of those of the same names */
+        const char *no_labels[SV_LABELS_MAX]; /* names */
+};
+/* As sv_admin_put_resource, or with `first` as sv_admin_add_resource, in one with what is said of
+ * it (NULL: nothing). */
+int sv_admin_put_with_settings(struct sv_admin *a, const char *path, bool first,
+                               const struct sv_admin_settings *settings, struct sv_secret *value,
+                               struct sv_err *err);
+/* Of a resource that is there. SV_USAGE "broker.resource.none", "broker.label.limit". */
+int sv_admin_set_resource(struct sv_admin *a, const char *path,
+                          const struct sv_admin_settings *settings, struct sv_err *err);
 /* What goes; NULL or all zero: everything, unless the key of a disk is among it. */
 struct sv_admin_removal {
         const char *volume; /* the keys of this volume */
@@ -38,7 +54,8 @@ int sv_admin_delete_resource(struct sv_admin *a, const char *path,
  * the newest first, "volume" and "header" of the keys of disks,
  * "generation" and "restored" of disks that report theirs, "instance" and "lease" (seconds) while a
  * guest has it; an empty list when there is no such
- * resource. The caller frees. */
+ * resource; "labels" (object), "releases" (how many are allowed) and "released" (of those) where
+ * there are some. The caller frees. */
 int sv_admin_show_resource(struct sv_admin *a, const char *path, struct sv_json **out,
                            struct sv_err *err);
 /* An older state of a disk is meant to be: `volume` NULL is the disk of the newest key. SV_USAGE
@@ -53,10 +70,11 @@ int sv_admin_end_lease(struct sv_admin *a, const char *path, const char *volume,
 int sv_admin_rekey(struct sv_admin *a, const char *path, struct sv_bytes head, struct sv_buf *made,
                    struct sv_err *err);
 /* {"resources":[{"path":…,"version":n,"versions":n,"size":n,"created":RFC3339,"policy":bool}, …]};
- * never the values. `prefix` is "repo" or "repo/type", below which they are; NULL: all (SV_USAGE
- * "admin.prefix"). Asked for in pages. The caller frees. */
-int sv_admin_list_resources(struct sv_admin *a, const char *prefix, struct sv_json **out,
-                            struct sv_err *err);
+ * never the values; "labels", "releases" and "released" as above. `prefix` is "repo" or
+ * "repo/type", below which they are; NULL: all (SV_USAGE "admin.prefix"). `labels` are those that
+ * they have, up to NULL; NULL: whatever they have. Asked for in pages. The caller frees. */
+int sv_admin_list_resources(struct sv_admin *a, const char *prefix, const char *const *labels,
+                            struct sv_json **out, struct sv_err *err);
 /* `before` is the text of the policy that this one replaces: SV_USAGE "broker.policy.changed" when
  * the broker has another one by now. */
 int sv_admin_replace_policy(struct sv_admin *a, const char *path, struct sv_bytes before,

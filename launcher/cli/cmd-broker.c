@@ -27,7 +27,8 @@ static int check_broker(const struct sv_args *args, struct sv_err *err)
 
         if (sv_admin_from_args(args, NULL, &admin, err) < 0)
                 return -1;
-        if (sv_has(args, "unchecked") || sv_admin_list_resources(admin, NULL, &resources, err) == 0)
+        if (sv_has(args, "unchecked") ||
+            sv_admin_list_resources(admin, NULL, NULL, &resources, err) == 0)
                 return 0;
         return sv_wrap(err, "nothing was written");
 }

@@ -13,6 +13,7 @@
 #include "image/recovery.h"
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/disk-key.h"
+#include "launcher/cli/key-settings.h"
 
 static const struct sv_opt put_opts[] = {
         {.name = "fd",
@@ -22,6 +23,7 @@ static const struct sv_opt put_opts[] = {
         {.name = "disk",
          .arg = "DISK",
          .help = "the value is the recovery key of this disk: try it, and bind it to the disk"},
+        SV_SETTINGS_OPTS,
         SV_ADMIN_OPTS,
         {0},
 };
@@ -30,6 +32,7 @@ static const struct sv_opt rotate_opts[] = {
          .arg = "N",
          .help = "read the value from this descriptor instead of standard input"},
         {.name = "random", .arg = "SIZE", .help = "make the value here: that many random bytes"},
+        SV_SETTINGS_OPTS,
         SV_ADMIN_OPTS,
         {0},
 };
@@ -38,6 +41,7 @@ static const struct sv_opt list_opts[] = {
         {.name = "prefix",
          .arg = "PATH",
          .help = "only what is below REPOSITORY or REPOSITORY/TYPE"},
+        {.name = "label", .arg = "NAME=VALUE", .help = "only what has this label", .many = true},
         SV_ADMIN_OPTS,
         {0},
 };
@@ -110,16 +114,15 @@ static struct sv_secret *take_key_value(const struct sv_args *args, struct sv_er
 
 /* put and rotate differ in what must be there before. The broker looks again. */
 static int check_resource(struct sv_admin *admin, const char *path, bool must_exist,
-                          struct sv_err *err)
+                          struct sv_json **found, struct sv_err *err)
 {
-        SV_JSON *found = NULL;
         const struct sv_json *disk;
         bool exists;
 
-        if (sv_admin_show_resource(admin, path, &found, err) < 0)
+        if (sv_admin_show_resource(admin, path, found, err) < 0)
                 return -1;
-        exists = sv_json_len(sv_json_get(found, "versions")) != 0;
-        disk = sv_disk_key_find(found, NULL, NULL);
+        exists = sv_json_len(sv_json_get(*found, "versions")) != 0;
+        disk = sv_disk_key_find(*found, NULL, NULL);
         if (disk)
                 return sv_fail(err, SV_USAGE, "key.disk",
                                "%s is the key of disk volume %s, which another value does not "
@@ -152,25 +155,41 @@ static int bind_to_disk(const struct sv_args *args, struct sv_secret **value, st
         return 0;
 }
 
+/* The count goes on over versions: who puts another value is told. */
+static void say_what_is_left(const struct sv_json *found)
+{
+        int64_t most = sv_json_int(sv_json_get(found, "releases"), 0);
+        int64_t released = sv_json_int(sv_json_get(found, "released"), 0);
+
+        if (most && released >= most)
+                sv_warn("it was released %lld times, as often as it may be, and the new value is "
+                        "not released either: \"key set --releases\"",
+                        (long long)most);
+        else if (most)
+                sv_info("it may be released %lld times more", (long long)(most - released));
+}
+
 static int upload_key(const struct sv_args *args, struct sv_json **result, bool must_exist,
                       struct sv_err *err)
 {
         SV_ADMIN *admin = NULL;
         SV_SECRET *value = NULL;
+        struct sv_admin_settings settings;
         const char *path = args->pos[0];
-        int r;
+        SV_JSON *found = NULL;
 
-        if (sv_admin_from_args(args, NULL, &admin, err) < 0 ||
-            check_resource(admin, path, must_exist, err) < 0)
+        if (sv_settings_from_args(args, &settings, err) < 0 ||
+            sv_admin_from_args(args, NULL, &admin, err) < 0 ||
+            check_resource(admin, path, must_exist, &found, err) < 0)
                 return -1;
         value = take_key_value(args, err);
         if (!value || bind_to_disk(args, &value, err) < 0)
                 return -1;
-        r = must_exist ? sv_admin_put_resource(admin, path, value, err)
-                       : sv_admin_add_resource(admin, path, NULL, value, err);
-        if (r < 0)
+        if (sv_admin_put_with_settings(admin, path, !must_exist, &settings, value, err) < 0)
                 return -1;
         sv_info("%s: %zu bytes are with the broker", path, sv_secret_size(value));
+        if (!settings.releases)
+                say_what_is_left(found);
         *result = sv_json_object();
         sv_json_set_str(*result, "path", path);
         sv_json_set_int(*result, "size", (int64_t)sv_secret_size(value));
@@ -189,11 +208,13 @@ static int run_key_rotate(const struct sv_args *args, struct sv_json **result, s
 
 static int run_key_list(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
+        struct sv_admin_settings wanted;
         SV_ADMIN *admin = NULL;
         const struct sv_json *list;
 
-        if (sv_admin_from_args(args, NULL, &admin, err) < 0 ||
-            sv_admin_list_resources(admin, sv_opt(args, "prefix"), result, err) < 0)
+        if (sv_settings_from_args(args, &wanted, err) < 0 ||
+            sv_admin_from_args(args, NULL, &admin, err) < 0 ||
+            sv_admin_list_resources(admin, sv_opt(args, "prefix"), wanted.labels, result, err) < 0)
                 return -1;
         list = sv_json_get(*result, "resources");
         for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(list); i++) {
@@ -201,11 +222,13 @@ static int run_key_list(const struct sv_args *args, struct sv_json **result, str
                 const char *path = sv_json_str(sv_json_get(row, "path"));
                 const char *created = sv_json_str(sv_json_get(row, "created"));
 
-                printf("%-48s %8lld bytes  %s  %s\n", path ? path : "?",
+                printf("%-48s %8lld bytes  %s  %s", path ? path : "?",
                        (long long)sv_json_int(sv_json_get(row, "size"), 0), created ? created : "?",
                        sv_json_bool(sv_json_get(row, "policy"), false)
                                ? "has a policy"
                                : "no policy: never released");
+                sv_settings_print(row, "  ");
+                printf("\n");
         }
         return 0;
 }
@@ -242,7 +265,11 @@ static int run_key_show(const struct sv_args *args, struct sv_json **result, str
         if (!sv_json_len(list))
                 return sv_fail(err, SV_USAGE, "key.absent", "the broker has no resource %s",
                                args->pos[0]);
-        for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(list); i++)
+        if (sv_has(args, "json"))
+                return 0;
+        if (sv_settings_print(*result, ""))
+                printf("\n");
+        for (size_t i = 0; i < sv_json_len(list); i++)
                 print_key_version(sv_json_at(list, i));
         return 0;
 }

@@ -84,7 +84,7 @@ static int test_all(const struct sv_args *args, struct sv_admin *admin, struct s
         SV_JSON *answer = NULL;
         const struct sv_json *list;
 
-        if (sv_admin_list_resources(admin, NULL, &answer, err) < 0)
+        if (sv_admin_list_resources(admin, NULL, NULL, &answer, err) < 0)
                 return -1;
         list = sv_json_get(answer, "resources");
         for (size_t i = 0; i < sv_json_len(list); i++) {

@@ -37,7 +37,7 @@ static const struct {
           &sv_cmd_policy_diff, &sv_cmd_policy_rollback, &sv_cmd_policy_rm, &sv_cmd_id_block}},
         {"\nA broker and its keys:",
          {&sv_cmd_broker_add, &sv_cmd_broker_list, &sv_cmd_broker_rm, &sv_cmd_key_list,
-          &sv_cmd_key_show, &sv_cmd_key_put, &sv_cmd_key_rotate, &sv_cmd_key_rm,
+          &sv_cmd_key_show, &sv_cmd_key_put, &sv_cmd_key_rotate, &sv_cmd_key_set, &sv_cmd_key_rm,
           &sv_cmd_key_accept_restore, &sv_cmd_key_end_lease}},
         {"\nEvidence of a guest:",
          {&sv_cmd_verify, &sv_cmd_inspect, &sv_cmd_collateral_fetch, &sv_cmd_collateral_list,

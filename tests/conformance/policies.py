@@ -231,6 +231,34 @@ def keys(admin):
     assert [r['path'] for r in run(0, 'key', 'list', *admin)['resources']] == [PATH]
 
 
+def settings(admin):
+    """Labels, and releases that are counted."""
+    one, two = PATH + 'one', PATH + 'two'
+    run(0, 'key', 'put', one, '--random', '32', '--releases', '1', '--label', 'env=prod', '--label', 'tier=web', *admin)
+    run(0, 'key', 'put', two, '--random', '32', '--label', 'env=prod', *admin)
+
+    def find(*labels):
+        rows = run(0, 'key', 'list', *[word for label in labels for word in ('--label', label)], *admin)['resources']
+        return [r['path'] for r in rows]
+    assert find('env=prod') == [one, two] and find('env=prod', 'tier=web') == [one] and find('env=test') == []
+    shown = run(0, 'key', 'show', one, *admin)
+    assert shown['labels'] == {'env': 'prod', 'tier': 'web'} and (shown['releases'], shown['released']) == (1, 0), shown
+    run(0, 'key', 'rotate', one, '--random', '32', *admin)
+    shown = run(0, 'key', 'set', one, '--releases', '3', '--label', 'env=test', '--no-label', 'tier', *admin)
+    assert shown['labels'] == {'env': 'test'} and shown['releases'] == 3 and len(shown['versions']) == 2, shown
+    for command, expected in ((('show', one), 'env=test, released 0 of 3 times\n'), (('list',), 'never released  env=test, released 0 of 3 times\n'),
+                              (('set', two, '--no-label', 'env'), 'no labels, any releases\n')):
+        text = subprocess.run([PROGRAM, 'key', *command, *admin], capture_output=True, text=True, timeout=60, check=True).stdout
+        assert expected in text, text
+    assert 'releases' not in run(0, 'key', 'set', one, '--releases', 'none', *admin)
+    fails('broker.resource.none', 'key', 'set', PATH + 'three', '--releases', '1', *admin)
+    many = [word for i in range(17) for word in ('--label', f'l{i}=x')]
+    fails('broker.label.limit', 'key', 'set', one, *many[:-2], *admin)  # 16 beside the one that it has
+    fails('key.label', 'key', 'set', one, *many, *admin)
+    for path in (one, two):
+        run(0, 'key', 'rm', path, '--yes', *admin)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='svp', dir='/tmp') as folder:
         port = free_port()
@@ -245,6 +273,7 @@ def main():
             wait_for(port)
             commands(admin, folder)
             keys(admin)
+            settings(admin)
             names_of_brokers(admin, folder)
         finally:
             broker.terminate()

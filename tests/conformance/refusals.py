@@ -62,6 +62,12 @@ COMMANDS = """
 3 collateral.library     LD_LIBRARY_PATH=broken collateral fetch {vectors}/snp/reports/milan-v2-a.bin --tee sev-snp --cache cache
 2 admin.pin              key list --broker https://x --pin sha256:1 --admin-key key.pem
 2 key.rm                 key rm a/b/c
+2 key.set                key set a/b/c
+2 key.releases           key set a/b/c --releases 0
+2 key.releases           key put a/b/c --releases 1000000001
+2 key.label              key set a/b/c --label env
+2 key.label              key set a/b/c --no-label env=prod
+2 key.label              key list --label env
 2 key.generation         key accept-restore a/b/c
 2 key.generation         key accept-restore a/b/c --generation 0
 2 image.options          image initrd

@@ -278,7 +278,7 @@ static void all_is_there(void)
         int found = 0;
         struct sv_err err;
 
-        OK(sv_admin_list_resources(a, NULL, &answer, &err));
+        OK(sv_admin_list_resources(a, NULL, NULL, &answer, &err));
         list = sv_json_get(answer, "resources");
         for (size_t i = 0; i < sv_json_len(list); i++) {
                 const char *path = sv_json_text(sv_json_at(list, i), "path", "");
@@ -404,7 +404,7 @@ static void connections_cut(void **state)
                         SV_JSON *answer = NULL;
                         struct sv_err err;
 
-                        OK(sv_admin_list_resources(a, NULL, &answer, &err));
+                        OK(sv_admin_list_resources(a, NULL, NULL, &answer, &err));
                 }
         }
 }

@@ -473,7 +473,7 @@ static void only_the_administrator(void **state)
         value = sv_secret_copy(sv_bytes_str("x"), &err);
         FAILS(sv_admin_put_resource(stranger, PATH, value, &err), SV_PROOF,
               "admin.token.signature");
-        FAILS(sv_admin_list_resources(stranger, NULL, &list, &err), SV_PROOF,
+        FAILS(sv_admin_list_resources(stranger, NULL, NULL, &list, &err), SV_PROOF,
               "admin.token.signature");
         FAILS(sv_admin_delete_policy(stranger, PATH, &err), SV_PROOF, "admin.token.signature");
         audit_says("admin-put-resource", "refused", "admin.token.signature");
@@ -496,8 +496,8 @@ static void administration(void **state)
         OK(sv_admin_get_policy(admin, PATH, &back, &err));
         FAILS(sv_admin_put_policy(admin, "default/demo/elsewhere", sv_buf_bytes(&back), &err),
               SV_FORMAT, "broker.policy.resource");
-        FAILS(sv_admin_list_resources(admin, "a b", &list, &err), SV_USAGE, "admin.prefix");
-        OK(sv_admin_list_resources(admin, NULL, &list, &err));
+        FAILS(sv_admin_list_resources(admin, "a b", NULL, &list, &err), SV_USAGE, "admin.prefix");
+        OK(sv_admin_list_resources(admin, NULL, NULL, &list, &err));
         for (size_t i = 0; i < sv_json_len(sv_json_get(list, "resources")); i++) {
                 const struct sv_json *row = sv_json_at(sv_json_get(list, "resources"), i);
 
