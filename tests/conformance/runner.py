@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The runner of boots (tests/e2e/runner.py): each case once, on one processor and on many, also on a machine that never idles; never more at once than it was told,
-nor than processors while none idles, nor than eight without a look at memory; and a case that ends the program ends it.
+nor than processors while none idles, nor than eight without a look at memory; what comes after it idles; and a case that ends the program ends it.
 
     runner.py
 """
+import io
 import os
 import sys
 import threading
@@ -36,6 +37,12 @@ def try_machine(processors, jobs, room, most):
 def main():
     for processors, jobs, room, most in ((1, 3, False, 1), (1, 3, True, 3), (1, 1, True, 1), (2, 6, False, 2), (64, 24, False, 8), (64, 24, True, 12), (64, 2, True, 2)):
         try_machine(processors, jobs, room, most)
+
+    hertz = os.sysconf('SC_CLK_TCK')
+    runner.open = lambda *_, **__: io.StringIO('cpu ' + ' '.join(str(n * hertz) for n in (100, 20, 300, 4, 5, 600, 700)))
+    for own, idle in ((0, 29), (-5, 29), (10, 9)):
+        runner.os.nice = lambda _, own=own: own
+        assert runner.read_idle() == idle, f'at nice {own}: {runner.read_idle()} s to spare'
 
     def end(f):
         raise SystemExit(f'ended by {f}')

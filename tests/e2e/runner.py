@@ -66,9 +66,10 @@ def make_folder(name):
 
 
 def read_idle():
-    """Seconds that this machine's processors did nothing since its start; what waits for a file is no processor's work."""
+    """Seconds that this machine's processors had to spare since its start: did nothing, waited for a file, or did what comes after us (the proofs)."""
     with open('/proc/stat', encoding='ascii') as f:
-        return sum(map(int, f.readline().split()[4:6])) / os.sysconf('SC_CLK_TCK')
+        nice, _, idle, wait = map(int, f.readline().split()[2:6])
+    return (idle + wait + (nice if os.nice(0) <= 0 else 0)) / os.sysconf('SC_CLK_TCK')
 
 
 def has_room(seconds=2):
