@@ -113,16 +113,56 @@ static bool remove_foreign_pids(const char *path)
         return found;
 }
 
+/* libvirt gave them to QEMU's user, who has connected by then. */
+static int give_sockets(const char *path, const struct sv_ids *ids, struct sv_err *err)
+{
+        DIR *dir = opendir(path);
+        struct dirent *e;
+        struct stat st;
+        int r = 0;
+
+        while (dir && r == 0 && (e = readdir(dir))) {
+                if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                    S_ISSOCK(st.st_mode) && st.st_uid == ids->qemu &&
+                    fchownat(dirfd(dir), e->d_name, ids->swtpm, ids->group, AT_SYMLINK_NOFOLLOW) <
+                            0)
+                        r = sv_fail_errno(err, "launch.vtpm", "%s/%s", path, e->d_name);
+        }
+        if (dir)
+                closedir(dir);
+        return r;
+}
+
 int sv_folder_take_swtpm(const struct sv_state *s, const struct sv_ids *ids, struct sv_err *err)
 {
         SV_STR path = sv_state_path(s, "run/swtpm");
 
         if (take_back(s, "run/swtpm", ids, err) < 0)
                 return -1;
-        if (!ids->qemu || !remove_foreign_pids(path))
+        if (!ids->qemu)
+                return 0;
+        if (give_sockets(path, ids, err) < 0)
+                return -1;
+        if (!remove_foreign_pids(path))
                 return 0;
         return sv_fail(err, SV_SYSTEM, "launch.vtpm",
                        "%s: expected a process id that libvirt wrote, found one of the guest's "
                        "users: its vTPM or QEMU was taken over as it started",
                        path);
+}
+
+int sv_folder_give_log(const struct sv_state *s, const struct sv_ids *ids, struct sv_err *err)
+{
+        SV_STR folder = sv_state_path(s, "log/qemu");
+        SV_STR path = sv_asprintf("%s/%s.log", folder, s->name);
+        SV_FD fd = -1;
+
+        if (!ids->qemu)
+                return 0;
+        if (sv_mkdirs(folder, 0700, err) < 0)
+                return -1;
+        fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        if (fd < 0 || fchown(fd, ids->qemu, ids->group) < 0)
+                return sv_fail_errno(err, CHECK, "%s", path);
+        return 0;
 }

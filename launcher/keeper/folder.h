@@ -21,6 +21,10 @@ bool sv_folder_enclose(const char *dir);
  * are root's again. SV_SYSTEM "launch.folder". Both do nothing where the ids are zero. */
 int sv_folder_take_back(const struct sv_state *s, const struct sv_ids *ids, struct sv_err *err);
 /* When QEMU and swtpm have been started: the same for the folder with swtpm's socket and process
- * id, in which both could write until now. SV_SYSTEM "launch.vtpm" when the process id is not as
+ * id, in which both could write until now; the socket is of swtpm's user, whose profile lets it
+ * remove what it owns. SV_SYSTEM "launch.vtpm" when the process id is not as
  * libvirt wrote it, and it is removed: libvirt would end whatever process it names. */
 int sv_folder_take_swtpm(const struct sv_state *s, const struct sv_ids *ids, struct sv_err *err);
+/* Before each start: the log that libvirt opens as root for what QEMU prints is of QEMU's user,
+ * whose profile lets it write to what it owns. Its folder is root's. SV_SYSTEM "launch.folder". */
+int sv_folder_give_log(const struct sv_state *s, const struct sv_ids *ids, struct sv_err *err);

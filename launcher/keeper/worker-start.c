@@ -159,6 +159,8 @@ static int start_qemu(struct sv_worker *w, struct sv_err *err)
                 return -1;
         if (check_vtpm(k, err) < 0)
                 return -1;
+        if (sv_folder_give_log(k->state, &k->ids, err) < 0)
+                return -1;
         sv_console_log_free(&w->console);
         if (sv_console_log_begin(&w->console, k->state, k->guest->console.log_size, err) < 0)
                 return -1;

@@ -8,8 +8,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "base/core/file.h"
@@ -267,6 +269,83 @@ static void no_process_id_of_the_guests(void **state)
         FAILS(sv_folder_take_swtpm(&folder, &ids, &err), SV_SYSTEM, "launch.vtpm");
 }
 
+static void make_socket(const char *path)
+{
+        struct sockaddr_un addr = {.sun_family = AF_UNIX};
+        SV_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+        assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+}
+
+/* Who may remove it under AppArmor is who owns it. What is no socket of QEMU's user stays. */
+static void the_vtpms_socket_is_its_users(void **state)
+{
+        SV_STR swtpm = NULL;
+        SV_STR given = sv_state_path(&folder, "run/swtpm/1-g-swtpm.sock");
+        SV_STR roots = sv_state_path(&folder, "run/swtpm/roots.sock");
+        SV_STR link = sv_state_path(&folder, "run/swtpm/link.sock");
+        SV_STR file = sv_state_path(&folder, "run/swtpm/file.sock");
+        struct stat st;
+
+        NEEDS_ROOT();
+        OK(sv_remove_tree(base, &err));
+        swtpm = make_folder("run/swtpm");
+        make_socket(given);
+        make_socket(roots);
+        assert_int_equal(symlink(roots, link), 0);
+        assert_int_equal(lchown(link, ids.qemu, ids.group), 0);
+        OK(sv_file_write(file, 0600, sv_bytes_str("x"), &err));
+        assert_int_equal(chown(file, ids.qemu, ids.group), 0);
+        assert_int_equal(chown(given, ids.qemu, ids.group), 0);
+        OK(sv_folder_take_swtpm(&folder, &none, &err));
+        assert_int_equal(stat(given, &st), 0);
+        assert_int_equal(st.st_uid, ids.qemu);
+        OK(sv_folder_take_swtpm(&folder, &ids, &err));
+        assert_int_equal(stat(given, &st), 0);
+        assert_int_equal(st.st_uid, ids.swtpm);
+        assert_int_equal(st.st_gid, ids.group);
+        assert_int_equal(stat(roots, &st), 0);
+        assert_int_equal(st.st_uid, 0);
+        assert_int_equal(stat(file, &st), 0);
+        assert_int_equal(st.st_uid, ids.qemu);
+        assert_int_equal(lstat(link, &st), 0);
+        assert_int_equal(st.st_uid, ids.qemu);
+}
+
+/* What it had before is kept, and nothing else gets that owner. */
+static void qemus_log_is_its_users(void **state)
+{
+        static const char *const others[] = {"link", "folder"};
+        struct sv_state named = folder;
+        SV_STR log = sv_state_path(&folder, "log/qemu/g.log");
+        SV_STR theirs = sv_state_path(&folder, "theirs");
+        SV_BUF text = SV_BUF_NULL;
+
+        NEEDS_ROOT();
+        named.name = (char *)"g";
+        OK(sv_remove_tree(base, &err));
+        OK(sv_folder_give_log(&named, &none, &err));
+        assert_int_equal(access(log, F_OK), -1);
+        for (int i = 0; i < 2; i++) {
+                OK(sv_folder_give_log(&named, &ids, &err));
+                must_be(log, ids.qemu, 0600);
+                OK(sv_file_write(log, 0600, sv_bytes_str("said"), &err));
+        }
+        OK(sv_folder_give_log(&named, &ids, &err));
+        must_be(log, ids.qemu, 0600);
+        OK(sv_file_read(log, 16, &text, "test", &err));
+        assert_string_equal(sv_buf_str(&text), "said");
+        OK(sv_file_write(theirs, 0600, sv_bytes_str("x"), &err));
+        for (size_t i = 0; i < 2; i++) {
+                assert_int_equal(unlink(log), 0);
+                assert_int_equal(i ? mkdir(log, 0755) : symlink(theirs, log), 0);
+                print_message("%s\n", others[i]);
+                FAILS(sv_folder_give_log(&named, &ids, &err), SV_SYSTEM, "launch.folder");
+                must_be(theirs, 0, 0600);
+        }
+}
+
 /* --- after supervisor and guard were killed together --- */
 
 #define REGISTRY "/var/lib/secure-vm/.ids"
@@ -376,6 +455,8 @@ int main(void)
                 cmocka_unit_test(folders_without_types),
                 cmocka_unit_test(the_guests_users_end_whatever_the_range),
                 cmocka_unit_test(no_process_id_of_the_guests),
+                cmocka_unit_test(the_vtpms_socket_is_its_users),
+                cmocka_unit_test(qemus_log_is_its_users),
                 cmocka_unit_test(no_link_is_followed),
         };
 
