@@ -18,18 +18,17 @@
 #include "base/program/log.h"
 #include "launcher/keeper/life.h"
 
-/* proc(5): pid (comm) state ppid; comm may hold anything, also parentheses. */
+/* Not of "stat": to read that of a stranger is refused, and logged, where AppArmor confines it. */
 static pid_t read_parent_pid(const char *pid)
 {
-        SV_STR path = sv_asprintf("/proc/%s/stat", pid);
+        SV_STR path = sv_asprintf("/proc/%s/status", pid);
         SV_BUF text = SV_BUF_NULL;
-        const char *p;
-        int parent = -1;
+        const char *line;
 
         if (sv_file_read(path, SV_PROC_SIZE_MAX, &text, "proc", NULL) < 0)
                 return -1;
-        p = strrchr(sv_buf_str(&text), ')');
-        return p && sscanf(p, ") %*c %d", &parent) == 1 ? parent : -1;
+        line = strstr(sv_buf_str(&text), "\nPPid:\t");
+        return line ? (pid_t)strtol(line + strlen("\nPPid:\t"), NULL, 10) : -1;
 }
 
 static unsigned kill_children(void)

@@ -21,18 +21,22 @@ static bool serves_guest(const char *pid, const void *arg)
         SV_BUF cmd = SV_BUF_NULL;
         char exe[4096];
         const char *base;
-        ssize_t n = readlink(exe_path, exe, sizeof(exe) - 1);
         bool serves = false;
+        ssize_t n;
 
-        if (n <= 0 || sv_file_read(cmd_path, SV_PROC_SIZE_MAX, &cmd, "proc", NULL) < 0 || !cmd.n)
+        if (sv_file_read(cmd_path, SV_PROC_SIZE_MAX, &cmd, "proc", NULL) < 0 || !cmd.n ||
+            !memmem(cmd.p, cmd.n, below, strlen(below)))
+                return false;
+        /* asked of whoever names the guest alone: a stranger's is refused under AppArmor */
+        n = readlink(exe_path, exe, sizeof(exe) - 1);
+        if (n <= 0)
                 return false;
         exe[n] = 0;
         base = sv_path_name(exe);
         for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
                 serves |= !strncmp(base, programs[i], strlen(programs[i]));
         /* Scripts of swtpm's run under an interpreter; the path is then the only sign. */
-        return (serves || strstr((char *)cmd.p, "swtpm")) &&
-               memmem(cmd.p, cmd.n, below, strlen(below));
+        return serves || strstr((char *)cmd.p, "swtpm");
 }
 
 unsigned sv_state_kill_leftovers(const struct sv_state *s)
