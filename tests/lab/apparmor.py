@@ -5,18 +5,16 @@ QEMU not even root reads, changes, traces or signals what is another's."""
 import json
 import os
 import signal
-import stat
 import subprocess
 import sys
 
 sys.path.insert(0, '/lab')
 
 from apart import everything, processes_of, try_confined  # noqa: E402
-from inside import VM, finish, launch, must, read_text, refusals, run, say, vm, wait_until, write_json  # noqa: E402
+from inside import STATE, VM, end_guest, finish, guest_file, launch, must, paths_of, read_text, refusals, run, say, vm, wait_until  # noqa: E402
 
 OURS = r'apparmor="DENIED".*profile="secure-vm'
 GUESTS = r'apparmor="DENIED".*profile="(libvirt-|virt-aa-helper)'
-STATE = '/var/lib/secure-vm'
 PROFILES = ('usr.lib.libvirt.virt-aa-helper', 'secure-vm')
 BROKER = '/var/lib/secure-vm-broker'
 
@@ -71,11 +69,6 @@ def try_images(admin):
     must(r.returncode and 'import.nbd' not in r.stderr and 'image.run' not in r.stderr, 'qemu-nbd reads an image', r.stderr)
     vm('key', 'list', *admin)
     none_refused('images')
-
-
-def guest_file(name, **more):
-    return write_json(f'/srv/guests/{name}.json', {'name': name, 'tee': 'vtpm', 'vcpus': 1, 'memory': '256MiB', 'kernel': '/lab/vmlinuz',
-                                                   'cmdline': 'console=ttyS0 panic=-1', 'disks': [{'path': f'/srv/guests/{name}.img'}], **more})
 
 
 def try_commands():
@@ -136,19 +129,6 @@ def enter_profile(name):
     return enter
 
 
-def paths_of(*tops):
-    """Below these, as root sees them, each with its kind. Not what an attack left there."""
-    for top in tops:
-        mode = os.lstat(top).st_mode
-        yield top, mode
-        if stat.S_ISDIR(mode):
-            for folder, folders, files in os.walk(top):
-                for name in folders + files:
-                    path = os.path.join(folder, name)
-                    if name != 'attack' and not stat.S_ISLNK(os.lstat(path).st_mode):
-                        yield path, os.lstat(path).st_mode
-
-
 def what_works(enter, processes, paths):
     """What a QEMU or a vTPM that was taken over would try (tests/e2e/apart.py, which tries it with the users alone), by a process of root's that `enter` has
     confined: so only the label refuses. The signal does nothing to a process that did not ask for it; whether there is one every profile may ask."""
@@ -173,8 +153,13 @@ def try_each_other():
 
 
 def end_guests():
+    """What QEMU prints last, it prints as it is told to end."""
+    end_guest('a')
+    log = read_text(f'{STATE}/a/log/qemu/a.log')
+    must('terminating on signal' in log, 'what QEMU prints is in its log', log)
+    none_refused('destroy')
     for name in ('a', 'b'):
-        vm('destroy', name, '--forget')
+        end_guest(name, '--forget')
     vm('undefine', 'a')
     none_refused('destroy, undefine')
     must(not [p for p in loaded() if p.startswith('libvirt-')], 'no guest\'s profile is left', loaded())

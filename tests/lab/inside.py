@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import stat
 import subprocess
 import time
 
 VM = next(p for p in ('/usr/bin/secure-vm', '/usr/local/bin/secure-vm') if os.path.exists(p))
+STATE = '/var/lib/secure-vm'
 FAILED = []
 
 
@@ -53,9 +55,36 @@ def write_json(path, value):
     return path
 
 
+def end_guest(name, *more):
+    """A command waits half a minute for the supervisor's end, however slow the machine is: the wait alone is tried again."""
+    for _ in range(10):
+        r = vm('destroy', name, *more, status=None)
+        if 'state.busy' not in r.stderr:
+            break
+    must(r.returncode == 0, f'guest {name} is ended', r.stderr)
+
+
+def guest_file(name, **more):
+    return write_json(f'/srv/guests/{name}.json', {'name': name, 'tee': 'vtpm', 'vcpus': 1, 'memory': '256MiB', 'kernel': '/lab/vmlinuz',
+                                                   'cmdline': 'console=ttyS0 panic=-1', 'disks': [{'path': f'/srv/guests/{name}.img'}], **more})
+
+
 def read_text(path):
     with open(path, encoding='utf-8', errors='replace') as f:
         return f.read().replace('\0', '').strip()
+
+
+def paths_of(*tops):
+    """Below these, as root sees them, each with its kind. Not what an attack left there."""
+    for top in tops:
+        mode = os.lstat(top).st_mode
+        yield top, mode
+        if stat.S_ISDIR(mode):
+            for folder, folders, files in os.walk(top):
+                for name in folders + files:
+                    path = os.path.join(folder, name)
+                    if name != 'attack' and not stat.S_ISLNK(os.lstat(path).st_mode):
+                        yield path, os.lstat(path).st_mode
 
 
 def refusals(pattern):
