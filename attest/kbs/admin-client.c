@@ -183,6 +183,21 @@ int sv_admin_set_resource(struct sv_admin *a, const char *path,
                                err);
 }
 
+int sv_admin_provision(struct sv_admin *a, const char *path, uint64_t bytes,
+                       const struct sv_admin_settings *settings, struct sv_err *err)
+{
+        SV_BUF query = SV_BUF_NULL;
+        SV_HTTP answer = {0};
+        SV_STR target = NULL;
+
+        sv_buf_printf(&query, "bytes=%llu", (unsigned long long)bytes);
+        if (put_setting_items(settings, &query, err) < 0)
+                return -1;
+        target = sv_asprintf("%s?%s", path, sv_buf_str(&query));
+        return call_admin_path(a, "POST", "/secure-vm/v0/provision", target, SV_BYTES_NULL, &answer,
+                               err);
+}
+
 int sv_admin_delete_resource(struct sv_admin *a, const char *path,
                              const struct sv_admin_removal *what, struct sv_err *err)
 {

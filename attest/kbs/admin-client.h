@@ -42,6 +42,10 @@ int sv_admin_put_with_settings(struct sv_admin *a, const char *path, bool first,
 /* Of a resource that is there. SV_USAGE "broker.resource.none", "broker.label.limit". */
 int sv_admin_set_resource(struct sv_admin *a, const char *path,
                           const struct sv_admin_settings *settings, struct sv_err *err);
+/* One whose value, of so many bytes, the first guest makes that gets it: there is none before, and
+ * nobody else sees it. SV_USAGE "broker.resource.exists". */
+int sv_admin_provision(struct sv_admin *a, const char *path, uint64_t bytes,
+                       const struct sv_admin_settings *settings, struct sv_err *err);
 /* What goes; NULL or all zero: everything, unless the key of a disk is among it. */
 struct sv_admin_removal {
         const char *volume; /* the keys of this volume */
@@ -54,8 +58,9 @@ int sv_admin_delete_resource(struct sv_admin *a, const char *path,
  * the newest first, "volume" and "header" of the keys of disks,
  * "generation" and "restored" of disks that report theirs, "instance" and "lease" (seconds) while a
  * guest has it; an empty list when there is no such
- * resource; "labels" (object), "releases" (how many are allowed) and "released" (of those) where
- * there are some. The caller frees. */
+ * resource; "labels" (object), "releases" (how many are allowed), "released" (of those) and
+ * "provision" (bytes that the first guest makes, or has made) where there are some. The caller
+ * frees. */
 int sv_admin_show_resource(struct sv_admin *a, const char *path, struct sv_json **out,
                            struct sv_err *err);
 /* An older state of a disk is meant to be: `volume` NULL is the disk of the newest key. SV_USAGE

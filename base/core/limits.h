@@ -236,6 +236,10 @@
 #define SV_LABELS_MAX         16
 #define SV_RELEASES_MAX       1000000000
 #define SV_TAKERS_MAX         16
+/* bytes of a value that the broker makes itself: below, it could be guessed; above, no token or
+ * passphrase takes it */
+#define SV_PROVISION_MIN      16
+#define SV_PROVISION_MAX      SV_TOKEN_SECRET_MAX
 /* a process that serves one message is ended after so many milliseconds, and after so many seconds
  * of processor time */
 #define SV_SERVICE_MS         90000

@@ -98,7 +98,7 @@ int sv_handle_put_resource(struct sv_request *r, struct sv_err *err)
                 return -1;
         if (sv_versions_read(r->broker, r->resource, &v, err) < 0)
                 return -1;
-        if (check_put(r, &v, plain, err) < 0)
+        if (check_put(r, &v, plain, err) < 0 || sv_provision_check_put(r, &v, err) < 0)
                 return -1;
         if (sv_version_add(r->broker, r->resource, &v, plain, r->now, err) < 0 ||
             sv_request_change_settings(r, err) < 0)
@@ -169,6 +169,23 @@ static bool has_version(const struct sv_versions *v, uint64_t number)
         return false;
 }
 
+/* One that no guest has made yet is what its settings say. */
+static int remove_settings(struct sv_request *r, const struct selection *s, struct sv_err *err)
+{
+        static const struct sv_settings none = {.bytes = 0};
+        const struct sv_store_ops *ops = r->broker->store->ops;
+        struct sv_settings is;
+
+        if (ops->reserve(r->broker->store, err) < 0 ||
+            ops->get_settings(r->broker->store, r->resource, &is, err) < 0)
+                return -1;
+        if (!is.bytes || s->version || s->except || s->volume[0])
+                return sv_fail(err, SV_USAGE, "broker.resource.none",
+                               "there is no resource under this path");
+        sv_json_set_int(r->audit, "versions", 0);
+        return ops->put_settings(r->broker->store, r->resource, &none, err);
+}
+
 int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err)
 {
         struct sv_store *store = r->broker->store;
@@ -179,6 +196,8 @@ int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err)
         if (read_selection(r, &s, err) < 0 || sv_request_match_resource(r, err) < 0 ||
             sv_versions_read(r->broker, r->resource, &v, err) < 0)
                 return -1;
+        if (!v.n)
+                return remove_settings(r, &s, err);
         for (size_t i = 0; i < v.n; i++)
                 if (is_selected(&s, &v.list[i]) && v.list[i].disk && !s.volume[0])
                         return fail_volume(r, &v.list[i], err);
@@ -195,8 +214,7 @@ int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err)
         }
         if (!n)
                 return sv_fail(err, SV_USAGE, "broker.resource.none",
-                               "there is no resource under this path%s",
-                               v.n ? ", or no such version of it" : "");
+                               "there is no such version of the resource under this path");
         sv_json_set_int(r->audit, "versions", (int64_t)n);
         if (s.volume[0])
                 sv_json_set_str(r->audit, "volume", s.volume);

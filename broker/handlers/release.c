@@ -156,9 +156,8 @@ static int choose_version(struct sv_request *r, int64_t *number, struct sv_err *
                 return -1;
         if (sv_versions_read(r->broker, r->resource, &v, err) < 0)
                 return -1;
-        if (!v.n)
-                return sv_fail(err, SV_USAGE, "broker.resource.none",
-                               "there is no resource under this path");
+        if (!v.n && sv_provision_value(r, &v, err) < 0)
+                return -1;
         if (sv_request_query(r, "header", hex, sizeof(hex)) &&
             sv_unhex(sv_bytes_str(hex), &digest, "broker.query", NULL) == 0 && digest.n == 48)
                 found = sv_versions_by_header(&v, digest.p);

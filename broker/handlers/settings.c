@@ -79,6 +79,7 @@ int sv_handle_set_resource(struct sv_request *r, struct sv_err *err)
         static const char *const names[] = {"releases", "label", "unlabel", NULL};
         const struct sv_store_ops *ops = r->broker->store->ops;
         SV_JSON *versions = sv_json_array();
+        struct sv_settings s;
 
         if (sv_request_check_query(r, names, err) < 0)
                 return -1;
@@ -86,9 +87,10 @@ int sv_handle_set_resource(struct sv_request *r, struct sv_err *err)
                 return sv_fail(err, SV_FORMAT, "broker.query",
                                "expected \"releases\", \"label\" or \"unlabel\" behind '?'");
         if (sv_request_match_resource(r, err) < 0 || ops->reserve(r->broker->store, err) < 0 ||
-            ops->list_versions(r->broker->store, r->resource, versions, err) < 0)
+            ops->list_versions(r->broker->store, r->resource, versions, err) < 0 ||
+            ops->get_settings(r->broker->store, r->resource, &s, err) < 0)
                 return -1;
-        if (!sv_json_len(versions))
+        if (!sv_json_len(versions) && !s.bytes)
                 return sv_fail(err, SV_USAGE, "broker.resource.none",
                                "there is no resource under this path");
         return sv_request_change_settings(r, err);

@@ -8,6 +8,8 @@
 #include "tee/verify.h"
 #include "policy/policy.h"
 
+struct sv_versions; /* broker/versions.h */
+
 /* One request while it is handled. */
 struct sv_request {
         struct sv_broker *broker;
@@ -65,6 +67,15 @@ int sv_handle_put_resource(struct sv_request *r, struct sv_err *err);
 int sv_handle_delete_resource(struct sv_request *r, struct sv_err *err);
 /* Labels, and how often it may be released. */
 int sv_handle_set_resource(struct sv_request *r, struct sv_err *err);
+/* A resource whose value its first guest makes. */
+int sv_handle_provision(struct sv_request *r, struct sv_err *err);
+/* For a guest that may have a resource which has no version (in *v) yet: makes the first, where an
+ * administrator has said so, in the transaction that is held, and reads *v again. SV_USAGE
+ * "broker.resource.none". */
+int sv_provision_value(struct sv_request *r, struct sv_versions *v, struct sv_err *err);
+/* An administrator's own value is none that a guest has made: SV_USAGE "broker.resource.provision"
+ * before there is one, and no mark of it afterwards. */
+int sv_provision_check_put(struct sv_request *r, const struct sv_versions *v, struct sv_err *err);
 int sv_handle_list_resources(struct sv_request *r, struct sv_err *err);
 int sv_handle_put_policy(struct sv_request *r, struct sv_err *err);
 int sv_handle_get_policy(struct sv_request *r, struct sv_err *err);

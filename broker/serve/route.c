@@ -59,6 +59,8 @@ static const struct route {
          SMALL},
         {"POST", "/secure-vm/v0/resource/", "admin-set-resource", OPERATOR, sv_handle_set_resource,
          SMALL},
+        {"POST", "/secure-vm/v0/provision/", "admin-provision", OPERATOR, sv_handle_provision,
+         SMALL},
         {"POST", "/secure-vm/v0/rekey/", "admin-rekey", OPERATOR, sv_handle_rekey,
          SV_REKEY_SIZE_MAX},
         {"POST", "/secure-vm/v0/restore/", "admin-accept-restore", OPERATOR, sv_handle_restore,

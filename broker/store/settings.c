@@ -102,6 +102,8 @@ void sv_settings_note(const struct sv_settings *s, struct sv_json *row)
                 if (split_label(at + 1, len, name, value))
                         sv_json_set_str(labels, name, value);
         }
+        if (s->bytes)
+                sv_json_set_int(row, "provision", s->bytes);
         if (!s->most)
                 return;
         sv_json_set_int(row, "releases", s->most);

@@ -15,7 +15,7 @@ struct sv_settings {
         char labels[SV_LABELS_SIZE];
         int64_t most;     /* releases; 0: any number */
         int64_t released; /* of those */
-        /* of the value that the first release makes; 0: an administrator puts it */
+        /* of the value that the first release makes, or has made; 0: an administrator puts it */
         int64_t bytes;
         /* SHA-256 of the tokens with which it was released last, the newest first */
         uint8_t takers[SV_TAKERS_MAX][SV_TAKER_SIZE];
@@ -30,5 +30,5 @@ int sv_settings_add_label(struct sv_settings *s, const char *label, struct sv_er
 void sv_settings_remove_label(struct sv_settings *s, const char *name);
 /* So many from now on; 0: any number. */
 void sv_settings_count(struct sv_settings *s, int64_t most);
-/* Adds "labels", "releases" and "released" where there are some. */
+/* Adds "labels", "provision" (bytes), "releases" and "released" where there are some. */
 void sv_settings_note(const struct sv_settings *s, struct sv_json *row);

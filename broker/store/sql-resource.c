@@ -158,7 +158,8 @@ static int add_listed(struct sv_store *s, struct sv_macs *m, struct sv_stmt *q,
         sv_json_set_int(row, "version", sv_sql_number(q, 1));
         sv_json_set_int(row, "versions", sv_sql_number(q, 2));
         sv_json_set_int(row, "size", sv_sql_number(q, 3));
-        sv_json_set_str(row, "created", sv_format_time(sv_sql_number(q, 4), when));
+        if (sv_sql_number(q, 1))
+                sv_json_set_str(row, "created", sv_format_time(sv_sql_number(q, 4), when));
         sv_json_set_bool(row, "policy", sv_sql_number(q, 5) != 0);
         if (!sv_sql_number(q, 6))
                 return 0;
@@ -176,13 +177,20 @@ static int read_listed(struct sv_store *s, struct sv_macs *m, const struct sv_li
         SV_STR label = l->label[0] ? sv_asprintf(",%s,", l->label) : sv_asprintf("%s", "");
         SV_STMT *q = sv_sql_prepare(
                 s,
-                "SELECT path, version, (SELECT count(*) FROM resources c WHERE c.path = r.path), "
-                "size, created, (SELECT count(*) FROM policies p WHERE p.path = r.path), (SELECT "
-                "count(*) FROM settings t WHERE t.path = r.path) FROM resources r WHERE version = "
-                "(SELECT max(version) FROM resources m WHERE m.path = r.path) AND path > ?1 AND "
-                "substr(path || '/', 1, length(?2)) = ?2 AND (?3 = '' OR EXISTS (SELECT 1 FROM "
-                "settings t WHERE t.path = r.path AND replace(t.labels, ?3, '') <> t.labels)) "
-                "ORDER BY path LIMIT ?4",
+                "SELECT path, version, versions, size, created, policies, settings FROM ("
+                "SELECT path, version, (SELECT count(*) FROM resources c WHERE c.path = r.path) AS "
+                "versions, size, created, (SELECT count(*) FROM policies p WHERE p.path = r.path) "
+                "AS policies, (SELECT count(*) FROM settings t WHERE t.path = r.path) AS settings "
+                "FROM resources r WHERE version = (SELECT max(version) FROM resources m WHERE "
+                "m.path = r.path) AND path > ?1 AND substr(path || '/', 1, length(?2)) = ?2 AND "
+                "(?3 = '' OR EXISTS (SELECT 1 FROM settings t WHERE t.path = r.path AND "
+                "replace(t.labels, ?3, '') <> t.labels)) ORDER BY path LIMIT ?4) made "
+                "UNION ALL SELECT path, 0, 0, bytes, 0, policies, 1 FROM ("
+                "SELECT path, bytes, (SELECT count(*) FROM policies p WHERE p.path = t.path) AS "
+                "policies FROM settings t WHERE bytes > 0 AND NOT EXISTS (SELECT 1 FROM resources "
+                "r WHERE r.path = t.path) AND path > ?1 AND substr(path || '/', 1, length(?2)) = "
+                "?2 AND (?3 = '' OR replace(labels, ?3, '') <> labels) ORDER BY path LIMIT ?4) "
+                "unmade ORDER BY path LIMIT ?4",
                 err, "sssi", l->after, below, label, l->max);
         int rc;
 

@@ -45,7 +45,11 @@ static int write_settings(struct sv_store *s, struct sv_macs *m, const char *pat
                           const struct sv_settings *in, struct sv_err *err)
 {
         const struct sv_bytes takers = sv_bytes(in->takers, in->n_takers * SV_TAKER_SIZE);
-        SV_STMT *q = sv_sql_prepare(
+        SV_STMT *q = NULL;
+
+        if (!in->labels[0] && !in->most && !in->bytes)
+                return sv_settings_drop(s, m, path, err);
+        q = sv_sql_prepare(
                 s,
                 "INSERT INTO settings (path, labels, most, released, bytes, takers) VALUES (?, ?, "
                 "?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET labels = excluded.labels, most = "

@@ -153,7 +153,8 @@ struct sv_store_ops {
         int (*list_versions)(struct sv_store *s, const char *path, struct sv_json *list,
                              struct sv_err *err);
         /* Adds {"path","version","versions","size","created","policy"} to the array: of the newest
-         * version, and how many there are; and what sv_settings_note adds. */
+         * version, and how many there are; and what sv_settings_note adds. One whose value is not
+         * made yet has version 0, and no "created". */
         int (*list_resources)(struct sv_store *s, const struct sv_list_query *query,
                               struct sv_json *list, struct sv_err *err);
 
@@ -161,6 +162,7 @@ struct sv_store_ops {
          * its last version. */
         int (*get_settings)(struct sv_store *s, const char *path, struct sv_settings *out,
                             struct sv_err *err);
+        /* All zero: none are said any more. */
         int (*put_settings)(struct sv_store *s, const char *path, const struct sv_settings *in,
                             struct sv_err *err);
         /* One release more to whom shows this token (its SHA-256), where they are counted; one of

@@ -223,7 +223,8 @@ static int run_key_list(const struct sv_args *args, struct sv_json **result, str
                 const char *created = sv_json_str(sv_json_get(row, "created"));
 
                 printf("%-48s %8lld bytes  %s  %s", path ? path : "?",
-                       (long long)sv_json_int(sv_json_get(row, "size"), 0), created ? created : "?",
+                       (long long)sv_json_int(sv_json_get(row, "size"), 0),
+                       created ? created : "not made yet        ",
                        sv_json_bool(sv_json_get(row, "policy"), false)
                                ? "has a policy"
                                : "no policy: never released");
@@ -262,7 +263,7 @@ static int run_key_show(const struct sv_args *args, struct sv_json **result, str
             sv_admin_show_resource(admin, args->pos[0], result, err) < 0)
                 return -1;
         list = sv_json_get(*result, "versions");
-        if (!sv_json_len(list))
+        if (!sv_json_len(list) && !sv_json_get(*result, "provision"))
                 return sv_fail(err, SV_USAGE, "key.absent", "the broker has no resource %s",
                                args->pos[0]);
         if (sv_has(args, "json"))

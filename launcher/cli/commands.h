@@ -45,6 +45,7 @@ extern const struct sv_cmd sv_cmd_key_put;
 extern const struct sv_cmd sv_cmd_key_rm;
 extern const struct sv_cmd sv_cmd_key_accept_restore;
 extern const struct sv_cmd sv_cmd_key_end_lease;
+extern const struct sv_cmd sv_cmd_key_provision;
 extern const struct sv_cmd sv_cmd_key_rotate;
 extern const struct sv_cmd sv_cmd_key_set;
 extern const struct sv_cmd sv_cmd_key_show;

@@ -73,14 +73,17 @@ bool sv_settings_print(const struct sv_json *row, const char *before)
 {
         const struct sv_json *labels = sv_json_get(row, "labels");
         int64_t most = sv_json_int(sv_json_get(row, "releases"), 0);
+        int64_t bytes = sv_json_int(sv_json_get(row, "provision"), 0);
         const char *space = before;
 
-        if (!labels && !most)
+        if (!labels && !most && !bytes)
                 return false;
         if (labels)
                 sv_json_each(labels, print_one_label, &space, NULL);
+        if (bytes)
+                printf("%sits first guest makes it", labels ? ", " : before);
         if (most)
-                printf("%sreleased %lld of %lld times", labels ? ", " : before,
+                printf("%sreleased %lld of %lld times", labels || bytes ? ", " : before,
                        (long long)sv_json_int(sv_json_get(row, "released"), 0), (long long)most);
         return true;
 }

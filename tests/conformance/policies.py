@@ -252,6 +252,14 @@ def settings(admin):
         assert expected in text, text
     assert 'releases' not in run(0, 'key', 'set', one, '--releases', 'none', *admin)
     fails('broker.resource.none', 'key', 'set', PATH + 'three', '--releases', '1', *admin)
+    made = run(0, 'key', 'provision', PATH + 'three', '--label', 'env=prod', *admin)
+    assert made['provision'] == 32 and made['versions'] == [], made
+    assert find('env=prod') == [PATH + 'three'], find('env=prod')
+    fails('broker.resource.exists', 'key', 'provision', PATH + 'three', '--bytes', '64', *admin)
+    fails('broker.resource.provision', 'key', 'put', PATH + 'three', '--random', '32', *admin)
+    text = subprocess.run([PROGRAM, 'key', 'list', *admin], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert 'not made yet' in text and 'env=prod, its first guest makes it\n' in text, text
+    run(0, 'key', 'rm', PATH + 'three', '--yes', *admin)
     many = [word for i in range(17) for word in ('--label', f'l{i}=x')]
     fails('broker.label.limit', 'key', 'set', one, *many[:-2], *admin)  # 16 beside the one that it has
     fails('key.label', 'key', 'set', one, *many, *admin)

@@ -63,6 +63,8 @@ COMMANDS = """
 2 admin.pin              key list --broker https://x --pin sha256:1 --admin-key key.pem
 2 key.rm                 key rm a/b/c
 2 key.set                key set a/b/c
+2 key.size               key provision a/b/c --bytes 15
+2 key.size               key provision a/b/c --bytes 8193
 2 key.releases           key set a/b/c --releases 0
 2 key.releases           key put a/b/c --releases 1000000001
 2 key.label              key set a/b/c --label env

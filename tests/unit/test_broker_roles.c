@@ -21,6 +21,7 @@ static const struct {
         {"DELETE", "/kbs/v0/resource/", OPERATOR},
         {"GET", "/secure-vm/v0/resource/", ALL},
         {"POST", "/secure-vm/v0/resource/", OPERATOR},
+        {"POST", "/secure-vm/v0/provision/", OPERATOR},
         {"POST", "/secure-vm/v0/rekey/", OPERATOR},
         {"POST", "/secure-vm/v0/restore/", OPERATOR},
         {"POST", "/secure-vm/v0/end-lease/", OPERATOR},
