@@ -153,7 +153,7 @@ def write_without_macs(path, text):
     if 'link' in [row[1] for row in db.execute('PRAGMA table_info(audit)')]:
         db.executescript('DROP INDEX audit_links; ALTER TABLE audit DROP COLUMN link;')
     db.executescript(f"""DROP TABLE IF EXISTS macs; DROP TABLE IF EXISTS state; DROP TABLE IF EXISTS leases;
-        DROP TABLE IF EXISTS policy_versions; DROP TABLE IF EXISTS accepted;
+        DROP TABLE IF EXISTS policy_versions; DROP TABLE IF EXISTS accepted; DROP TABLE IF EXISTS settings;
         CREATE TABLE IF NOT EXISTS anchors (id INTEGER); CREATE TABLE IF NOT EXISTS policy_anchors (path TEXT);
         CREATE TRIGGER IF NOT EXISTS disks_unused AFTER DELETE ON resources BEGIN SELECT 1; END;
         REPLACE INTO policies (path, text, created) VALUES ('{PATH}', CAST('{text}' AS BLOB), 1), ('{OTHER}', CAST('{text}' AS BLOB), 1);
