@@ -275,7 +275,7 @@ static int run_tune_check(const struct sv_args *args, struct sv_json **result, s
 {
         SV_STR dir = find_record_folder();
         const char *metrics = sv_opt(args, "prometheus");
-        const struct sv_json *list;
+        const struct sv_json *list, *lost;
         int r;
 
         *result = sv_json_object();
@@ -296,6 +296,10 @@ static int run_tune_check(const struct sv_args *args, struct sv_json **result, s
                        sv_json_text(d, "path", ""), sv_json_text(d, "found", "gone"),
                        sv_json_text(d, "wanted", ""));
         }
+        lost = sv_json_get(*result, "lost_paths");
+        for (size_t i = 0; !sv_has(args, "json") && i < sv_json_len(lost); i++)
+                printf("%s is %s, expected live\n", sv_json_text(sv_json_at(lost, i), "path", ""),
+                       sv_json_text(sv_json_at(lost, i), "found", ""));
         if (r == 0 && !sv_has(args, "json"))
                 printf("profile %s: all of %lld settings are as applied\n",
                        sv_json_text(*result, "profile", ""),

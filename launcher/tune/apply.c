@@ -398,9 +398,25 @@ static void compare_entry(const char *root, const struct sv_tune_entry *e, struc
                 sv_json_set_str(o, "why", "another device has its name now");
 }
 
+/* 0 when there is none. */
+static int fail_lost_paths(const struct sv_json *lost, struct sv_err *err)
+{
+        const struct sv_json *first = sv_json_at(lost, 0);
+
+        if (!first)
+                return sv_json_ok(err);
+        return sv_fail(err, SV_PROOF, "tune.path",
+                       "%zu NVMe controllers carry nothing, the first: %s is %s, expected live; "
+                       "guests whose disks have no other path wait: look at the target and the "
+                       "network (\"nvme list-subsys\")",
+                       sv_json_len(lost), sv_json_text(first, "controller", ""),
+                       sv_json_text(first, "found", ""));
+}
+
 static int check_once(const char *root, const char *dir, struct sv_json *result, struct sv_err *err)
 {
-        struct sv_json *list = sv_json_set(result, "differences", sv_json_array());
+        struct sv_json *list = sv_json_set(result, "differences", sv_json_array()),
+                       *lost = sv_json_set(result, "lost_paths", sv_json_array());
         SV_TUNE_JOURNAL j = {.n = 0};
         bool unfinished = false;
         int had = sv_tune_journal_read(dir, &j, &unfinished, err);
@@ -421,9 +437,10 @@ static int check_once(const char *root, const char *dir, struct sv_json *result,
                 return -1;
         for (size_t i = 0; i < j.n; i++)
                 compare_entry(root, &j.entries[i], list);
+        sv_tune_list_lost_paths(root, lost);
         first = sv_json_at(list, 0);
         if (!first)
-                return sv_json_ok(err);
+                return fail_lost_paths(lost, err);
         return sv_fail(err, SV_PROOF, "tune.differs",
                        "%zu of %zu settings are not as applied, the first: %s was made %s and is "
                        "%s; \"secure-vm tune apply\" sets them again",
@@ -435,7 +452,8 @@ static int check_once(const char *root, const char *dir, struct sv_json *result,
  * in between: what is not well is looked at twice. */
 int sv_tune_check(const char *root, const char *dir, struct sv_json *result, struct sv_err *err)
 {
-        static const char *const members[] = {"profile", "settings", "unfinished", "differences"};
+        static const char *const members[] = {"profile", "settings", "unfinished", "differences",
+                                              "lost_paths"};
 
         for (int round = 0;; round++) {
                 struct sv_err why = SV_ERR_NULL;

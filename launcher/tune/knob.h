@@ -39,7 +39,12 @@ const struct sv_knob *sv_knob_named(const char *name); /* NULL: there is none */
 void sv_knob_put_reasons(const struct sv_knob *k, struct sv_json *row);
 
 /* The families, each ends with a row without a name. */
-extern const struct sv_knob sv_knobs_block[], sv_knobs_cpu[], sv_knobs_memory[], sv_knobs_net[];
+extern const struct sv_knob sv_knobs_block[], sv_knobs_cpu[], sv_knobs_memory[], sv_knobs_net[],
+        sv_knobs_nvme[];
+
+/* Adds {"controller", "path", "wanted", "found"} of each NVMe controller that is not live: of a
+ * disk's paths, those that carry nothing now. */
+void sv_tune_list_lost_paths(const char *root, struct sv_json *list);
 
 /* The one file that `interface` names, with the profile's value. */
 int sv_knob_find_file(struct sv_tune_plan *p, const struct sv_knob *k, struct sv_err *err);

@@ -2,7 +2,7 @@
 #include "launcher/tune/knob.h"
 
 static const struct sv_knob *const families[] = {sv_knobs_cpu, sv_knobs_memory, sv_knobs_block,
-                                                 sv_knobs_net};
+                                                 sv_knobs_nvme, sv_knobs_net};
 
 const struct sv_knob *sv_knob_at(size_t i)
 {

@@ -37,6 +37,9 @@ void sv_tune_put_metrics(const struct sv_json *checked, int64_t now, struct sv_b
         for (size_t i = 0; (k = sv_knob_at(i)); i++)
                 sv_buf_printf(out, "secure_vm_tune_differences{knob=\"%s\"} %u\n", k->name,
                               count_differences(list, k->name));
+        put_head(out, "secure_vm_tune_lost_paths", "NVMe controllers that are not live.");
+        sv_buf_printf(out, "secure_vm_tune_lost_paths %zu\n",
+                      sv_json_len(sv_json_get(checked, "lost_paths")));
         put_head(out, "secure_vm_tune_unfinished", "1 when an apply was cut short.");
         sv_buf_printf(out, "secure_vm_tune_unfinished %d\n",
                       sv_json_bool(sv_json_get(checked, "unfinished"), false));

@@ -39,6 +39,36 @@ static void there_and_back(void **state)
         }
 }
 
+/* All is as applied, and a disk of guests has a path less. */
+static void lost_path(void **state)
+{
+        SV_TUNE_PLAN plan = {.n = 0};
+        SV_JSON *found = sv_json_object();
+        const struct sv_json *lost;
+
+        take_host("epyc-512", SV_TUNE_THROUGHPUT);
+        OK(make_plan(&plan));
+        OK(apply_host());
+        OK(check_host_now());
+        put_host_file(root, "connecting\n", "sys/class/nvme/nvme1/state");
+        FAILS(sv_tune_check(root, record, found, &err), SV_PROOF, "tune.path");
+        assert_non_null(strstr(err.msg, "nvme1 is connecting"));
+        assert_int_equal(sv_json_len(sv_json_get(found, "differences")), 0);
+        lost = sv_json_get(found, "lost_paths");
+        assert_int_equal(sv_json_len(lost), 1);
+        assert_string_equal(sv_json_text(sv_json_at(lost, 0), "path", ""),
+                            "/sys/class/nvme/nvme1/state");
+        {
+                SV_BUF metrics = SV_BUF_NULL;
+
+                sv_tune_put_metrics(found, 0, &metrics);
+                assert_non_null(strstr(sv_buf_str(&metrics), "secure_vm_tune_lost_paths 1\n"));
+        }
+        put_host_file(root, "33\n", "sys/class/nvme/nvme0/ctrl_loss_tmo");
+        FAILS(check_host_now(), SV_PROOF, "tune.differs"); /* what apply can mend comes first */
+        OK(undo_host());
+}
+
 /* A second apply on top: undo goes back to what was before the first. */
 static void second_apply(void **state)
 {
@@ -113,7 +143,8 @@ static void sabotage(void **state)
         bool seen[64] = {false};
         unsigned n = sabotage_host("xeon-2s", SV_TUNE_THROUGHPUT, seen) +
                      sabotage_host("xeon-snc2", SV_TUNE_LATENCY, seen) +
-                     sabotage_host("xeon-isolated", SV_TUNE_DENSITY, seen);
+                     sabotage_host("xeon-isolated", SV_TUNE_DENSITY, seen) +
+                     sabotage_host("epyc-512", SV_TUNE_THROUGHPUT, seen);
 
         for (size_t i = 0; sv_knob_at(i); i++)
                 if (!seen[i])
@@ -495,13 +526,21 @@ static void metrics(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(there_and_back), cmocka_unit_test(second_apply),
-                cmocka_unit_test(sabotage),       cmocka_unit_test(what_is_gone),
-                cmocka_unit_test(after_a_boot),   cmocka_unit_test(each_write_refused),
-                cmocka_unit_test(no_way_back),    cmocka_unit_test(kept_as_another),
-                cmocka_unit_test(closed_file),    cmocka_unit_test(managed_interrupt),
-                cmocka_unit_test(damaged_record), cmocka_unit_test(as_many_as_a_record_holds),
-                cmocka_unit_test(one_at_a_time),  cmocka_unit_test(no_room_for_the_record),
+                cmocka_unit_test(there_and_back),
+                cmocka_unit_test(lost_path),
+                cmocka_unit_test(second_apply),
+                cmocka_unit_test(sabotage),
+                cmocka_unit_test(what_is_gone),
+                cmocka_unit_test(after_a_boot),
+                cmocka_unit_test(each_write_refused),
+                cmocka_unit_test(no_way_back),
+                cmocka_unit_test(kept_as_another),
+                cmocka_unit_test(closed_file),
+                cmocka_unit_test(managed_interrupt),
+                cmocka_unit_test(damaged_record),
+                cmocka_unit_test(as_many_as_a_record_holds),
+                cmocka_unit_test(one_at_a_time),
+                cmocka_unit_test(no_room_for_the_record),
                 cmocka_unit_test(metrics),
         };
 
