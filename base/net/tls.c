@@ -21,6 +21,7 @@
 #include "base/core/limits.h"
 
 struct sv_tls_ctx {
+        unsigned users; /* the owner, and each connection that does not wait */
         SSL_CTX *ssl;
         BIO_METHOD *bio;
         bool server;
@@ -30,10 +31,14 @@ struct sv_tls_ctx {
 
 struct sv_tls {
         int fd;
-        SSL *ssl;            /* NULL: plain */
-        int64_t deadline;    /* of the monotonic clock in ms; 0: none */
-        bool eof;            /* the peer closed the socket */
-        struct sv_err fault; /* why the socket below OpenSSL failed */
+        SSL *ssl;                /* NULL: plain */
+        int64_t deadline;        /* of the monotonic clock in ms; 0: none */
+        bool eof;                /* the peer closed the socket */
+        uint64_t got;            /* bytes that were read from a plain one */
+        struct sv_tls_ctx *held; /* of one that does not wait; NULL: it waits */
+        short wants;             /* of that: what it would have waited for; 0: nothing */
+        size_t turn;             /* of that: bytes that OpenSSL may still read in this call */
+        struct sv_err fault;     /* why the socket below OpenSSL failed */
         char about[96];
 };
 
@@ -66,8 +71,10 @@ static long read_socket(struct sv_tls *t, void *out, size_t n, struct sv_err *er
                         continue;
                 if (errno != EAGAIN && errno != EWOULDBLOCK)
                         return sv_fail_errno(err, "tls.read", "the connection broke");
-                if (wait_for_socket(t, POLLIN, err) < 0)
+                if (t->held || wait_for_socket(t, POLLIN, err) < 0) {
+                        t->wants = POLLIN;
                         return -1;
+                }
         }
 }
 
@@ -82,8 +89,10 @@ static long write_socket(struct sv_tls *t, const void *data, size_t n, struct sv
                         continue;
                 if (errno != EAGAIN && errno != EWOULDBLOCK)
                         return sv_fail_errno(err, "tls.write", "the connection broke");
-                if (wait_for_socket(t, POLLOUT, err) < 0)
+                if (t->held || wait_for_socket(t, POLLOUT, err) < 0) {
+                        t->wants = POLLOUT;
                         return -1;
+                }
         }
 }
 
@@ -92,17 +101,35 @@ static long write_socket(struct sv_tls *t, const void *data, size_t n, struct sv
 static int read_bio(BIO *b, char *out, int n)
 {
         struct sv_tls *t = BIO_get_data(b);
-        long got = n > 0 ? read_socket(t, out, (size_t)n, &t->fault) : 0;
+        long got;
 
+        BIO_clear_retry_flags(b);
+        if (t->held && !t->turn) { /* what is left is there the next time */
+                t->wants = POLLIN;
+                BIO_set_retry_read(b);
+                return -1;
+        }
+        if (t->held && (size_t)n > t->turn)
+                n = (int)t->turn;
+        got = n > 0 ? read_socket(t, out, (size_t)n, &t->fault) : 0;
         t->eof = n > 0 && got == 0;
+        if (t->held && got > 0)
+                t->turn -= (size_t)got;
+        if (got < 0 && t->held && t->wants)
+                BIO_set_retry_read(b);
         return (int)got;
 }
 
 static int write_bio(BIO *b, const char *data, int n)
 {
         struct sv_tls *t = BIO_get_data(b);
+        long put;
 
-        return n > 0 ? (int)write_socket(t, data, (size_t)n, &t->fault) : 0;
+        BIO_clear_retry_flags(b);
+        put = n > 0 ? write_socket(t, data, (size_t)n, &t->fault) : 0;
+        if (put < 0 && t->held && t->wants)
+                BIO_set_retry_write(b);
+        return (int)put;
 }
 
 static long control_bio(BIO *b, int cmd, long num, void *ptr)
@@ -155,6 +182,7 @@ static struct sv_tls_ctx *make_tls_ctx(bool server, struct sv_err *err)
         struct sv_tls_ctx *ctx = calloc(1, sizeof(*ctx));
 
         if (ctx) {
+                ctx->users = 1;
                 ctx->server = server;
                 ctx->ssl = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
                 ctx->bio = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "sv-tls");
@@ -234,7 +262,7 @@ struct sv_tls_ctx *sv_tls_client(struct sv_bytes pin, const struct sv_certs *ca,
 
 void sv_tls_ctx_free(struct sv_tls_ctx *ctx)
 {
-        if (!ctx)
+        if (!ctx || --ctx->users)
                 return;
         SSL_CTX_free(ctx->ssl);
         BIO_meth_free(ctx->bio);
@@ -378,11 +406,6 @@ struct sv_tls *sv_tls_accept(struct sv_tls_ctx *ctx, int fd, int ms, struct sv_e
         return t;
 }
 
-void sv_tls_deadline(struct sv_tls *t, int ms)
-{
-        t->deadline = sv_clock_ms() + ms;
-}
-
 /* What SSL_read or SSL_write said with `rc` <= 0; 0 for the end of the stream. */
 static long judge_tls_io(struct sv_tls *t, int rc, const char *check, struct sv_err *err)
 {
@@ -399,14 +422,118 @@ static long judge_tls_io(struct sv_tls *t, int rc, const char *check, struct sv_
         return fail_ssl(err, SV_SYSTEM, check, "the TLS connection broke");
 }
 
+/* --- without waiting --- */
+
+#define TURN (32u << 10) /* more than one record (RFC 8446 section 5.2) */
+
+struct sv_tls *sv_tls_begin(struct sv_tls_ctx *ctx, int fd, struct sv_err *err)
+{
+        struct sv_tls *t = make_tls_stream(ctx, fd, err);
+
+        if (!t)
+                return NULL;
+        t->held = ctx;
+        ctx->users++;
+        SSL_set_accept_state(t->ssl);
+        SSL_set_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        return t;
+}
+
+short sv_tls_wants(const struct sv_tls *t)
+{
+        return t->wants;
+}
+
+static void begin_turn(struct sv_tls *t)
+{
+        ERR_clear_error();
+        t->wants = 0;
+        t->turn = TURN;
+}
+
+/* A want is no fault: nothing has failed. */
+static bool is_waiting(const struct sv_tls *t, int rc)
+{
+        int why = SSL_get_error(t->ssl, rc);
+
+        return t->wants && !t->fault.class &&
+               (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE);
+}
+
+int sv_tls_shake(struct sv_tls *t, struct sv_err *err)
+{
+        int rc;
+
+        begin_turn(t);
+        rc = SSL_do_handshake(t->ssl);
+        if (rc == 1) {
+                set_tls_description(t);
+                return 1;
+        }
+        return is_waiting(t, rc) ? 0 : fail_handshake(t, t->held, "the client", err);
+}
+
+long sv_tls_peek(struct sv_tls *t, void *out, size_t n, struct sv_err *err)
+{
+        int got;
+
+        begin_turn(t);
+        got = SSL_peek(t->ssl, out, (int)n);
+        if (got > 0)
+                return got;
+        return is_waiting(t, got) ? SV_TLS_WAITS : judge_tls_io(t, got, "tls.read", err);
+}
+
+void sv_tls_skip(struct sv_tls *t, void *room, size_t n)
+{
+        for (int got = 1; n && got > 0; n -= (size_t)got) {
+                begin_turn(t);
+                got = SSL_read(t->ssl, room, (int)n);
+                if (got <= 0)
+                        return;
+        }
+}
+
+long sv_tls_write_some(struct sv_tls *t, struct sv_bytes data, struct sv_err *err)
+{
+        int put;
+
+        begin_turn(t);
+        put = SSL_write(t->ssl, data.p, (int)data.n);
+        if (put > 0)
+                return put;
+        if (is_waiting(t, put))
+                return SV_TLS_WAITS;
+        return judge_tls_io(t, put, "tls.write", err) == 0
+                       ? sv_fail(err, SV_SYSTEM, "tls.write", "the peer closed the connection")
+                       : -1;
+}
+
+/* --- with deadlines --- */
+
+void sv_tls_deadline(struct sv_tls *t, int ms)
+{
+        t->deadline = sv_clock_ms() + ms;
+}
+
+uint64_t sv_tls_count(const struct sv_tls *t)
+{
+        return t->got;
+}
+
 long sv_tls_read(struct sv_tls *t, void *out, size_t n, struct sv_err *err)
 {
         int got;
 
         if (n > 1 << 20)
                 n = 1 << 20;
-        if (!t->ssl)
-                return read_socket(t, out, n, err);
+        if (!t->ssl) {
+                long plain = read_socket(t, out, n, err);
+
+                t->got += plain > 0 ? (uint64_t)plain : 0;
+                return plain;
+        }
         ERR_clear_error();
         got = SSL_read(t->ssl, out, (int)n);
         return got > 0 ? got : judge_tls_io(t, got, "tls.read", err);
@@ -448,6 +575,7 @@ void sv_tls_free(struct sv_tls *t)
                 }
                 SSL_free(t->ssl);
         }
+        sv_tls_ctx_free(t->held);
         close(t->fd);
         sv_wipe(t, sizeof(*t));
         free(t);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS 1.2/1.3 over sockets, blocking with timeouts. A client always knows whom it talks to: a
+/* TLS 1.2/1.3 over sockets, blocking with timeouts; a server may also have many that do not wait. A
+ * client always knows whom it talks to: a
  * pinned key or a CA, never the web's. */
 #pragma once
 
@@ -38,6 +39,28 @@ int sv_tls_write(struct sv_tls *t, struct sv_bytes data, struct sv_err *err);
 void sv_tls_free(struct sv_tls *t);
 void sv_tls_freep(struct sv_tls **t);
 #define SV_TLS __attribute__((cleanup(sv_tls_freep))) struct sv_tls
+/* Bytes that were read from a plain one. */
+uint64_t sv_tls_count(const struct sv_tls *t);
+
+/* --- a server's connection that does not wait, for a loop over many (sv_tls_free is the same) ---
+ * It costs little while nothing is read or written: OpenSSL gives its buffers back. One call reads
+ * at most two records, so that no peer keeps the loop to itself; what is left is still to be read
+ * from the socket. Plain streams have none of this. */
+#define SV_TLS_WAITS (-2L)
+/* Takes the socket as sv_tls_accept does; nothing is read yet. It keeps ctx alive. */
+struct sv_tls *sv_tls_begin(struct sv_tls_ctx *ctx, int fd, struct sv_err *err);
+/* Goes on with the handshake: 1 done, 0 it waits, -1 as sv_tls_accept. */
+int sv_tls_shake(struct sv_tls *t, struct sv_err *err);
+/* What the last call waits for: POLLIN or POLLOUT; 0: it did not wait. */
+short sv_tls_wants(const struct sv_tls *t);
+/* As sv_tls_read, n at most 16384, but the bytes stay until sv_tls_skip; SV_TLS_WAITS. */
+long sv_tls_peek(struct sv_tls *t, void *out, size_t n, struct sv_err *err);
+/* Takes n bytes that sv_tls_peek showed, through `room`, which has as many. */
+void sv_tls_skip(struct sv_tls *t, void *room, size_t n);
+/* How many of at most 16384 bytes were taken, at least 1; SV_TLS_WAITS: the same bytes again, more
+ * may follow them. -1: SV_SYSTEM "tls.write". */
+long sv_tls_write_some(struct sv_tls *t, struct sv_bytes data, struct sv_err *err);
+
 /* Keying-material-free facts for the audit record: protocol and cipher, "TLSv1.3
  * TLS_AES_256_GCM_SHA384"; "plain" for plain. */
 const char *sv_tls_describe(const struct sv_tls *t);

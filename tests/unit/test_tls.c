@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TLS: the pinned key and nothing else; the CA and the host's name; and the plain form. Each case
  * is one child that serves once. */
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -181,6 +183,151 @@ static void not_tls(void **state)
         free_side(&s);
 }
 
+/* --- without waiting --- */
+
+#define LONG 100000 /* more than one record, and than a socket takes at once */
+
+/* The client: sends so much, and reads it again. */
+static pid_t echo_once(const uint8_t pin[32], int fd)
+{
+        static char out[LONG], in[LONG];
+        pid_t pid = fork();
+        struct sv_err err;
+
+        if (pid)
+                return pid;
+        alarm(test_patience(PATIENCE));
+        memset(out, 'x', LONG);
+        SV_TLS_CTX *ctx = sv_tls_client(sv_bytes(pin, 32), NULL, &err);
+        SV_TLS *t = sv_tls_connect(ctx, fd, "broker", &err);
+        size_t n = 0;
+        long got;
+
+        if (!t || sv_tls_write(t, sv_bytes(out, LONG), &err) < 0)
+                _exit(1);
+        while (n < LONG && (got = sv_tls_read(t, in + n, LONG - n, &err)) > 0)
+                n += (size_t)got;
+        _exit(n == LONG && !memcmp(in, out, LONG) ? 0 : 2);
+}
+
+static void wait_as_it_wants(const struct sv_tls *t, int fd)
+{
+        assert_true(sv_tls_wants(t) == POLLIN || sv_tls_wants(t) == POLLOUT);
+        assert_int_equal(sv_net_wait(fd, sv_tls_wants(t), 60000, NULL), 0);
+}
+
+/* Seven bytes of each piece at a time: what is looked at stays until it is taken. */
+static void take_all(struct sv_tls *t, int fd, char *all)
+{
+        char room[16384], again[16384];
+        size_t n = 0;
+        struct sv_err err;
+
+        while (n < LONG) {
+                long got = sv_tls_peek(t, room, sizeof(room), &err);
+
+                if (got == SV_TLS_WAITS) {
+                        wait_as_it_wants(t, fd);
+                        continue;
+                }
+                assert_true(got > 0);
+                assert_int_equal(sv_tls_peek(t, again, sizeof(again), &err), got);
+                assert_memory_equal(room, again, (size_t)got);
+                got = got > 7 && n % 2 ? 7 : got;
+                memcpy(all + n, room, (size_t)got);
+                sv_tls_skip(t, again, (size_t)got);
+                n += (size_t)got;
+        }
+        assert_int_equal(n, LONG);
+}
+
+static void give_all(struct sv_tls *t, int fd, const char *all)
+{
+        struct sv_err err;
+        bool waited = false;
+
+        for (size_t n = 0; n < LONG;) {
+                size_t piece = LONG - n < 16384 ? LONG - n : 16384;
+                long put = sv_tls_write_some(t, sv_bytes(all + n, piece), &err);
+
+                if (put == SV_TLS_WAITS) {
+                        wait_as_it_wants(t, fd);
+                        waited = true;
+                        continue;
+                }
+                assert_true(put > 0);
+                n += (size_t)put;
+        }
+        assert_true(waited);
+}
+
+/* The context is not needed any more, but by the connection. */
+static void a_server_that_does_not_wait(void **state)
+{
+        struct side s = make_side("broker", 0, (int64_t)4e9);
+        static char all[LONG];
+        struct sv_err err = SV_ERR_NULL;
+        struct sv_tls_ctx *ctx = sv_tls_server(&s.certs, s.key, &err);
+        int sv[2], status, done, small = 4096;
+        struct sv_tls *t;
+        pid_t pid;
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
+        setsockopt(sv[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+        t = sv_tls_begin(ctx, sv[0], &err);
+        assert_non_null(t);
+        sv_tls_ctx_free(ctx);
+        assert_int_equal(sv_tls_shake(t, &err), 0); /* there is nothing yet */
+        pid = echo_once(s.pin, sv[1]);
+        close(sv[1]);
+        while ((done = sv_tls_shake(t, &err)) == 0)
+                wait_as_it_wants(t, sv[0]);
+        assert_int_equal(done, 1);
+        assert_non_null(strstr(sv_tls_describe(t), "TLSv1.3"));
+        take_all(t, sv[0], all);
+        give_all(t, sv[0], all);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        sv_net_wait(sv[0], POLLIN, 60000, NULL);
+        assert_int_equal(sv_tls_peek(t, all, 1, &err), 0); /* the end */
+        sv_tls_free(t);
+        free_side(&s);
+}
+
+/* A hello of 100 000 bytes in records of 16 KiB: a call reads two of them, the next goes on. */
+static void nobody_keeps_a_turn(void **state)
+{
+        static const uint8_t head[] = {22, 3, 1, 0x40, 0}, hello[] = {1, 1, 0x86, 0xa0};
+        struct side s = make_side("broker", 0, (int64_t)4e9);
+        static uint8_t record[5 + 0x4000];
+        struct sv_err err = SV_ERR_NULL;
+        SV_TLS_CTX *ctx = sv_tls_server(&s.certs, s.key, &err);
+        int sv[2], left, before = 4 * (int)sizeof(record);
+        struct sv_tls *t;
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
+        t = sv_tls_begin(ctx, sv[0], &err);
+        assert_non_null(t);
+        memcpy(record, head, sizeof(head));
+        memcpy(record + 5, hello, sizeof(hello));
+        for (int i = 0; i < 4; i++) {
+                assert_int_equal(write(sv[1], record, sizeof(record)), sizeof(record));
+                memset(record + 5, 0, sizeof(hello));
+        }
+        for (int turn = 0; turn < 2; turn++) {
+                assert_int_equal(sv_tls_shake(t, &err), 0);
+                assert_int_equal(sv_tls_wants(t), POLLIN);
+                assert_int_equal(ioctl(sv[0], FIONREAD, &left), 0);
+                assert_int_equal(before - left, 32 << 10);
+                before = left;
+        }
+        assert_int_equal(sv_tls_shake(t, &err), 0);
+        close(sv[1]);
+        assert_int_equal(sv_tls_shake(t, &err), -1);
+        sv_tls_free(t);
+        free_side(&s);
+}
+
 static void plain_and_deadline(void **state)
 {
         struct sv_err err = SV_ERR_NULL;
@@ -193,6 +340,8 @@ static void plain_and_deadline(void **state)
         OK(sv_tls_write(a, sv_bytes_str("x"), &err));
         assert_int_equal(sv_tls_read(b, buf, sizeof(buf), &err), 1);
         assert_string_equal(sv_tls_describe(a), "plain");
+        assert_int_equal(sv_tls_count(b), 1);
+        assert_int_equal(sv_tls_count(a), 0);
         sv_tls_deadline(b, 50);
         assert_int_equal(sv_tls_read(b, buf, sizeof(buf), &err), -1);
         assert_string_equal(err.check, "tls.timeout");
@@ -231,6 +380,8 @@ int main(void)
                 cmocka_unit_test(no_trust_no_client),
                 cmocka_unit_test(not_tls),
                 cmocka_unit_test(plain_and_deadline),
+                cmocka_unit_test(a_server_that_does_not_wait),
+                cmocka_unit_test(nobody_keeps_a_turn),
                 cmocka_unit_test(tcp),
         };
 
