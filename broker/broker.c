@@ -345,7 +345,7 @@ void sv_process_end(struct sv_process *p)
 {
         if (!p->pid)
                 return;
-        close(p->control);
+        sv_closep(&p->control);
         while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
                 ;
         p->pid = 0;
@@ -370,6 +370,7 @@ void sv_broker_close(struct sv_broker *b)
 {
         sv_process_end(&b->verifier);
         sv_process_end(&b->fetcher);
+        sv_process_end(&b->http);
         sv_store_free(b->store);
         sv_secret_free(b->kek);
         sv_secret_free(b->store_key);

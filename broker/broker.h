@@ -33,6 +33,7 @@ struct sv_broker {
         struct sv_trust_cache *memory;
         int slot; /* with memory: what processes offer the verifier */
         struct sv_process verifier, fetcher;
+        struct sv_process http;     /* control: in the network's process alone */
         struct sv_limits *limits;   /* shared by the keeper's processes; NULL: none */
         struct sv_metrics *metrics; /* likewise */
         /* of one process, never across a fork */

@@ -19,9 +19,10 @@ struct sv_broker_config {
         char *audit_head;            /* a signed head, each minute (broker/head.h) */
         char *audit_log;             /* one JSON object a line, appended; NULL: none */
         char *port_file;     /* the port is written there once the broker listens; NULL: nowhere */
-        int64_t connections; /* served at a time */
+        int64_t connections; /* held at a time: idle, or with a request */
         int64_t connections_per_source; /* of them by one source (broker/serve/source.h) */
-        int64_t waiting;                /* accepted and not served yet */
+        int64_t requests;               /* worked on at a time */
+        int64_t waiting;                /* accepted and not held yet */
         int64_t handshakes_per_second;  /* of one source */
         int64_t handshake_seconds;      /* for one handshake */
         int64_t sessions;               /* alive at a time, in which evidence was accepted */

@@ -42,7 +42,7 @@ static const struct {
         [SV_GAUGE_STARTED] = {"start_time_seconds", "gauge", "When the broker began to serve."},
         [SV_GAUGE_WORKERS] = {"keeper_processes", "gauge", "Processes that have the keys."},
         [SV_GAUGE_BUSY] = {"keeper_processes_busy", "gauge", "Of them, with a request."},
-        [SV_GAUGE_CONNECTIONS] = {"connections", "gauge", "Connections that are served."},
+        [SV_GAUGE_CONNECTIONS] = {"connections", "gauge", "Connections that are held."},
         [SV_GAUGE_ACCEPTED] = {"connections_accepted_total", "counter", "Connections accepted."},
         [SV_GAUGE_DROPPED] = {"connections_dropped_total", "counter",
                               "Connections closed before they were served."},

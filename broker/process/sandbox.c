@@ -23,15 +23,26 @@ static const int forks[] = {SYS_clone,   SYS_clone3,      SYS_wait4,   SYS_set_r
                             SYS_getppid, SYS_close_range, SYS_capset,  SYS_kill,
                             -1};
 static const int shares[] = {SYS_ftruncate, SYS_pread64, SYS_pwrite64, -1};
-static const int serves[] = {SYS_accept4,    SYS_socketpair,  SYS_sendmsg,     SYS_getpeername,
-                             SYS_getsockopt, SYS_setsockopt,  SYS_getsockname, SYS_shutdown,
-                             SYS_alarm,      SYS_setpriority, SYS_getpriority, -1};
+static const int serves[] = {SYS_accept4,
+                             SYS_socketpair,
+                             SYS_sendmsg,
+                             SYS_recvmsg,
+                             SYS_getpeername,
+                             SYS_getsockopt,
+                             SYS_setsockopt,
+                             SYS_getsockname,
+                             SYS_shutdown,
+                             SYS_epoll_ctl,
+                             SYS_epoll_wait,
+                             SYS_epoll_pwait,
+                             -1};
+static const int urgency[] = {SYS_setpriority, SYS_getpriority, -1};
 
 /* What a child gives up. */
-static const int no_children[] = {
-        SYS_clone,   SYS_clone3,    SYS_wait4,      SYS_prctl, SYS_seccomp,
-        SYS_recvmsg, SYS_sendmsg,   SYS_accept4,    SYS_kill,  SYS_close_range,
-        SYS_capset,  SYS_prlimit64, SYS_socketpair, -1};
+static const int no_children[] = {SYS_clone,      SYS_clone3,      SYS_wait4,   SYS_prctl,
+                                  SYS_seccomp,    SYS_recvmsg,     SYS_sendmsg, SYS_accept4,
+                                  SYS_kill,       SYS_close_range, SYS_capset,  SYS_prlimit64,
+                                  SYS_socketpair, SYS_setpriority, -1};
 
 /* The fetcher ends a fetch that does not come to an end; a fetch ends nobody. */
 static const int ends_nobody[] = {SYS_kill, -1};
@@ -102,7 +113,8 @@ static const int signal_fcntl[] = {F_SETOWN, F_SETOWN_EX, F_SETSIG, -1};
 static const int signal_ioctl[] = {FIOSETOWN, SIOCSPGRP, -1};
 static const int self[] = {0, -1};
 
-static const int *const net_calls[] = {sv_filter_basic, forks, serves, NULL};
+static const int *const net_calls[] = {sv_filter_basic, serves, NULL};
+static const int *const http_calls[] = {sv_filter_basic, forks, urgency, NULL};
 static const int *const verifier_calls[] = {sv_filter_basic, forks, shares, NULL};
 static const int *const child_calls[] = {no_children, NULL};
 static const int *const fetcher_calls[] = {harmful, NULL};
@@ -119,6 +131,7 @@ static const struct sv_filter_choice no_choices[] = {{0}};
 
 static const struct sv_filter filters[] = {
         [SV_SANDBOX_NET] = {net_calls, true, narrow_choices},
+        [SV_SANDBOX_HTTP] = {http_calls, true, narrow_choices},
         [SV_SANDBOX_CONNECTION] = {child_calls, false, no_choices},
         [SV_SANDBOX_VERIFIER] = {verifier_calls, true, narrow_choices},
         [SV_SANDBOX_VERIFICATION] = {child_calls, false, no_choices},

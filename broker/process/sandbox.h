@@ -10,10 +10,11 @@
 #include "base/core/err.h"
 
 enum sv_sandbox {
-        /* accepts connections and forks; opens no file, makes no socket but pairs, runs no program
-         */
+        /* accepts connections; opens no file, makes no socket but pairs, no process */
         SV_SANDBOX_NET,
-        /* one connection: reads and writes what is open */
+        /* takes channels and forks */
+        SV_SANDBOX_HTTP,
+        /* one connection's requests: reads and writes what is open */
         SV_SANDBOX_CONNECTION,
         /* takes channels and forks */
         SV_SANDBOX_VERIFIER,

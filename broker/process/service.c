@@ -117,7 +117,8 @@ static bool take_call(struct sv_broker *b, const struct sv_service *s, int contr
 
 static void serve_calls(struct sv_broker *b, const struct sv_service *s, int control)
 {
-        struct children c = {.max = (size_t)b->config.connections};
+        /* one that has just ended is counted until it is looked at */
+        struct children c = {.max = 2 * (size_t)b->config.requests};
         bool more = true;
 
         c.list = calloc(c.max, sizeof(*c.list));

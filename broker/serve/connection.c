@@ -1,42 +1,83 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One process per connection: TLS and HTTP. It has the TLS key and no other, opens no file, and
- * hands each request to the keeper. What a request leaves behind in memory dies with its
- * connection, and a fault in one is not a fault in all. */
+/* One process for the requests of one connection, while there are some: HTTP, as bytes that the
+ * network's process has taken out of TLS. It has no key, opens no file, and hands each request to
+ * the keeper. What a request leaves behind in memory is not there for others, and a fault in one is
+ * not a fault in all. */
+#include "broker/serve/connection.h"
+
+#include <errno.h>
 #include <poll.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
-#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/core/rd.h"
 #include "base/program/log.h"
 #include "base/program/seccomp.h"
+#include "broker/process/channel.h"
 #include "broker/process/sandbox.h"
 #include "broker/serve/forward.h"
-#include "broker/serve/net.h"
 #include "broker/serve/request.h"
 
-#define REQUESTS_MAX 100   /* on one connection */
-#define IDLE_MS      15000 /* between two requests */
-#define REQUEST_MS   30000 /* from a request's first byte to the end of its answer */
-#define CONNECTION_S 600   /* whatever happens, a connection ends */
+#define REQUEST_MS 30000 /* from a request's first byte to the end of its answer */
+#define ANSWERED   'K'
+#define LAST       'L'
 
-static volatile sig_atomic_t draining;
+/* --- the network's side --- */
 
-static void on_term(int sig)
+int sv_connection_give(int control, int data, int keeper, unsigned nice, unsigned left,
+                       struct sv_err *err)
 {
-        draining = 1;
+        char text[24];
+
+        snprintf(text, sizeof(text), "%u %u", nice, left);
+        if (sv_control_pass(control, text, data, err) < 0)
+                return -1;
+        return sv_control_pass(control, "keeper", keeper, err);
 }
 
-static bool wait_idle(int fd)
+void sv_connection_ask_to_end(int control)
 {
-        for (int waited = 0; waited < IDLE_MS && !draining; waited += 250)
-                if (sv_net_wait(fd, POLLIN, 250, NULL) == 0)
-                        return true;
-        return false;
+        static const char last = LAST;
+
+        (void)!send(control, &last, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static int answer_one(struct sv_tls *t, int keeper, bool last, bool *keep)
+bool sv_connection_hear(int control, uint64_t *taken)
+{
+        uint8_t said[9];
+        ssize_t n = recv(control, said, sizeof(said), MSG_DONTWAIT);
+
+        if (n == (ssize_t)sizeof(said) && said[0] == ANSWERED) {
+                struct sv_rd r = sv_rd(sv_bytes(said + 1, 8));
+
+                *taken = sv_rd_u64le(&r);
+                return true;
+        }
+        return n < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+/* --- its own --- */
+
+static bool is_last(int control)
+{
+        char said;
+
+        return recv(control, &said, 1, MSG_DONTWAIT) == 1 && said == LAST;
+}
+
+static void tell_answered(int control, struct sv_tls *t)
+{
+        uint8_t said[9] = {ANSWERED};
+
+        sv_bytes_put_le(said + 1, sv_tls_count(t), 8);
+        (void)!send(control, said, sizeof(said), MSG_NOSIGNAL);
+}
+
+static int answer_one(struct sv_tls *t, const struct sv_connection *c, bool last, bool *keep)
 {
         SV_HTTP msg = {0};
         __attribute__((cleanup(sv_request_free))) struct sv_request r = {.msg = &msg, .query = ""};
@@ -56,10 +97,10 @@ static int answer_one(struct sv_tls *t, int keeper, bool last, bool *keep)
                 sv_broker_refuse(&r, &err);
         } else {
                 connection = sv_http_field(&msg, "Connection");
-                *keep = !last && !draining && !msg.old &&
-                        !(connection && !strcasecmp(connection, "close"));
-                if (sv_forward_request(keeper, &msg, REQUEST_MS, &r.answer, &err) < 0)
+                if (sv_forward_request(c->keeper, &msg, REQUEST_MS, &r.answer, &err) < 0)
                         return -1; /* as when the connection's own process had died */
+                *keep = !last && !msg.old && !(connection && !strcasecmp(connection, "close")) &&
+                        !is_last(c->control);
         }
         if (!*keep && sv_http_add(&r.answer, "Connection", "close", &err) < 0)
                 return -1;
@@ -67,41 +108,55 @@ static int answer_one(struct sv_tls *t, int keeper, bool last, bool *keep)
         return sv_http_write(t, &r.answer, &err);
 }
 
-int sv_connection_enter(int fd, int keeper, struct sv_err *err)
+int sv_connection_take(int control, struct sv_connection *out, struct sv_err *err)
 {
-        struct sigaction sa = {.sa_handler = on_term};
-        const int keep[] = {fd, keeper, -1};
-        sigset_t none;
+        char text[24], word[8], *end;
+        unsigned long nice_by;
 
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        sigaction(SIGTERM, &sa, NULL);
-        sigaction(SIGINT, &sa, NULL);
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        alarm(CONNECTION_S);
+        *out = (struct sv_connection){.control = control, .data = -1, .keeper = -1};
+        if (sv_control_take(control, text, sizeof(text), &out->data, err) < 0 || out->data < 0 ||
+            sv_control_take(control, word, sizeof(word), &out->keeper, err) < 0 || out->keeper < 0)
+                return -1;
+        nice_by = strtoul(text, &end, 10);
+        out->left = (unsigned)strtoul(end, NULL, 10);
+        errno = 0;
+        if (nice((int)nice_by) < 0 && errno)
+                sv_warn("%s", "a connection's process is as urgent as all others");
+        return 0;
+}
+
+int sv_connection_enter(const struct sv_connection *c, struct sv_err *err)
+{
+        const int keep[] = {c->control, c->data, c->keeper, -1};
+
         if (sv_close_other_fds(keep, "broker.sandbox", err) < 0)
                 return -1;
         return sv_sandbox_enter(SV_SANDBOX_CONNECTION, NULL, NULL, err);
 }
 
-void sv_connection_serve(struct sv_broker *b, int fd, int keeper)
+void sv_connection_serve(struct sv_broker *b, int control)
 {
         struct sv_err err = SV_ERR_NULL;
-        struct sv_tls *t;
+        struct sv_connection c;
         bool keep = true;
+        struct sv_tls *t;
 
-        if (sv_connection_enter(fd, keeper, &err) < 0) {
-                sv_log_err(&err);
+        (void)b;
+        if (sv_connection_take(control, &c, &err) < 0 || sv_connection_enter(&c, &err) < 0) {
+                if (err.class)
+                        sv_log_err(&err);
                 return;
         }
-        t = sv_tls_accept(b->tls, fd, (int)b->config.handshake_seconds * 1000, &err);
-        if (!t)
-                return;
-        for (int i = 1; keep; i++) {
-                if (i > 1 && !wait_idle(fd))
+        t = sv_tls_plain(c.data, &err);
+        while (t && keep && c.left) {
+                struct pollfd p = {.fd = c.data, .events = POLLIN};
+
+                if (poll(&p, 1, -1) < 0 && errno != EINTR)
                         break;
-                if (answer_one(t, keeper, i == REQUESTS_MAX, &keep) < 0)
+                if (answer_one(t, &c, --c.left == 0, &keep) < 0)
                         break;
+                if (keep)
+                        tell_answered(control, t);
         }
         sv_tls_free(t);
 }

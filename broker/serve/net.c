@@ -1,136 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The network's process: it listens, and forks one for each connection (broker/serve/connection.c).
- * Which connection gets a process, and when, is broker/serve/queue.c. */
+/* The network's process: it listens, and one loop holds all connections (broker/serve/held.h). */
 #include "broker/serve/net.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "base/program/seccomp.h"
 #include "broker/process/channel.h"
-#include "broker/process/sandbox.h"
-#include "broker/serve/queue.h"
+#include "broker/process/service.h"
+#include "broker/serve/connection.h"
+#include "broker/serve/held.h"
 #include "broker/serve/source.h"
 
-#define WARM_MS     5000 /* for a handshake with itself */
-#define DRAIN_S     10   /* how long running requests may go on after SIGTERM */
-#define OFFER_MS    5000 /* to read a certificate */
-#define TICK_MS     100  /* while something waits */
-#define ACCEPT_MAX  64   /* connections that are accepted before others are looked after */
-#define FIXED       4    /* polled beside the queue */
-#define OTHER_FILES 64   /* open beside the queue's */
+#define WARM_MS       5000 /* for a handshake with itself */
+#define DRAIN_S       10   /* how long running requests may go on after SIGTERM */
+#define DRAIN_LOOK_MS 200
+#define OFFER_MS      5000 /* to read a certificate */
+#define ACCEPT_MAX    64   /* connections that are accepted before others are looked after */
+#define EVENTS_MAX    256  /* of one look */
+
+enum { SIGNALS, LISTENS, METRICS, KEEPER }; /* whose events */
 
 struct listener {
         struct sv_broker *b;
         int fd, metrics; /* that listen; metrics -1: none */
         int signals;
-        int control;   /* to the keeper, which gets a channel for each connection */
+        int control;   /* to the keeper */
         int cert, key; /* that the keeper offers; -1: none */
         struct sv_tls_ctx *next;
-        struct sv_queue queue;
-        struct sv_served served;
-        struct pollfd *polls; /* signals, the listening sockets, the keeper, the queue */
+        struct sv_held held;
 };
-
-static void reap_children(struct sv_served *c)
-{
-        pid_t pid;
-        int status;
-
-        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-                for (size_t i = 0; i < c->n; i++)
-                        if (c->list[i].pid == pid) {
-                                c->list[i] = c->list[--c->n];
-                                if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM)
-                                        sv_warn("a connection's process died of signal %d",
-                                                WTERMSIG(status));
-                                break;
-                        }
-}
-
-/* The more processes a source has, the less urgent is one more of them: the first of another source
- * does not wait for the processor behind all of these. */
-static void run_connection(struct listener *l, const struct sv_waiting *w, int keeper)
-{
-        size_t others = sv_served_count(&l->served, w->source);
-
-        errno = 0;
-        if (nice((int)(others / 2)) < 0 && errno)
-                sv_warn("%s", "a connection's process is as urgent as all others");
-        sv_connection_serve(l->b, w->fd, keeper);
-        _exit(0);
-}
-
-void sv_net_write_peer(const struct sv_net_peer *p, char out[SV_NET_PEER_SIZE])
-{
-        snprintf(out, SV_NET_PEER_SIZE, "%s %" PRIx64 " %u %" PRIu64 " %" PRIu64 " %" PRIu64,
-                 p->name, p->source, p->local, p->accepted, p->dropped, p->waiting);
-}
-
-void sv_net_read_peer(const char *line, struct sv_net_peer *out)
-{
-        uint64_t numbers[4] = {0};
-        const char *at = line + strcspn(line, " ");
-        char *end;
-
-        *out = (struct sv_net_peer){.source = 0};
-        snprintf(out->name, sizeof(out->name), "%.*s", (int)(at - line), line);
-        out->source = strtoull(at, &end, 16);
-        for (size_t i = 0; i < 4; i++)
-                numbers[i] = strtoull(end, &end, 10);
-        out->local = numbers[0] == 1;
-        out->accepted = numbers[1];
-        out->dropped = numbers[2];
-        out->waiting = numbers[3];
-}
-
-static void start_process(struct listener *l, const struct sv_waiting *w)
-{
-        struct sv_err err = SV_ERR_NULL;
-        int keeper[2];
-        struct sv_net_peer peer = {.source = w->source,
-                                   .local = w->local,
-                                   .accepted = l->queue.added,
-                                   .dropped = l->queue.dropped,
-                                   .waiting = l->queue.n};
-        char text[SV_NET_PEER_SIZE];
-        pid_t pid;
-
-        sv_net_peer(w->fd, peer.name);
-        sv_net_write_peer(&peer, text);
-        if (sv_channel_pair(keeper, &err) < 0) {
-                sv_log_err(&err);
-                close(w->fd);
-                return;
-        }
-        pid = fork();
-        if (pid == 0)
-                run_connection(l, w, keeper[0]);
-        close(keeper[0]);
-        close(w->fd);
-        if (pid < 0)
-                sv_warn("cannot serve %s: %s", peer.name, "no process could be made");
-        else if (sv_control_pass(l->control, text, keeper[1], &err) < 0)
-                sv_log_err(&err);
-        close(keeper[1]);
-        if (pid > 0)
-                l->served.list[l->served.n++] = (struct sv_child){
-                        .pid = pid, .source = w->source, .since_ms = sv_clock_ms()};
-}
 
 static void accept_waiting(struct listener *l, int listening)
 {
@@ -141,76 +51,8 @@ static void accept_waiting(struct listener *l, int listening)
 
                 if (fd < 0)
                         return;
-                sv_queue_add(&l->queue, fd, sv_source_of(&peer), listening == l->metrics,
-                             sv_clock_ms());
+                sv_held_add(&l->held, fd, sv_source_of(&peer), listening == l->metrics);
         }
-}
-
-/* A peer that has gone need not be served; of one that has begun nothing more is asked here. */
-static void look_at_waiting(struct listener *l)
-{
-        for (size_t i = l->queue.n; i-- > 0;) {
-                short seen = l->polls[FIXED + i].revents;
-
-                if (seen & (POLLERR | POLLHUP | POLLRDHUP))
-                        sv_queue_drop(&l->queue, i);
-                else if (seen & POLLIN)
-                        l->queue.list[i].ready = true;
-        }
-}
-
-static void serve_waiting(struct listener *l)
-{
-        struct sv_waiting next;
-        struct sv_child *oldest;
-        int64_t now = sv_clock_ms();
-
-        sv_queue_expire(&l->queue, now);
-        while (sv_queue_take(&l->queue, &l->served, now, &next))
-                start_process(l, &next);
-        oldest = sv_queue_oldest(&l->queue, &l->served, now);
-        if (oldest) {
-                oldest->asked = true;
-                kill(oldest->pid, SIGTERM);
-        }
-}
-
-static void end_children(struct sv_served *c, int signals)
-{
-        struct pollfd p = {.fd = signals, .events = POLLIN};
-        struct signalfd_siginfo info;
-        time_t end = time(NULL) + DRAIN_S;
-
-        for (size_t i = 0; i < c->n; i++)
-                kill(c->list[i].pid, SIGTERM);
-        while (c->n && time(NULL) < end) {
-                reap_children(c);
-                if (c->n && poll(&p, 1, 200) > 0 && read(signals, &info, sizeof(info)) < 0)
-                        break;
-        }
-        for (size_t i = 0; i < c->n; i++)
-                kill(c->list[i].pid, SIGKILL);
-        while (c->n) {
-                if (waitpid(c->list[c->n - 1].pid, NULL, 0) < 0 && errno == EINTR)
-                        continue;
-                c->n--;
-        }
-}
-
-/* The listening socket, and all that waits. Time passes for what waits, so poll does not wait long
- * for them. */
-static int poll_listener(struct listener *l)
-{
-        l->polls[0] = (struct pollfd){.fd = l->signals, .events = POLLIN};
-        l->polls[1] = (struct pollfd){.fd = l->fd, .events = POLLIN};
-        /* the keeper offers a certificate; it has ended when its end is closed */
-        l->polls[2] = (struct pollfd){.fd = l->control, .events = POLLIN};
-        l->polls[3] = (struct pollfd){.fd = l->metrics, .events = POLLIN};
-        for (size_t i = 0; i < l->queue.n; i++)
-                l->polls[FIXED + i] = (struct pollfd){
-                        .fd = l->queue.list[i].fd,
-                        .events = POLLRDHUP | (l->queue.list[i].ready ? 0 : POLLIN)};
-        return poll(l->polls, FIXED + l->queue.n, l->queue.n ? TICK_MS : -1);
 }
 
 /* --- another certificate --- */
@@ -276,78 +118,68 @@ static bool hear_keeper(struct listener *l)
         return true;
 }
 
-static void serve_listener(struct listener *l)
+/* False: the process ends. */
+static bool hear_own(struct listener *l, uint64_t number)
 {
         struct signalfd_siginfo info;
 
-        for (;;) {
-                if (poll_listener(l) < 0) {
-                        if (errno == EINTR)
-                                continue;
-                        return;
-                }
-                if (l->polls[2].revents && !hear_keeper(l))
-                        return;
-                if (l->polls[0].revents &&
-                    read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-                        if (info.ssi_signo != SIGCHLD)
-                                return;
-                        reap_children(&l->served);
-                }
-                look_at_waiting(l);
-                if (l->polls[1].revents)
-                        accept_waiting(l, l->fd);
-                if (l->polls[3].revents)
-                        accept_waiting(l, l->metrics);
-                serve_waiting(l);
+        switch (number) {
+        case SIGNALS:
+                return read(l->signals, &info, sizeof(info)) != (ssize_t)sizeof(info) ||
+                       info.ssi_signo == SIGCHLD;
+        case LISTENS:
+                accept_waiting(l, l->fd);
+                return true;
+        case METRICS:
+                accept_waiting(l, l->metrics);
+                return true;
+        default:
+                return hear_keeper(l);
         }
 }
 
-/* Room for every connection and its descriptor. */
-static int make_room(struct listener *l, const struct sv_broker_config *c, struct sv_err *err)
+/* One look at all of them. New ones are taken last: a number stands for the same connection in all
+ * events of a look. */
+static bool serve_events(struct listener *l, int ms)
 {
-        struct rlimit files;
-        size_t need = (size_t)c->waiting + OTHER_FILES;
+        struct epoll_event e[EVENTS_MAX];
+        int n = epoll_wait(l->held.epoll, e, EVENTS_MAX, ms);
+        bool goes_on = n >= 0 || errno == EINTR;
 
-        if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < need) {
-                files.rlim_cur = need < files.rlim_max ? need : files.rlim_max;
-                setrlimit(RLIMIT_NOFILE, &files);
-                if (files.rlim_cur < need)
-                        return sv_fail(err, SV_USAGE, "broker.config.waiting",
-                                       "\"waiting\" is %lld, which needs %zu open files, and the "
-                                       "system allows %llu",
-                                       (long long)c->waiting, need,
-                                       (unsigned long long)files.rlim_max);
-        }
-        l->queue = (struct sv_queue){
-                .max = (size_t)c->waiting,
-                .silent_ms = c->handshake_seconds * 1000,
-                .all = {0, 1},
-                .each = {1000000 / c->handshakes_per_second, 4 * c->handshakes_per_second}};
-        l->served.max = (size_t)c->connections;
-        l->served.per_source = (size_t)c->connections_per_source;
-        l->queue.list = calloc(l->queue.max, sizeof(*l->queue.list));
-        l->served.list = calloc(l->served.max, sizeof(*l->served.list));
-        l->polls = calloc(FIXED + l->queue.max, sizeof(*l->polls));
-        if (!l->queue.list || !l->served.list || !l->polls)
-                return sv_fail_errno(err, "base.memory", "no memory for %zu connections",
-                                     l->queue.max + l->served.max);
-        return 0;
+        for (int i = 0; i < n; i++)
+                if (e[i].data.u64 >= SV_HELD_OWN)
+                        sv_held_event(&l->held, e[i].data.u64, e[i].events);
+        for (int i = 0; i < n; i++)
+                if (e[i].data.u64 < SV_HELD_OWN && !hear_own(l, e[i].data.u64))
+                        goes_on = false;
+        sv_held_step(&l->held);
+        return goes_on;
+}
+
+static void serve_listener(struct listener *l)
+{
+        while (serve_events(l, sv_held_wait(&l->held)))
+                ;
+}
+
+/* Nobody new; what runs gets some time. */
+static void drain_listener(struct listener *l)
+{
+        time_t end = time(NULL) + DRAIN_S;
+
+        sv_closep(&l->fd);
+        sv_closep(&l->metrics);
+        sv_held_drain(&l->held);
+        while (sv_queue_held(&l->held.queue) && time(NULL) < end)
+                serve_events(l, DRAIN_LOOK_MS);
 }
 
 static void free_listener(struct listener *l)
 {
-        for (size_t i = 0; i < l->queue.n; i++)
-                close(l->queue.list[i].fd);
-        free(l->queue.list);
-        free(l->served.list);
-        free(l->polls);
-        if (l->fd >= 0)
-                close(l->fd);
-        if (l->metrics >= 0)
-                close(l->metrics);
-        if (l->signals >= 0)
-                close(l->signals);
+        sv_held_close(&l->held);
+        sv_closep(&l->fd);
+        sv_closep(&l->metrics);
+        sv_closep(&l->signals);
         sv_closep(&l->cert);
         sv_closep(&l->key);
         sv_tls_ctx_free(l->next);
@@ -404,14 +236,27 @@ static int open_net(struct listener *l, struct sv_net_ports *ports, struct sv_er
         l->signals = sv_process_take_signals(err);
         if (l->signals < 0)
                 return -1;
-        if (sv_broker_read_tls(l->b, err) < 0 || make_room(l, &l->b->config, err) < 0 ||
-            open_metrics(l, ports, err) < 0)
+        if (sv_broker_read_tls(l->b, err) < 0 ||
+            sv_held_open(&l->held, l->b, l->control, err) < 0 || open_metrics(l, ports, err) < 0)
                 return -1;
         if (l->fd >= 0) /* the service manager listens already */
                 return sv_tcp_port(l->fd, &ports->port, err);
         ports->port = l->b->config.port;
         l->fd = sv_tcp_listen(l->b->config.address, &ports->port, err);
         return l->fd < 0 ? -1 : 0;
+}
+
+static int watch_own(struct listener *l, struct sv_err *err)
+{
+        const int fds[] = {[SIGNALS] = l->signals,
+                           [LISTENS] = l->fd,
+                           [METRICS] = l->metrics,
+                           [KEEPER] = l->control};
+
+        for (unsigned i = 0; i < sizeof(fds) / sizeof(*fds); i++)
+                if (fds[i] >= 0 && sv_held_watch(&l->held, fds[i], i, err) < 0)
+                        return -1;
+        return 0;
 }
 
 static int report_ports(int report, const struct sv_net_ports *ports, struct sv_err *err)
@@ -429,6 +274,7 @@ static int run_net(struct sv_broker *b, int fd, int control, int report, struct 
                                                                      .fd = fd,
                                                                      .metrics = -1,
                                                                      .signals = -1,
+                                                                     .held.epoll = -1,
                                                                      .cert = -1,
                                                                      .key = -1,
                                                                      .control = control};
@@ -440,22 +286,17 @@ static int run_net(struct sv_broker *b, int fd, int control, int report, struct 
         if (open_net(&l, &ports, err) < 0)
                 return -1;
         warm_net(b);
-        const int keep[] = {l.fd, l.signals, control, report, l.metrics, -1};
+        /* metrics may be none, which ends the list */
+        const int keep[] = {l.fd,         l.signals,       control,   report,
+                            l.held.epoll, b->http.control, l.metrics, -1};
 
-        if (sv_close_other_fds(keep, "broker.sandbox", err) < 0 ||
+        if (watch_own(&l, err) < 0 || sv_close_other_fds(keep, "broker.sandbox", err) < 0 ||
             sv_sandbox_enter(SV_SANDBOX_NET, NULL, NULL, err) < 0 ||
             report_ports(report, &ports, err) < 0)
                 return -1;
         close(report);
         serve_listener(&l);
-        close(l.fd);
-        l.fd = -1;
-        if (l.metrics >= 0)
-                close(l.metrics);
-        l.metrics = -1;
-        while (l.queue.n)
-                sv_queue_drop(&l.queue, l.queue.n - 1);
-        end_children(&l.served, l.signals);
+        drain_listener(&l);
         return 0;
 }
 
@@ -473,8 +314,8 @@ static int take_report(int report, struct sv_net_ports *ports, struct sv_err *er
         return sv_rd_done(&r, "broker.process", "the port", err);
 }
 
-int sv_net_start(struct sv_broker *b, int fd, struct sv_process *out, struct sv_net_ports *ports,
-                 struct sv_err *err)
+static int fork_net(struct sv_broker *b, int fd, struct sv_process *out, struct sv_net_ports *ports,
+                    struct sv_err *err)
 {
         int control[2] = {-1, -1}, report[2] = {-1, -1}, rc;
         struct sv_err why = SV_ERR_NULL;
@@ -500,6 +341,29 @@ int sv_net_start(struct sv_broker *b, int fd, struct sv_process *out, struct sv_
         close(report[0]);
         if (rc < 0 && pid > 0)
                 sv_process_end(out);
+        return rc;
+}
+
+/* A child takes two descriptors before it gives up what it needs for that. */
+static const struct sv_service http = {
+        .name = "sv-http",
+        .sandbox = SV_SANDBOX_HTTP,
+        .child = SV_SANDBOX_CONNECTION,
+        .serve = sv_connection_serve,
+};
+
+/* What makes the processes of connections is forked before the TLS key is read; nobody but the
+ * network's process can ask it, and it ends with that. */
+int sv_net_start(struct sv_broker *b, int fd, struct sv_process *out, struct sv_net_ports *ports,
+                 struct sv_err *err)
+{
+        int rc = sv_service_start(b, &http, NULL, &b->http, err);
+
+        if (rc == 0)
+                rc = fork_net(b, fd, out, ports, err);
+        else
+                sv_closep(&fd);
+        sv_closep(&b->http.control);
         return rc;
 }
 

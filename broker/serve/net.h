@@ -7,34 +7,17 @@
 #define SV_NET_READS   'R' /* its report on what it was offered: nothing */
 #define SV_NET_LISTENS 'L' /* its report: u16le port, u16le port of metrics (0: none) */
 
-/* What goes with each connection's channel, as a line of so many bytes; sv_net_write_peer writes
- * it. */
-#define SV_NET_PEER_SIZE 192
-
-struct sv_net_peer {
-        char name[80];                       /* address and port */
-        uint64_t source;                     /* broker/serve/source.h */
-        unsigned local;                      /* it came to the address for metrics */
-        uint64_t accepted, dropped, waiting; /* connections, as the network's process counts them */
-};
-void sv_net_write_peer(const struct sv_net_peer *p, char out[SV_NET_PEER_SIZE]);
-/* What cannot be read is 0, or "". */
-void sv_net_read_peer(const char *line, struct sv_net_peer *out);
-
 struct sv_net_ports {
         uint16_t port, metrics; /* metrics 0: not listened for */
 };
-/* Starts it, before there are other keys in memory. `fd` is the socket that listens, which it
- * takes; -1: it opens the configured one. out->control gives a channel for each
- * connection, with its peer. It ends its connections and itself on SIGTERM, and when
- * out->control is closed. Fails as TLS key, certificate and address say. */
+/* Starts it, and what makes its connections' processes (b->http), before there are keys in memory.
+ * `fd` is the socket that listens, which it takes; -1: it opens the configured one. out->control
+ * gives a channel for each process of a connection, with its peer. It ends its connections and
+ * itself on SIGTERM, and when out->control is closed. Fails as TLS key, certificate and address
+ * say. */
 int sv_net_start(struct sv_broker *b, int fd, struct sv_process *out, struct sv_net_ports *ports,
                  struct sv_err *err);
 /* Certificate and key (open files, which it takes) for connections from now on, in two steps: it
  * reads them, and says what is wrong with them; then it uses them, once told so. */
 int sv_net_offer_tls(const struct sv_process *net, int cert, int key, struct sv_err *err);
 int sv_net_take_tls(const struct sv_process *net, struct sv_err *err);
-/* One connection, in its own process, which keeps these descriptors and gives up all else: */
-int sv_connection_enter(int fd, int keeper, struct sv_err *err);
-/* enters, and serves; fd is closed. */
-void sv_connection_serve(struct sv_broker *b, int fd, int keeper);

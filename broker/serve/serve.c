@@ -25,6 +25,7 @@
 #include "broker/metrics.h"
 #include "broker/process/channel.h"
 #include "broker/serve/net.h"
+#include "broker/serve/peer.h"
 #include "broker/serve/worker.h"
 
 #define IDLE_MAX 4     /* workers that wait */
@@ -179,6 +180,7 @@ static void take_connection(struct keeper *k)
         sv_metrics_set(k->b->metrics, SV_GAUGE_ACCEPTED, (int64_t)peer.accepted);
         sv_metrics_set(k->b->metrics, SV_GAUGE_DROPPED, (int64_t)peer.dropped);
         sv_metrics_set(k->b->metrics, SV_GAUGE_WAITING, (int64_t)peer.waiting);
+        sv_metrics_set(k->b->metrics, SV_GAUGE_CONNECTIONS, (int64_t)peer.held);
 }
 
 /* True when the connection is gone. */
@@ -350,7 +352,8 @@ static void reap_workers(struct keeper *k)
         int status;
 
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-                if (pid == k->net.pid || pid == k->b->verifier.pid || pid == k->b->fetcher.pid) {
+                if (pid == k->net.pid || pid == k->b->verifier.pid || pid == k->b->fetcher.pid ||
+                    pid == k->b->http.pid) {
                         k->net_gone = k->net_gone || pid == k->net.pid;
                         if (!k->end)
                                 k->end = 1; /* nothing is served without it */
@@ -462,7 +465,6 @@ static void note_processes(const struct keeper *k)
                 live += k->workers[i].control >= 0;
         sv_metrics_set(k->b->metrics, SV_GAUGE_WORKERS, (int64_t)live);
         sv_metrics_set(k->b->metrics, SV_GAUGE_BUSY, (int64_t)(live - count_idle(k)));
-        sv_metrics_set(k->b->metrics, SV_GAUGE_CONNECTIONS, (int64_t)k->n_connections);
 }
 
 static int serve_keeper(struct keeper *k, struct sv_err *err)
@@ -506,12 +508,12 @@ static void end_workers(struct keeper *k)
 
 static int alloc_keeper(struct keeper *k, struct sv_err *err)
 {
-        k->max = (size_t)k->b->config.connections;
+        k->max = (size_t)k->b->config.requests;
         k->connections = calloc(2 * k->max, sizeof(*k->connections));
         k->workers = calloc(k->max, sizeof(*k->workers));
         k->poll = calloc(2 + 3 * k->max, sizeof(*k->poll));
         if (!k->connections || !k->workers || !k->poll)
-                return sv_fail_errno(err, "base.memory", "no memory for %zu connections", k->max);
+                return sv_fail_errno(err, "base.memory", "no memory for %zu requests", k->max);
         return 0;
 }
 

@@ -11,7 +11,7 @@
 #include "broker/metrics.h"
 #include "broker/process/channel.h"
 #include "broker/serve/forward.h"
-#include "broker/serve/net.h"
+#include "broker/serve/peer.h"
 #include "broker/serve/request.h"
 
 #define READ_MS 10000 /* a request is sent when it was read, in one piece */

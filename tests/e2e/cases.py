@@ -159,7 +159,7 @@ def look_for_key(c):
                 data = f.read()
             c.must(not any(s in data for s in shapes), f'the key lies in {path}')
     processes = c.processes() | c.broker.processes()
-    ours = {'sv-guard', 'sv-worker', 'secure-vm-broke', 'sv-net', 'sv-verifier', 'sv-keeper'}
+    ours = {'sv-guard', 'sv-worker', 'secure-vm-broke', 'sv-net', 'sv-http', 'sv-verifier', 'sv-keeper'}
     c.must((ours | {'swtpm'}) <= set(processes.values()) and any(n.startswith('qemu') for n in processes.values()),
            f'expected guard, worker, broker, QEMU and swtpm, found {sorted(processes.values())}')
     for pid, comm in processes.items():

@@ -113,7 +113,7 @@ class Env:
             pass
 
 
-BROKER = ('secure-vm-broke', 'sv-net', 'sv-verifier', 'sv-fetcher', 'sv-keeper')  # its processes, as the kernel calls them
+BROKER = ('secure-vm-broke', 'sv-net', 'sv-http', 'sv-verifier', 'sv-fetcher', 'sv-keeper')  # its processes, as the kernel calls them
 
 
 class Broker:

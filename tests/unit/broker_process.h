@@ -84,6 +84,26 @@ static inline void start_broker(void)
         start_broker_by(serve_here);
 }
 
+/* A process of the broker's by its name; 0: none. */
+static inline pid_t find_broker_child(const char *name)
+{
+        SV_STR list = sv_asprintf("/proc/%d/task/%d/children", (int)broker, (int)broker);
+        SV_BUF text = SV_BUF_NULL;
+        char *at = NULL;
+
+        read_file(list, &text);
+        for (char *word = strtok_r((char *)(uintptr_t)sv_buf_str(&text), " ", &at); word;
+             word = strtok_r(NULL, " ", &at)) {
+                SV_STR comm = sv_asprintf("/proc/%s/comm", word);
+                SV_BUF is = SV_BUF_NULL;
+
+                read_file(comm, &is);
+                if (!strncmp(sv_buf_str(&is), name, strlen(name)))
+                        return (pid_t)strtol(word, NULL, 10);
+        }
+        return 0;
+}
+
 static inline int stop_broker(void)
 {
         SV_STR folder = sv_asprintf("%s/b", dir);

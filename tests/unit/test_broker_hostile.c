@@ -23,8 +23,10 @@
 #include "broker/process/channel.h"
 #include "broker/process/verifier.h"
 #include "broker/process/wire.h"
+#include "broker/serve/connection.h"
 #include "broker/serve/forward.h"
-#include "broker/serve/net.h"
+#include "broker/serve/held.h"
+#include "broker/serve/peer.h"
 #include "broker/serve/request.h"
 #include "broker/versions.h"
 #include "policy/policy.h"
@@ -34,7 +36,7 @@
 #define KEYS 1000
 #define MARK "KEY-OF-OTHERS-"
 
-enum place { NOWHERE, VERIFIER, CONNECTION, WORKER };
+enum place { NOWHERE, VERIFIER, NETWORK, CONNECTION, WORKER };
 
 /* What hostile code reports; shared with all processes. */
 static struct report {
@@ -174,21 +176,44 @@ void __wrap_sv_verifier_serve(struct sv_broker *b, int channel)
         report->done = true;
 }
 
-void __real_sv_connection_serve(struct sv_broker *b, int fd, int keeper);
-void __wrap_sv_connection_serve(struct sv_broker *b, int fd, int keeper);
-void __wrap_sv_connection_serve(struct sv_broker *b, int fd, int keeper)
+void __real_sv_connection_serve(struct sv_broker *b, int control);
+void __wrap_sv_connection_serve(struct sv_broker *b, int control);
+void __wrap_sv_connection_serve(struct sv_broker *b, int control)
 {
+        struct sv_connection c;
+
         if (report->hostile != CONNECTION) {
-                __real_sv_connection_serve(b, fd, keeper);
+                __real_sv_connection_serve(b, control);
                 return;
         }
         /* as the broker's own code does before the first byte of a stranger's */
-        if (sv_connection_enter(fd, keeper, NULL) < 0)
+        if (sv_connection_take(control, &c, NULL) < 0 || sv_connection_enter(&c, NULL) < 0)
                 return;
         try_all(b);
-        attack_keeper(keeper);
-        (void)!send(keeper, "\x0d\xff\xff\xff\x7f", 5, MSG_NOSIGNAL);
+        attack_keeper(c.keeper);
+        (void)!send(c.keeper, "\x0d\xff\xff\xff\x7f", 5, MSG_NOSIGNAL);
         report->done = true;
+}
+
+/* The network's process makes channels to the keeper as it likes, and says whose they are. */
+void __real_sv_held_step(struct sv_held *h);
+void __wrap_sv_held_step(struct sv_held *h);
+void __wrap_sv_held_step(struct sv_held *h)
+{
+        const struct sv_net_peer peer = {.name = "127.0.0.1:1", .source = 1, .local = 1};
+        char text[SV_NET_PEER_SIZE];
+        int keeper[2];
+
+        if (report->hostile == NETWORK && !report->done && sv_channel_pair(keeper, NULL) == 0) {
+                sv_net_write_peer(&peer, text);
+                try_all(h->b);
+                if (sv_control_pass(h->keeper, text, keeper[1], NULL) == 0)
+                        attack_keeper(keeper[0]);
+                close(keeper[0]);
+                close(keeper[1]);
+                report->done = true;
+        }
+        __real_sv_held_step(h);
 }
 
 /* It has died of a request before an answer. */
@@ -377,25 +402,54 @@ static void in_the_verifier(void **state)
         assert_int_equal(status, 0); /* the answer without a form was refused as such */
 }
 
-static void in_a_connection(void **state)
+static void must_have_no_key(int forms)
+{
+        assert_int_equal(report->released, 0);
+        assert_int_equal(report->asked, KEYS + 4);
+        assert_true(report->answered >= forms);
+        print_message("%d of %d keys\n", (int)report->released, KEYS);
+}
+
+/* A stranger with a connection, and a byte of a request. */
+static struct sv_tls *send_a_byte(void)
 {
         struct sv_url u;
-        SV_FD fd = -1;
         struct sv_err err;
+        struct sv_tls *t;
+        int fd;
 
-        begin_attack(CONNECTION);
         OK(sv_url_parse(url, false, &u, &err));
         fd = sv_tcp_connect(u.host, u.port, 2000, &err);
         assert_true(fd >= 0);
-        assert_int_equal(write(fd, "x", 1), 1);
+        t = sv_tls_connect(tls, fd, u.host, &err);
+        assert_non_null(t);
+        OK(sv_tls_write(t, sv_bytes_str("x"), &err));
+        return t;
+}
+
+static void in_a_connection(void **state)
+{
+        SV_TLS *t = NULL;
+
+        begin_attack(CONNECTION);
+        t = send_a_byte();
         WAIT_UNTIL(report->pid, PATIENCE, "no hostile connection runs after %d tries",
                    report->tries);
         look_for_keys(report->pid);
         end_attack();
-        assert_int_equal(report->released, 0);
-        assert_int_equal(report->asked, KEYS + 4);
-        assert_true(report->answered >= KEYS + 3); /* one had no form of HTTP */
-        print_message("%d of %d keys\n", (int)report->released, KEYS);
+        must_have_no_key(KEYS + 3); /* one had no form of HTTP */
+}
+
+static void in_the_network(void **state)
+{
+        SV_TLS *t = send_a_byte(); /* its process comes to its end later */
+
+        begin_attack(NETWORK);
+        (void)!sv_tls_write(t, sv_bytes_str("y"), NULL);
+        WAIT_UNTIL(report->pid, PATIENCE, "no hostile network runs after %d tries", report->tries);
+        look_for_keys(report->pid);
+        end_attack();
+        must_have_no_key(KEYS + 3);
 }
 
 /* Its connection ends with it, long before that one's process stops waiting for an answer (after
@@ -412,29 +466,10 @@ static void a_worker_dies(void **state)
         assert_int_equal(ask_broker("GET", "/secure-vm/v0/health", ""), 200);
 }
 
-static pid_t find_child(const char *name)
-{
-        SV_STR list = sv_asprintf("/proc/%d/task/%d/children", (int)broker, (int)broker);
-        SV_BUF text = SV_BUF_NULL;
-        char *at = NULL;
-
-        read_file(list, &text);
-        for (char *word = strtok_r((char *)(uintptr_t)sv_buf_str(&text), " ", &at); word;
-             word = strtok_r(NULL, " ", &at)) {
-                SV_STR comm = sv_asprintf("/proc/%s/comm", word);
-                SV_BUF is = SV_BUF_NULL;
-
-                read_file(comm, &is);
-                if (!strncmp(sv_buf_str(&is), name, strlen(name)))
-                        return (pid_t)strtol(word, NULL, 10);
-        }
-        return 0;
-}
-
 /* Nothing is served without it, and nothing makes it anew beside the keys: all end. */
 static void without_a_verifier(void **state)
 {
-        pid_t pid = find_child("sv-verifier");
+        pid_t pid = find_broker_child("sv-verifier");
         int status;
 
         assert_true(pid > 0);
@@ -463,9 +498,10 @@ static void without_a_sandbox(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(looking_finds),   cmocka_unit_test(in_the_verifier),
-                cmocka_unit_test(in_a_connection), cmocka_unit_test(without_a_sandbox),
-                cmocka_unit_test(a_worker_dies),   cmocka_unit_test(without_a_verifier),
+                cmocka_unit_test(looking_finds),      cmocka_unit_test(in_the_verifier),
+                cmocka_unit_test(in_a_connection),    cmocka_unit_test(in_the_network),
+                cmocka_unit_test(without_a_sandbox),  cmocka_unit_test(a_worker_dies),
+                cmocka_unit_test(without_a_verifier),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);

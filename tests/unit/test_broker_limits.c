@@ -80,141 +80,242 @@ static void budget_of_many(void **state)
 
 /* --- the queue --- */
 
-static struct sv_waiting waiting[8];
-static struct sv_child children[4];
-static struct sv_queue q;
-static struct sv_served s;
+#define BEGUN true
 
+static struct sv_queue q;
+
+/* Eight may wait; four places, of which a source has two; two processes, of which it has one. */
 static int setup(void **state)
 {
-        q = (struct sv_queue){
-                .list = waiting, .max = 8, .silent_ms = 5000, .all = {0, 1}, .each = {0, 1}};
-        s = (struct sv_served){.list = children, .max = 4, .per_source = 2};
+        struct sv_err err;
+
+        q = (struct sv_queue){.waiting = {8, 8},
+                              .held = {4, 2},
+                              .served = {2, 1},
+                              .silent_ms = 5000,
+                              .all = {0, 1},
+                              .each = {0, 1}};
+        OK(sv_queue_open(&q, &err));
         return 0;
-}
-
-static int add(uint64_t source, bool ready, int64_t now)
-{
-        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-        assert_true(fd >= 0);
-        sv_queue_add(&q, fd, source, false, now);
-        if (q.n && q.list[q.n - 1].fd == fd)
-                q.list[q.n - 1].ready = ready;
-        return fd;
-}
-
-static void serves(uint64_t source, int64_t now)
-{
-        struct sv_waiting w;
-
-        assert_true(sv_queue_take(&q, &s, now, &w));
-        assert_true(w.source == source);
-        close(w.fd);
-        children[s.n] = (struct sv_child){.pid = 100 + (int)s.n, .source = source, .since_ms = now};
-        s.n++;
 }
 
 static int drain(void **state)
 {
-        while (q.n)
-                sv_queue_drop(&q, 0);
+        sv_queue_close(&q);
         return 0;
 }
 
-static void fewest_processes_first(void **state)
+static struct sv_conn *add(uint64_t source, bool begun, int64_t now)
 {
-        struct sv_waiting w;
+        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        struct sv_conn *c;
 
-        add(1, true, 0);
-        add(1, true, 1);
-        add(1, true, 2);
-        add(2, true, 3);
-        add(3, false, 4); /* has said nothing */
-        serves(1, 10);
-        serves(2, 10);
-        serves(1, 10);
-        assert_false(sv_queue_take(&q, &s, 10, &w)); /* 1 has its share */
-        q.list[q.n - 1].ready = true;
-        serves(3, 10);
-        add(4, true, 11);
-        assert_false(sv_queue_take(&q, &s, 11, &w)); /* all processes are taken */
-        s.n = 3;
-        serves(4, 12);
+        assert_true(fd >= 0);
+        c = sv_queue_add(&q, fd, source, false, now);
+        if (!c)
+                assert_int_equal(fcntl(fd, F_GETFD), -1);
+        else if (begun)
+                sv_queue_move(&q, c, SV_CONN_BEGUN, now);
+        return c;
+}
+
+static size_t count_waiting(void)
+{
+        return q.lines[SV_CONN_SILENT].n + q.lines[SV_CONN_BEGUN].n;
+}
+
+/* The next one with a place is of this source. */
+static struct sv_conn *takes(uint64_t source, int64_t now)
+{
+        struct sv_conn *c = sv_queue_take(&q, now);
+
+        assert_non_null(c);
+        assert_true(c->source == source);
+        close(c->fd);
+        sv_queue_move(&q, c, SV_CONN_IDLE, now);
+        return c;
+}
+
+static void leaves(struct sv_conn *c)
+{
+        sv_queue_move(&q, c, SV_CONN_FREE, 0);
+}
+
+static void fewest_places_first(void **state)
+{
+        struct sv_conn *third, *silent;
+
+        add(1, BEGUN, 0);
+        add(1, BEGUN, 1);
+        third = add(1, BEGUN, 2);
+        add(2, BEGUN, 3);
+        silent = add(3, false, 4); /* has said nothing */
+        takes(1, 10);
+        takes(2, 10);
+        takes(1, 10);
+        assert_null(sv_queue_take(&q, 10)); /* 1 has its share */
+        sv_queue_move(&q, silent, SV_CONN_BEGUN, 10);
+        takes(3, 10);
+        sv_queue_drop(&q, third);
+        add(4, BEGUN, 11);
+        assert_null(sv_queue_take(&q, 11)); /* all places are taken */
+        leaves(silent);
+        takes(4, 12);
+        assert_int_equal(sv_queue_held(&q), 4);
 }
 
 /* A source that comes too often waits, and nobody behind it. */
 static void too_often(void **state)
 {
-        struct sv_waiting w;
-
         q.each = (struct sv_rate){SECOND, 1};
-        add(1, true, 0);
-        serves(1, 0);
-        s.n = 0;
-        add(1, true, 1);
-        add(2, true, 1);
-        serves(2, 1);
-        assert_false(sv_queue_take(&q, &s, 999, &w));
-        serves(1, 1000);
-        memset(&q.begun, 0, sizeof(q.begun));
+        add(1, BEGUN, 0);
+        leaves(takes(1, 0));
+        add(1, BEGUN, 1);
+        add(2, BEGUN, 1);
+        takes(2, 1);
+        assert_null(sv_queue_take(&q, 999));
+        takes(1, 1000);
 }
 
 static void silence_ends(void **state)
 {
         add(1, false, 0);
-        add(2, true, 0);
+        add(2, BEGUN, 0);
         add(3, false, 1);
         sv_queue_expire(&q, 4999);
-        assert_int_equal(q.n, 3);
+        assert_int_equal(count_waiting(), 3);
         sv_queue_expire(&q, 5000);
-        assert_int_equal(q.n, 2);
-        assert_true(q.list[0].source == 2);
+        assert_int_equal(count_waiting(), 2);
+        assert_true(sv_queue_next(&q, SV_CONN_BEGUN, NULL)->source == 2);
         sv_queue_expire(&q, SV_WAIT_MS);
-        assert_int_equal(q.n, 0);
+        assert_int_equal(count_waiting(), 0);
 }
 
 /* Who has the most loses the newest, whoever comes. */
 static void crowded(void **state)
 {
-        int fd, last = -1;
+        struct sv_conn *last = NULL, *other;
 
         for (int i = 0; i < 7; i++)
-                last = add(1, true, i);
-        add(2, true, 7);
-        fd = add(1, true, 8);
-        assert_int_equal(fcntl(fd, F_GETFD), -1);
-        assert_int_equal(q.n, 8);
-        fd = add(3, true, 9);
-        assert_int_equal(q.n, 8);
-        assert_true(q.list[7].source == 3 && q.list[6].source == 2 && q.list[5].source == 1);
-        assert_true(q.list[5].fd != last && fcntl(fd, F_GETFD) >= 0);
-        drain(NULL);
+                last = add(1, i % 2, i);
+        other = add(2, BEGUN, 7);
+        assert_null(add(1, BEGUN, 8));
+        assert_int_equal(count_waiting(), 8);
+        assert_non_null(add(3, BEGUN, 9));
+        assert_int_equal(count_waiting(), 8);
+        assert_int_equal(last->stage, SV_CONN_FREE);
+        assert_int_equal(other->stage, SV_CONN_BEGUN);
+        assert_int_equal(q.dropped, 2);
+        while (q.lines[SV_CONN_SILENT].n)
+                sv_queue_drop(&q, sv_queue_next(&q, SV_CONN_SILENT, NULL));
+        while (q.lines[SV_CONN_BEGUN].n)
+                sv_queue_drop(&q, sv_queue_next(&q, SV_CONN_BEGUN, NULL));
         for (uint64_t i = 1; i <= 8; i++)
-                add(i, true, 0);
-        fd = add(9, true, 1); /* nobody has more than this one would */
-        assert_int_equal(fcntl(fd, F_GETFD), -1);
-        assert_int_equal(q.n, 8);
+                add(i, BEGUN, 0);
+        assert_null(add(9, BEGUN, 1)); /* nobody has more than this one would */
+        assert_int_equal(count_waiting(), 8);
 }
 
-static void who_is_asked_to_end(void **state)
+static void who_gives_a_place_up(void **state)
 {
-        add(1, true, 0);
-        add(1, true, 0);
-        serves(1, 0);
-        serves(1, 500);
-        assert_null(sv_queue_oldest(&q, &s, 9000)); /* nobody waits */
+        struct sv_conn *old, *young;
+
+        add(1, BEGUN, 0);
+        add(1, BEGUN, 0);
+        old = takes(1, 0);
+        young = takes(1, 500);
+        assert_null(sv_queue_yield(&q, 9000)); /* nobody waits */
         add(2, false, 8000);
-        assert_null(sv_queue_oldest(&q, &s, 9000));
-        add(1, true, 8000); /* 1 has its share */
-        assert_null(sv_queue_oldest(&q, &s, 1999));
-        assert_int_equal(sv_queue_oldest(&q, &s, 2000)->pid, 100);
-        s.list[0].asked = true;
-        assert_int_equal(sv_queue_oldest(&q, &s, 9000)->pid, 101);
-        s.list[1].source = 3; /* neither is at its share, and there is room */
-        assert_null(sv_queue_oldest(&q, &s, 9000));
-        s.max = 2;
-        assert_int_equal(sv_queue_oldest(&q, &s, 9000)->pid, 101);
+        assert_null(sv_queue_yield(&q, 9000));
+        add(1, BEGUN, 8000); /* 1 has its share */
+        assert_null(sv_queue_yield(&q, 1999));
+        assert_true(sv_queue_yield(&q, 2000) == old);
+        sv_queue_move(&q, old, SV_CONN_SERVED, 2000); /* what is idle goes before it */
+        assert_true(sv_queue_yield(&q, 2499) == old);
+        assert_true(sv_queue_yield(&q, 2500) == young);
+        leaves(young);
+        assert_null(sv_queue_yield(&q, 9000)); /* there is room for another */
+        takes(1, 9000);
+        add(1, BEGUN, 9000);
+        assert_true(sv_queue_yield(&q, 9000) == old);
+        old->asked = true;
+        assert_null(sv_queue_yield(&q, 9000));
+}
+
+/* Everything is taken: the source with the most. */
+static void who_makes_room(void **state)
+{
+        for (uint64_t i = 1; i <= 3; i++)
+                add(i, BEGUN, 0);
+        takes(1, 0);
+        takes(2, 0);
+        takes(3, 0);
+        add(2, BEGUN, 1);
+        takes(2, 1);
+        add(4, BEGUN, 9000);
+        assert_true(sv_queue_yield(&q, 9000)->source == 2);
+        q.held.all = 5;
+        assert_null(sv_queue_yield(&q, 9000));
+}
+
+static void fewest_processes_first(void **state)
+{
+        struct sv_conn *a, *b, *c, *other;
+
+        q.served.all = 3;
+        q.served.each = 2;
+        q.held.each = 3;
+        add(1, BEGUN, 0);
+        add(1, BEGUN, 0);
+        add(1, BEGUN, 0);
+        add(2, BEGUN, 0);
+        a = takes(1, 0);
+        other = takes(2, 0);
+        b = takes(1, 0);
+        c = takes(1, 0);
+        assert_null(sv_queue_call(&q)); /* nobody asks */
+        sv_queue_move(&q, a, SV_CONN_ASKS, 1);
+        assert_true(sv_queue_call(&q) == a);
+        sv_queue_move(&q, a, SV_CONN_SERVED, 1);
+        sv_queue_move(&q, b, SV_CONN_ASKS, 2);
+        sv_queue_move(&q, other, SV_CONN_ASKS, 3);
+        assert_true(sv_queue_call(&q) == other);
+        sv_queue_move(&q, other, SV_CONN_SERVED, 3);
+        assert_true(sv_queue_call(&q) == b);
+        sv_queue_move(&q, b, SV_CONN_SERVED, 3);
+        assert_int_equal(sv_queue_served(&q, 1), 2);
+        assert_int_equal(sv_queue_served(&q, 7), 0);
+        sv_queue_move(&q, c, SV_CONN_ASKS, 4);
+        assert_null(sv_queue_call(&q));  /* all are taken */
+        assert_null(sv_queue_spare(&q)); /* and work */
+        sv_queue_move(&q, other, SV_CONN_RESTS, 5);
+        assert_true(sv_queue_spare(&q) == other);
+        q.served.all = 4;
+        assert_null(sv_queue_call(&q)); /* 1 has its share, which no other's end helps */
+        assert_null(sv_queue_spare(&q));
+        sv_queue_move(&q, b, SV_CONN_RESTS, 6);
+        assert_true(sv_queue_spare(&q) == b);
+        sv_queue_move(&q, b, SV_CONN_IDLE, 6);
+        assert_true(sv_queue_call(&q) == c);
+}
+
+/* As many sources as connections, over and over: none is forgotten, none stays. */
+static void sources_come_and_go(void **state)
+{
+        struct sv_conn *c[8];
+
+        for (uint64_t round = 0; round < 100; round++) {
+                for (uint64_t i = 0; i < 8; i++)
+                        c[i] = add(round * 5 + i * 12, i % 2, (int64_t)round);
+                for (size_t i = 0; i < 8; i++)
+                        sv_queue_drop(&q, c[(i * 3 + round) % 8]);
+        }
+        assert_int_equal(count_waiting(), 0);
+        for (uint64_t i = 0; i < 12; i++) /* all that there is room for */
+                if (add(i, BEGUN, 0) && i < 4)
+                        takes(i, 0);
+        assert_int_equal(count_waiting(), 8);
+        assert_int_equal(sv_queue_held(&q), 4);
 }
 
 int main(void)
@@ -223,11 +324,14 @@ int main(void)
                 cmocka_unit_test(sources),
                 cmocka_unit_test(budgets),
                 cmocka_unit_test(budget_of_many),
-                cmocka_unit_test_setup_teardown(fewest_processes_first, setup, drain),
+                cmocka_unit_test_setup_teardown(fewest_places_first, setup, drain),
                 cmocka_unit_test_setup_teardown(too_often, setup, drain),
                 cmocka_unit_test_setup_teardown(silence_ends, setup, drain),
                 cmocka_unit_test_setup_teardown(crowded, setup, drain),
-                cmocka_unit_test_setup_teardown(who_is_asked_to_end, setup, drain),
+                cmocka_unit_test_setup_teardown(who_gives_a_place_up, setup, drain),
+                cmocka_unit_test_setup_teardown(who_makes_room, setup, drain),
+                cmocka_unit_test_setup_teardown(fewest_processes_first, setup, drain),
+                cmocka_unit_test_setup_teardown(sources_come_and_go, setup, drain),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

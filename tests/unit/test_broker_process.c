@@ -225,7 +225,7 @@ static void no_way_back(void **state)
                 struct sv_err err = SV_ERR_NULL;
                 bool partly = false;
 
-                if (sv_sandbox_enter(SV_SANDBOX_NET, NULL, &partly, &err) < 0 ||
+                if (sv_sandbox_enter(SV_SANDBOX_HTTP, NULL, &partly, &err) < 0 ||
                     sv_sandbox_enter(SV_SANDBOX_CONNECTION, NULL, &partly, &err) < 0)
                         _exit(1);
                 if (sv_sandbox_enter(SV_SANDBOX_CONNECTION, NULL, &partly, &err) == 0)
@@ -241,7 +241,7 @@ static void who_may_kill(void **state)
 {
         static const struct {
                 enum sv_sandbox service, child;
-        } pairs[] = {{SV_SANDBOX_NET, SV_SANDBOX_CONNECTION},
+        } pairs[] = {{SV_SANDBOX_HTTP, SV_SANDBOX_CONNECTION},
                      {SV_SANDBOX_VERIFIER, SV_SANDBOX_VERIFICATION},
                      {SV_SANDBOX_FETCHER, SV_SANDBOX_FETCH}};
 
@@ -269,6 +269,26 @@ static void who_may_kill(void **state)
                 assert_int_equal(waitpid(pid, &status, 0), pid);
                 assert_int_equal(status, 0);
         }
+}
+
+/* It has everybody's words: no process comes of it, and none hears of it. */
+static void network_makes_no_process(void **state)
+{
+        pid_t pid = fork();
+        int status;
+
+        if (pid == 0) {
+                struct sv_err err = SV_ERR_NULL;
+                bool partly = false;
+
+                if (sv_sandbox_enter(SV_SANDBOX_NET, NULL, &partly, &err) < 0)
+                        _exit(1);
+                if (fork() >= 0 || errno != EPERM || kill(getpid(), 0) == 0 || errno != EPERM)
+                        _exit(2);
+                _exit(sv_sandbox_enter(SV_SANDBOX_CONNECTION, NULL, &partly, &err) == 0 ? 3 : 0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
 }
 
 /* Its folders by landlock, and beside them what landlock leaves open. */
@@ -318,6 +338,7 @@ int main(void)
                 cmocka_unit_test(descriptors),
                 cmocka_unit_test(no_way_back),
                 cmocka_unit_test(who_may_kill),
+                cmocka_unit_test(network_makes_no_process),
                 cmocka_unit_test(fetcher_changes_no_file),
         };
 
