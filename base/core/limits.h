@@ -138,6 +138,10 @@
 #define SV_EVENT_TEXT_MAX          600         /* bytes of one text that the agent reports */
 #define SV_SNAPSHOTS_MAX           256         /* snapshots of one guest's disks */
 #define SV_SAVED_SIZE_MAX          (64u << 10) /* bytes of a snapshot's or backup's copies.json */
+#define SV_BACKUP_LINKS_MAX        999         /* copies after the first in one backup's folder */
+#define SV_BITMAPS_MAX             8  /* of QEMU's on one disk that backups continue from */
+#define SV_NODE_NAME_MAX           63 /* bytes of the name of a block node of QEMU's */
+#define SV_QCOW2_DISK_MAX          (1ull << 46) /* bytes of a disk whose changes are kept */
 /* times that the agent reports in one event, and the bytes of the name of each */
 #define SV_TIMINGS_MAX             32
 #define SV_TIMING_NAME_MAX         24
