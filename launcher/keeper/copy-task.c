@@ -11,7 +11,9 @@
 
 #include "base/core/file.h"
 #include "base/core/text.h"
+#include "base/program/log.h"
 #include "launcher/keeper/copying.h"
+#include "launcher/keeper/following.h"
 #include "launcher/keeper/revert.h"
 #include "launcher/virt/virt-backup.h"
 
@@ -19,7 +21,7 @@
 
 int sv_copy_task_parse(const struct sv_json *j, struct sv_copy_task *out, struct sv_err *err)
 {
-        static const char *const members[] = {"kind", "name", "path", NULL};
+        static const char *const members[] = {"kind", "name", "path", "incremental", NULL};
         const char *kind, *name = sv_json_text(j, "name", ""), *path = sv_json_text(j, "path", "");
         struct sv_copy_task t = {0};
 
@@ -35,6 +37,10 @@ int sv_copy_task_parse(const struct sv_json *j, struct sv_copy_task *out, struct
                                "a snapshot with a name or a backup with a path was expected, "
                                "found \"%.32s\"",
                                kind);
+        t.incremental = sv_json_bool(sv_json_get(j, "incremental"), false);
+        if (t.incremental && t.kind != SV_COPY_BACKUP)
+                return sv_fail(err, SV_FORMAT, "control.request",
+                               "\"incremental\" is for a backup, not for a snapshot");
         snprintf(t.name, sizeof(t.name), "%s", name);
         snprintf(t.path, sizeof(t.path), "%s", path);
         *out = t;
@@ -50,6 +56,8 @@ struct sv_json *sv_copy_task_print(const struct sv_copy_task *t)
                 sv_json_set_str(j, "name", t->name);
         else
                 sv_json_set_str(j, "path", t->path);
+        if (t->incremental)
+                sv_json_set_bool(j, "incremental", true);
         return j;
 }
 
@@ -58,24 +66,17 @@ const char *sv_copy_task_name(const struct sv_copy_task *t)
         return t->kind == SV_COPY_SNAPSHOT ? "snapshot create" : "backup create";
 }
 
-static int begin_task(struct sv_site *p, const struct sv_copy_task *t, struct sv_copying *c,
-                      struct sv_err *err)
-{
-        if (sv_revert_enter(p, err) < 0)
-                return -1;
-        return t->kind == SV_COPY_SNAPSHOT ? sv_copying_snapshot(p, t->name, c, err)
-                                           : sv_copying_backup(p, t->path, c, err);
-}
-
 /* --- of a guest that does not run --- */
 
 static int copy_held_disks(struct sv_site *p, const struct sv_copy_task *t,
                            const int fds[SV_GUEST_DISKS_MAX], struct sv_progress *progress,
                            struct sv_err *err)
 {
+        SV_FOLLOWING f = {0};
         SV_COPYING c = {0};
 
-        if (begin_task(p, t, &c, err) < 0)
+        if (sv_following_begin(p, t, SV_WHOLE_OFF, &f, err) < 0 ||
+            sv_following_open(&f, p, t, &c, err) < 0)
                 return -1;
         if (sv_copying_fill(&c, fds, progress, err) < 0)
                 return -1;
@@ -157,19 +158,73 @@ static int fill_by_qemu(const struct sv_copy_running *r, const struct sv_copying
         return done;
 }
 
-int sv_copy_while_running(const struct sv_copy_running *r, const struct sv_copy_task *t,
-                          struct sv_err *err)
+static int copy_all_disks(const struct sv_copy_running *r, const struct sv_site *p,
+                          const struct sv_copy_task *t, struct sv_following *f, struct sv_err *err)
 {
-        SV_SITE p = {.lock = -1};
         SV_COPYING c = {0};
 
-        if (sv_site_find(r->guest, &p, err) < 0)
-                return -1;
-        if (begin_task(&p, t, &c, err) < 0)
+        if (sv_following_open(f, p, t, &c, err) < 0)
                 return -1;
         if (sv_copying_reserve(&c, err) < 0)
+                return -1;
+        if (sv_following_mark(f, r->virt, err) < 0)
                 return -1;
         if (fill_by_qemu(r, &c, err) < 0)
                 return -1;
         return sv_copying_finish(&c, r->cancel, err);
+}
+
+/* *begun: what fails then would fail of everything, too. */
+static int copy_changes(const struct sv_copy_running *r, const struct sv_site *p,
+                        const struct sv_copy_task *t, struct sv_following *f, bool *begun,
+                        struct sv_err *err)
+{
+        SV_COPYING c = {0};
+
+        if (sv_following_open(f, p, t, &c, err) < 0)
+                return -1;
+        if (sv_following_fill(f, r, &c, begun, err) < 0)
+                return -1;
+        return sv_copying_finish(&c, r->cancel, err);
+}
+
+static int copy_disks(const struct sv_copy_running *r, const struct sv_site *p,
+                      const struct sv_copy_task *t, struct sv_following *f, struct sv_err *err)
+{
+        struct sv_err why = SV_ERR_NULL;
+        bool begun = false;
+
+        if (t->incremental && sv_following_look(f, r->virt, p, err) < 0)
+                return -1;
+        if (!t->incremental || f->whole)
+                return copy_all_disks(r, p, t, f, err);
+        if (copy_changes(r, p, t, f, &begun, &why) == 0)
+                return 0;
+        if (begun || (r->cancel && *r->cancel)) {
+                if (err)
+                        *err = why;
+                return -1;
+        }
+        sv_warn("what changed in the disks of guest %s cannot be copied alone (%s: %s): all of "
+                "them are copied",
+                r->guest->name, why.check, why.msg);
+        f->whole = SV_WHOLE_REFUSED;
+        return copy_all_disks(r, p, t, f, err);
+}
+
+int sv_copy_while_running(const struct sv_copy_running *r, const struct sv_copy_task *t,
+                          struct sv_err *err)
+{
+        SV_SITE p = {.lock = -1};
+        SV_FOLLOWING f = {0};
+        int done;
+
+        if (sv_site_find(r->guest, &p, err) < 0)
+                return -1;
+        if (sv_following_begin(&p, t, SV_WHOLE_UNSAID, &f, err) < 0)
+                return -1;
+        done = copy_disks(r, &p, t, &f, err);
+        if (t->incremental)
+                sv_following_end(&f, r->virt, done == 0);
+        return done;
 }

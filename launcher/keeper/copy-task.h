@@ -18,10 +18,11 @@ struct sv_copy_task {
         enum sv_copy_kind kind;
         char name[SV_NAME_MAX + 1]; /* of the snapshot */
         char path[SV_PATH_MAX + 1]; /* of the backup's folder, absolute */
+        bool incremental;           /* a backup: go on in that folder (launcher/keeper/chain.h) */
 };
 
-/* {"kind":"snapshot","name":"s1"} or {"kind":"backup","path":"/b"}: the member "task" of a request
- * on the control socket. SV_FORMAT "control.request". */
+/* {"kind":"snapshot","name":"s1"} or {"kind":"backup","path":"/b","incremental":true}: the member
+ * "task" of a request on the control socket. SV_FORMAT "control.request". */
 int sv_copy_task_parse(const struct sv_json *j, struct sv_copy_task *out, struct sv_err *err);
 struct sv_json *sv_copy_task_print(const struct sv_copy_task *t);
 const char *sv_copy_task_name(const struct sv_copy_task *t);

@@ -15,6 +15,7 @@
 #include "base/core/text.h"
 #include "base/crypto/crypto.h"
 #include "image/copy.h"
+#include "image/qcow2.h"
 #include "image/run.h"
 #include "launcher/keeper/owner.h"
 #include "launcher/keeper/snapshot.h"
@@ -27,7 +28,9 @@ static int call_as(struct sv_copying *c, int (*fn)(void *arg), void *arg)
 
 char *sv_copying_file(const struct sv_copying *c, size_t disk)
 {
-        return sv_asprintf("%s/%s.raw", c->temp, c->set.disks[disk].id);
+        SV_STR name = sv_saved_file(&c->set, disk);
+
+        return sv_asprintf("%s/%s", c->temp, name);
 }
 
 /* --- the folder --- */
@@ -185,6 +188,42 @@ int sv_copying_reserve(struct sv_copying *c, struct sv_err *err)
         return 0;
 }
 
+/* The bytes, the tables that find them, and the counts of both; and some of each for what the guest
+ * changes until the copy begins. */
+static uint64_t count_image_room(uint64_t disk, uint64_t changed)
+{
+        uint64_t clusters = changed / SV_QCOW2_CLUSTER, spans = disk >> 29;
+        uint64_t tables = (clusters < spans ? clusters : spans) + changed / (1u << 30) + 4;
+
+        return changed + changed / 8 + tables * SV_QCOW2_CLUSTER + (4u << 20);
+}
+
+int sv_copying_reserve_change(struct sv_copying *c, size_t disk, uint64_t changed,
+                              struct sv_err *err)
+{
+        uint64_t room = count_image_room((uint64_t)c->set.disks[disk].bytes, changed);
+
+        if (fallocate(c->fds[disk], FALLOC_FL_KEEP_SIZE, 0, (off_t)room) == 0)
+                return 0;
+        return sv_fail_errno(err, "snapshot.room",
+                             "no room for what changed in %s, which has %llu MiB, in %s",
+                             c->site->disks[disk].path, (unsigned long long)changed >> 20, c->temp);
+}
+
+int sv_copying_reserve_changes(struct sv_copying *c, const uint64_t sizes[SV_GUEST_DISKS_MAX],
+                               const uint64_t changed[SV_GUEST_DISKS_MAX], struct sv_err *err)
+{
+        for (size_t i = 0; i < c->set.n; i++) {
+                SV_STR path = sv_copying_file(c, i);
+
+                if (make_copy_file(c, i, (int64_t)sizes[i], err) < 0 ||
+                    sv_qcow2_make(c->fds[i], path, sizes[i], err) < 0 ||
+                    sv_copying_reserve_change(c, i, changed[i], err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
 static void note_part(struct sv_progress *p, uint64_t done, uint64_t total)
 {
         const struct sv_part *part = (struct sv_part *)p;
@@ -281,6 +320,22 @@ static void release_room(int fd, off_t size)
         }
 }
 
+/* What was reserved for an image and not needed lies behind its end. */
+static int finish_changes(struct sv_saved_disk *copy, int fd, const char *path, struct sv_err *err)
+{
+        struct sv_qcow2 q;
+        struct stat st;
+        uint64_t changed;
+
+        if (fstat(fd, &st) < 0 || ftruncate(fd, st.st_size) < 0)
+                return sv_fail_errno(err, "snapshot.folder", "%s", path);
+        if (sv_qcow2_open(fd, path, &q, err) < 0 || sv_qcow2_count(&q, &changed, err) < 0)
+                return sv_wrap(err, "what QEMU made of the copy");
+        copy->stored = st.st_size;
+        copy->changed = (int64_t)changed;
+        return 0;
+}
+
 static int finish_file(struct sv_copying *c, size_t i, const volatile bool *cancel,
                        struct sv_err *err)
 {
@@ -289,10 +344,13 @@ static int finish_file(struct sv_copying *c, size_t i, const volatile bool *canc
         struct stat st;
         int fd = c->fds[i];
 
-        release_room(fd, copy->bytes);
+        if (*c->set.since && finish_changes(copy, fd, path, err) < 0)
+                return -1;
+        if (!*c->set.since)
+                release_room(fd, copy->bytes);
         if (fsync(fd) < 0 || fstat(fd, &st) < 0)
                 return sv_fail_errno(err, "snapshot.folder", "%s", path);
-        if (st.st_size != copy->bytes)
+        if (!*c->set.since && st.st_size != copy->bytes)
                 return sv_fail(err, SV_SYSTEM, "snapshot.disk",
                                "the disk changed its size while it was copied: try again");
         /* libvirt had given it to QEMU's user */

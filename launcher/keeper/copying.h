@@ -33,6 +33,13 @@ int sv_copying_backup(const struct sv_site *p, const char *path, struct sv_copyi
 /* The files, as large as the disks, when somebody else is to write them; with all their room, so
  * that no write of the guest's fails for want of it. SV_SYSTEM "snapshot.room". */
 int sv_copying_reserve(struct sv_copying *c, struct sv_err *err);
+/* Images in which so many bytes of each disk that changed are to come (image/qcow2.h), with room
+ * for them; `sizes` are the disks'. SV_SYSTEM "snapshot.room". */
+int sv_copying_reserve_changes(struct sv_copying *c, const uint64_t sizes[SV_GUEST_DISKS_MAX],
+                               const uint64_t changed[SV_GUEST_DISKS_MAX], struct sv_err *err);
+/* Room for so many in one of them. */
+int sv_copying_reserve_change(struct sv_copying *c, size_t disk, uint64_t changed,
+                              struct sv_err *err);
 /* The files, with what the disks hold; fds: sv_site_hold's. An interrupt ends it. */
 int sv_copying_fill(struct sv_copying *c, const int fds[SV_GUEST_DISKS_MAX],
                     struct sv_progress *progress, struct sv_err *err);
@@ -41,7 +48,7 @@ int sv_copying_fill(struct sv_copying *c, const int fds[SV_GUEST_DISKS_MAX],
 int sv_copying_finish(struct sv_copying *c, const volatile bool *cancel, struct sv_err *err);
 /* Without sv_copying_finish nothing is left. */
 void sv_copying_free(struct sv_copying *c);
-/* TEMP/ID.raw of the site's disk, to be freed. */
+/* TEMP/ID.raw of the site's disk, or TEMP/ID.qcow2; to be freed. */
 char *sv_copying_file(const struct sv_copying *c, size_t disk);
 
 /* One file of several: its progress is that of the whole. */

@@ -397,6 +397,9 @@ static int check_key(const struct work *w, size_t i, struct sv_err *err)
                 return 0;
         if (pread(w->old[i], old, sizeof(old), 0) < 0 || pread(w->from[i], new, sizeof(new), 0) < 0)
                 return sv_fail_errno(err, "snapshot.disk", "%s", w->r->site->disks[i].path);
+        if (w->r->changes &&
+            sv_chain_apply_head(w->r->changes, w->copies[i]->id, new, sizeof(new), err) < 0)
+                return -1;
         if (memcmp(old, LUKS_MAGIC, n) || memcmp(new, LUKS_MAGIC, n) ||
             !memcmp(old, new, sizeof(old)))
                 return 0;
@@ -488,7 +491,13 @@ static int copy_back(struct work *w, size_t i, struct sv_err *err)
         if (fsync(to) < 0 || sv_owner_call(p->guest, sync_name, path) < 0)
                 return sv_fail_errno(err, "snapshot.room", "%s", path);
         w->done += (uint64_t)w->copies[i]->bytes;
-        return check_written(w->copies[i], to, path, err);
+        if (check_written(w->copies[i], to, path, err) < 0)
+                return -1;
+        if (!w->r->changes)
+                return 0;
+        if (sv_chain_apply(w->r->changes, w->copies[i]->id, to, err) < 0)
+                return sv_wrap(err, "the guest's disks are as they were");
+        return fsync(to) < 0 ? sv_fail_errno(err, "snapshot.room", "%s", path) : 0;
 }
 
 static int copy_all(struct work *w, struct sv_err *err)

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/core/source.h"
+#include "launcher/keeper/chain.h"
 #include "launcher/keeper/site.h"
 
 /* The site is locked. The copies in `folder` are read with the owner's rights, with `own` with
@@ -24,6 +25,7 @@
 struct sv_revert {
         const struct sv_site *site;
         const char *folder;
+        const struct sv_chain *changes; /* whose base is in `folder`; NULL: none */
         bool own, may_miss, replace;
         bool other_key; /* also when the disk got another key since: SV_USAGE "snapshot.key" */
         struct sv_progress *progress; /* or NULL */

@@ -1,31 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ports of the host that lead to a guest. libvirt describes them for passt only, not for QEMU's own
  * network, which takes them over its monitor. No guest sees or measures them. */
-#include <libvirt/libvirt-qemu.h>
 #include <stdlib.h>
 
 #include "base/core/file.h"
-#include "base/core/library.h"
 #include "guest/guest.h"
 #include "launcher/virt/virt-int.h"
-
-static struct {
-        typeof(virDomainQemuMonitorCommand) *monitor_command;
-} vir_qemu;
-
-static const struct sv_library_call calls[] = {
-        {"virDomainQemuMonitorCommand", 0},
-};
-
-static struct sv_library libvirt_qemu = {
-        .sonames = {"libvirt-qemu.so.0"},
-        .check = "virt.library",
-        .advice = "guests run under libvirt 9.0 or newer; install libvirt-daemon-driver-qemu",
-        .calls = calls,
-        .n = sizeof(calls) / sizeof(calls[0]),
-        .table = &vir_qemu,
-        .lock = PTHREAD_MUTEX_INITIALIZER,
-};
 
 /* libvirt calls the cards' ends in QEMU "hostnet0", "hostnet1" and so on; QEMU answers with nothing
  * when it has done it. */
@@ -36,8 +16,8 @@ static int add_forward(struct sv_virt *v, size_t nic, const struct sv_forward *f
                                      f->address, f->port, f->to);
         SV_STR answer = NULL;
 
-        if (vir_qemu.monitor_command(v->dom, command, &answer,
-                                     VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP) < 0)
+        if (vir_qemu.DomainQemuMonitorCommand(v->dom, command, &answer,
+                                              VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP) < 0)
                 return sv_virt_fail(err, "forwarding a port");
         if (!answer || !*answer)
                 return 0;
@@ -52,7 +32,7 @@ int sv_virt_forward_ports(struct sv_virt *v, const struct sv_guest *g, struct sv
 {
         for (size_t i = 0; i < g->n_nics; i++)
                 for (size_t j = 0; j < g->nics[i].n_forwards; j++)
-                        if (sv_library_load(&libvirt_qemu, err) < 0 ||
+                        if (sv_virt_load_monitor(err) < 0 ||
                             add_forward(v, i, &g->nics[i].forwards[j], err) < 0)
                                 return -1;
         return 0;

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <libvirt/libvirt.h>
+#include <libvirt/libvirt-qemu.h>
 #include <libvirt/virterror.h>
 
+#include "base/json/json.h"
 #include "launcher/virt/virt.h"
 
 /* A pipe into which callbacks write what happens, in pieces that one write does not divide.
@@ -43,6 +45,8 @@ struct sv_virt {
         X(StreamEventAddCallback) X(StreamEventRemoveCallback) X(StreamFinish) X(StreamFree) X(StreamNew) X(StreamRecv) X(StreamSend) \
         X(TypedParamsAddLLong) X(TypedParamsAddString) X(TypedParamsAddUInt) X(TypedParamsAddULLong) X(TypedParamsFree) X(TypedParamsGetBoolean) X(TypedParamsGetInt) X(TypedParamsGetLLong) X(TypedParamsGetString) \
         X(TypedParamsGetUInt) X(TypedParamsGetULLong)
+/* of libvirt-qemu.so */
+#define SV_VIRT_QEMU_CALLS(X) X(DomainQemuMonitorCommand) X(DomainQemuMonitorCommandWithFiles)
 /* clang-format on */
 
 struct sv_virt_calls {
@@ -51,10 +55,28 @@ struct sv_virt_calls {
 #undef SV_VIRT_CALL
 };
 extern struct sv_virt_calls vir;
+struct sv_virt_qemu_calls {
+#define SV_VIRT_CALL(name) typeof(vir##name) *name;
+        SV_VIRT_QEMU_CALLS(SV_VIRT_CALL)
+#undef SV_VIRT_CALL
+};
+extern struct sv_virt_qemu_calls vir_qemu;
 
 /* Fills `vir`, once in a process; SV_SYSTEM "virt.library" when there is no libvirt, or one too old
  * to have them all. */
 int sv_virt_load(struct sv_err *err);
+int sv_virt_load_monitor(struct sv_err *err); /* the same of vir_qemu */
+/* A command of QEMU's monitor. Takes `arguments` (NULL: none); fd goes with it (-1: none) and stays
+ * open; *reply (or NULL) is the caller's. SV_SYSTEM "virt.library", "virt.monitor" when QEMU says
+ * no. */
+int sv_virt_ask_qemu(struct sv_virt *v, const char *what, struct sv_json *arguments, int fd,
+                     struct sv_json **reply, struct sv_err *err);
+/* {member: name} */
+struct sv_json *sv_virt_argument(const char *member, const char *name);
+/* {"type":type,"data":{}} of a transaction; the data. */
+struct sv_json *sv_virt_add_action(struct sv_json *actions, const char *type);
+/* All of them or none; takes them. */
+int sv_virt_do_together(struct sv_virt *v, struct sv_json *actions, struct sv_err *err);
 struct sv_virt_events *sv_virt_make_events(struct sv_err *err);
 void sv_virt_drop_events(void *events);
 /* The callback, whose argument is `events`, for this domain (NULL: all). Its number, or below 0. */

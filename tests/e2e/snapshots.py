@@ -52,6 +52,43 @@ def start(c):
     c.must(c.status == 0, 'expected the guest to start')
 
 
+def take_increments(c):
+    """All, and what changed since, twice, in one folder; the disk as it was at each of these moments."""
+    states = []
+    for number in range(3):
+        wait_counted(c, counted(c) + 20)
+        run(*c.vm, 'pause', 'g', env=c.environment)
+        made = snapshot(c, 'create', '--incremental', '--to', c.path('chain'), command='backup')['backup']
+        states.append(c.path(f'state{number}'))
+        shutil.copy(c.path('root.img'), states[-1])
+        run(*c.vm, 'resume', 'g', env=c.environment)
+        disk = made['disks'][0]
+        if number == 0:
+            c.must(made['whole'] == 'first' and 'number' not in made, f'expected all of the disk: {made}')
+            continue
+        c.must(made['number'] == number and 'since' in made, f'expected the changes alone: {made}')
+        c.must(0 < disk['changed'] < disk['bytes'] // 4, f'expected a small part of the disk: {made}')
+        c.must(os.stat(c.path(f'chain/{number}/root.qcow2')).st_blocks * 512 <= disk['changed'] + (1 << 20), f'expected no more room to be taken: {made}')
+    copies = json.loads(run(*c.vm, 'backup', 'verify', c.path('chain'), '--json', env=c.environment).stdout)['copies']
+    c.must(len(copies) == 3, f'expected three copies: {copies}')
+    return states
+
+
+def restore_increments(c, states):
+    """Each is the disk of its moment, byte for byte; one of a guest that was off has everything."""
+    snapshot(c, 'create', '--incremental', '--to', c.path('chain'), command='backup')
+    last = snapshot(c, 'restore', '--from', c.path('chain'), '--replace', command='backup')
+    c.must(last['copy'] == 3, f'expected the last copy: {last}')
+    for number, state in enumerate(states):
+        snapshot(c, 'restore', '--from', c.path('chain'), '--copy', str(number), '--replace', command='backup')
+        with open(state, 'rb') as was, open(c.path('root.img'), 'rb') as disk:
+            c.must(was.read() == disk.read(), f'expected the disk as of copy {number}')
+    with open(c.path('chain/3/copies.json'), encoding='utf-8') as f:
+        c.must(json.load(f)['whole'] == 'off', 'expected all of the disk of a guest that is off')
+    os.rename(c.path('chain/1'), c.path('chain/away'))
+    c.must(snapshot(c, 'restore', '--from', c.path('chain'), '--replace', check=False, command='backup') == 'backup.chain', 'a copy that is missing')
+
+
 @case
 def snapshots(c):
     """snapshots: taken and backed up while the guest writes, the first state is back after a revert, and flattening keeps the newest"""
@@ -71,9 +108,11 @@ def snapshots(c):
     made = snapshot(c, 'create', '--to', c.path('copy'), command='backup')['backup']
     c.must([d['id'] for d in made['disks']] == ['root'], f'expected a backup of the disk: {made}')
     run(*c.vm, 'backup', 'verify', c.path('copy'), env=c.environment)
+    states = take_increments(c)
     wait_counted(c, high + 40)
     c.must([row['name'] for row in snapshot(c, 'list')['snapshots']] == ['one'], 'expected one snapshot')
     run(*c.vm, 'destroy', 'g', env=c.environment)
+    restore_increments(c, states)
 
     c.result = snapshot(c, 'revert', 'one')
     c.must(c.result['rollback'] == 'unseen', f'expected to be told that nobody sees it: {c.result}')
@@ -103,6 +142,9 @@ def kept_by_daemon(c):
     c.must((copy.st_size, copy.st_uid) == (disk.st_size, disk.st_uid), f'expected a copy of the disk: {copy}')
     c.must(snapshot(c, 'revert', 'one', check=False) == 'snapshot.running', 'a revert under the guest')
     snapshot(c, 'delete', 'one')
+    for number in range(2):
+        made = snapshot(c, 'create', '--incremental', '--to', c.path('chain'), command='backup')['backup']
+        c.must(('since' in made) == (number == 1), f'expected all, and then the changes: {made}')
     here, c.more = c.more, ['--connect', 'qemu+ssh://host.example/system']
     for args in (('create',), ('list',), ('revert', 'one'), ('delete', 'one'), ('flatten',)):
         c.must(snapshot(c, *args, check=False) == 'snapshot.remote', f'{args}: expected to be sent to the other host')

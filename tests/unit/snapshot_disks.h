@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/core/file.h"
-#include "launcher/keeper/backup.h"
+#include "launcher/keeper/chain.h"
 #include "launcher/keeper/copy-task.h"
 #include "launcher/keeper/revert.h"
 #include "launcher/keeper/snapshot.h"
@@ -103,6 +103,16 @@ static inline int back_up(const char *name)
         return sv_copy_at_rest(&guest, &t, NULL, &err);
 }
 
+static inline int check_backup(const char *folder, struct sv_saved *out)
+{
+        SV_CHAIN c = {0};
+
+        if (sv_chain_read(folder, SV_CHAIN_ALL, &c, &err) < 0 || sv_chain_check(&c, NULL, &err) < 0)
+                return -1;
+        *out = c.links[c.n - 1].set;
+        return 0;
+}
+
 static inline int go_back(const char *name)
 {
         SV_SITE p = {.lock = -1};
@@ -121,8 +131,12 @@ static inline int restore(const char *name, bool replace)
 {
         SV_SITE p = {.lock = -1};
         struct sv_revert r = {.site = &p, .own = true, .may_miss = true, .replace = replace};
+        SV_CHAIN c = {0};
 
-        r.folder = find(name);
+        if (sv_chain_read(find(name), SV_CHAIN_ALL, &c, &err) < 0)
+                return -1;
+        r.folder = c.links[sv_chain_base(&c)].path;
+        r.changes = &c;
         if (sv_site_find(&guest, &p, &err) < 0 || sv_revert_enter(&p, &err) < 0)
                 return -1;
         return sv_revert_disks(&r, &err);

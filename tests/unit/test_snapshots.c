@@ -42,7 +42,7 @@ static void refuses_other_text(void **state)
         };
         static const char *const members[][2] = {
                 {"copies.format.member",
-                 "{\"format\":2,\"guest\":\"g\",\"made\":5,\"disks\":[" ROW "]}"},
+                 "{\"format\":3,\"guest\":\"g\",\"made\":5,\"disks\":[" ROW "]}"},
                 {"copies.format.json", "{"},
                 {"copies.format.unknown", "{\"format\":1,\"guest\":\"g\",\"made\":5,\"x\":1,"
                                           "\"disks\":[" ROW "]}"},
@@ -321,7 +321,7 @@ static void backs_up(void **state)
         OK(back_up("copy"));
         FAILS(back_up("copy"), SV_USAGE, "backup.exists");
         assert_int_equal(access(find("a.snapshots"), F_OK), -1);
-        OK(sv_backup_check(find("copy"), &set, NULL, &err));
+        OK(check_backup(find("copy"), &set));
         assert_int_equal(set.n, 2);
         fill("a", 'n');
         FAILS(restore("copy", false), SV_USAGE, "backup.there");
@@ -333,14 +333,14 @@ static void backs_up(void **state)
         assert_int_equal(look("b"), 'o');
         fill("b", 'n');
         fill("copy/data.raw", 'x');
-        FAILS(sv_backup_check(find("copy"), &set, NULL, &err), SV_PROOF, "copies.changed");
+        FAILS(check_backup(find("copy"), &set), SV_PROOF, "copies.changed");
         FAILS(restore("copy", true), SV_PROOF, "copies.changed");
         assert_int_equal(look("a"), 'o');
         assert_int_equal(look("b"), 'n');
         assert_int_equal(access(find("a.reverting"), F_OK), -1);
         unlink(find("copy/data.raw"));
-        FAILS(sv_backup_check(find("copy"), &set, NULL, &err), SV_SYSTEM, "copies.absent");
-        FAILS(sv_backup_read(find("none"), &set, &err), SV_SYSTEM, "copies.absent");
+        FAILS(check_backup(find("copy"), &set), SV_SYSTEM, "copies.absent");
+        FAILS(check_backup(find("none"), &set), SV_SYSTEM, "copies.absent");
 }
 
 /* A guest of one other disk, and its backup on its way to the same name. */
@@ -369,7 +369,7 @@ static void two_backups_have_two_names(void **state)
         guest.n_disks = 1;
         FAILS(back_up("copy"), SV_SYSTEM, "backup.busy");
         OK(sv_copying_finish(&c, NULL, &err));
-        OK(sv_backup_check(find("copy"), &set, NULL, &err));
+        OK(check_backup(find("copy"), &set));
         assert_string_equal(set.guest, "h");
         FAILS(back_up("copy"), SV_USAGE, "backup.exists");
 }
@@ -395,8 +395,7 @@ static void tells_snapshots_from_backups(void **state)
         struct sv_saved set;
 
         OK(take("one"));
-        FAILS(sv_backup_check(find("a.snapshots/one"), &set, NULL, &err), SV_FORMAT,
-              "backup.digest");
+        FAILS(check_backup(find("a.snapshots/one"), &set), SV_FORMAT, "backup.digest");
 }
 
 /* A header that is not the disk's: another key opens it. */

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/virt/virt-changes.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "launcher/virt/virt-int.h"
+
+#define NAME    "secure-vm-copy-%zu" /* of a disk's job, and of the node of its image */
+#define FDSET   0x5356000            /* and of its descriptor; libvirt counts its own from 0 */
+#define POLL_US 50000
+
+/* --- what QEMU has of ours --- */
+
+/* 0: no such job. */
+static int read_change_job(struct sv_virt *v, size_t disk, struct sv_json **out, struct sv_err *err)
+{
+        SV_STR name = sv_asprintf(NAME, disk);
+        SV_JSON *jobs = NULL;
+
+        if (sv_virt_ask_qemu(v, "query-jobs", NULL, -1, &jobs, err) < 0)
+                return -1;
+        for (size_t i = 0; i < sv_json_len(jobs); i++)
+                if (!strcmp(sv_json_text(sv_json_at(jobs, i), "id", ""), name)) {
+                        *out = sv_json_ref(sv_json_at(jobs, i));
+                        return 1;
+                }
+        return 0;
+}
+
+static void cancel_job(struct sv_virt *v, size_t disk)
+{
+        SV_STR name = sv_asprintf(NAME, disk);
+
+        sv_virt_ask_qemu(v, "job-cancel", sv_virt_argument("id", name), -1, NULL, NULL);
+}
+
+/* The image, and QEMU's descriptor of it, when no job has it. */
+static void let_go_of_image(struct sv_virt *v, size_t disk)
+{
+        SV_STR name = sv_asprintf(NAME, disk);
+        struct sv_json *set = sv_json_object();
+
+        sv_virt_ask_qemu(v, "blockdev-del", sv_virt_argument("node-name", name), -1, NULL, NULL);
+        sv_json_set_int(set, "fdset-id", (int64_t)(FDSET + disk));
+        sv_virt_ask_qemu(v, "remove-fd", set, -1, NULL, NULL);
+}
+
+static int fail_untold_end(struct sv_err *err)
+{
+        return sv_fail(err, SV_SYSTEM, "snapshot.job",
+                       "whether the disks were copied is not to be told, since the guest or "
+                       "libvirt is gone; there is no copy");
+}
+
+struct end {
+        size_t copied; /* disks whose job says that it has succeeded */
+        bool failed, untold;
+        char why[300];
+};
+
+/* A job that has ended says how, and goes. */
+static void collect_end(struct sv_virt *v, size_t disk, const struct sv_json *job, struct end *e)
+{
+        SV_STR name = sv_asprintf(NAME, disk);
+        const char *why = sv_json_text(job, "error", NULL);
+
+        e->copied += !why;
+        if (why && !e->failed) {
+                e->failed = true;
+                snprintf(e->why, sizeof(e->why), "%s", why);
+        }
+        sv_virt_ask_qemu(v, "job-dismiss", sv_virt_argument("id", name), -1, NULL, NULL);
+}
+
+struct seen {
+        size_t running;
+        uint64_t done, total;
+};
+
+static int look_at_jobs(struct sv_virt *v, size_t n, struct seen *s, struct end *e,
+                        struct sv_err *err)
+{
+        *s = (struct seen){0};
+        for (size_t i = 0; i < n; i++) {
+                SV_JSON *job = NULL;
+                int there = read_change_job(v, i, &job, err);
+
+                if (there < 0)
+                        return -1;
+                if (!there)
+                        continue;
+                if (!strcmp(sv_json_text(job, "status", ""), "concluded")) {
+                        collect_end(v, i, job, e);
+                        continue;
+                }
+                s->running++;
+                s->done += (uint64_t)sv_json_int(sv_json_get(job, "current-progress"), 0);
+                s->total += (uint64_t)sv_json_int(sv_json_get(job, "total-progress"), 0);
+        }
+        return 0;
+}
+
+static void cancel_jobs(struct sv_virt *v, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                cancel_job(v, i);
+}
+
+/* QEMU writes to the images for as long as there is a job: nobody goes on before it has none, or is
+ * gone. What one disk fails of ends the others. */
+static int wait_for_changes(struct sv_virt *v, size_t n, const volatile bool *cancel,
+                            struct sv_progress *progress, struct end *e, struct sv_err *err)
+{
+        bool asked = false;
+
+        for (;;) {
+                struct seen s;
+
+                if (look_at_jobs(v, n, &s, e, err) == 0) {
+                        if (!s.running)
+                                return 0;
+                        if (s.total)
+                                sv_progress_seen(progress, s.done, s.total);
+                } else if (vir.DomainIsActive(v->dom) != 1) {
+                        return fail_untold_end(err);
+                } else {
+                        e->untold = true;
+                }
+                /* again and again while libvirt does not answer: who knows what it has heard */
+                if (e->untold || (!asked && (e->failed || (cancel && *cancel)))) {
+                        cancel_jobs(v, n);
+                        asked = true;
+                }
+                usleep(POLL_US);
+        }
+}
+
+int sv_virt_end_changes(struct sv_virt *v, struct sv_err *err)
+{
+        struct end e = {0};
+        SV_JSON *jobs = NULL;
+
+        if (sv_virt_ask_qemu(v, "query-jobs", NULL, -1, &jobs, err) < 0)
+                return -1;
+        if (sv_json_len(jobs))
+                cancel_jobs(v, SV_GUEST_DISKS_MAX);
+        if (sv_json_len(jobs) && wait_for_changes(v, SV_GUEST_DISKS_MAX, NULL, NULL, &e, err) < 0)
+                return -1;
+        for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++)
+                let_go_of_image(v, i);
+        return 0;
+}
+
+/* --- a copy --- */
+
+static int give_image(struct sv_virt *v, size_t disk, int fd, struct sv_err *err)
+{
+        SV_STR name = sv_asprintf(NAME, disk);
+        SV_STR path = sv_asprintf("/dev/fdset/%zu", FDSET + disk);
+        struct sv_json *set = sv_json_object(), *node, *file;
+
+        sv_json_set_int(set, "fdset-id", (int64_t)(FDSET + disk));
+        if (sv_virt_ask_qemu(v, "add-fd", set, fd, NULL, err) < 0)
+                return -1;
+        node = sv_virt_argument("node-name", name);
+        sv_json_set_str(node, "driver", "qcow2");
+        file = sv_json_set(node, "file", sv_json_object());
+        sv_json_set_str(file, "driver", "file");
+        sv_json_set_str(file, "filename", path);
+        return sv_virt_ask_qemu(v, "blockdev-add", node, -1, NULL, err);
+}
+
+static void put_copying(struct sv_json *actions, const struct sv_changes *c)
+{
+        for (size_t i = 0; i < c->b->n; i++) {
+                struct sv_json *data = sv_virt_add_action(actions, "blockdev-backup");
+                SV_STR name = sv_asprintf(NAME, i);
+
+                sv_json_set_str(data, "job-id", name);
+                sv_json_set_str(data, "device", c->b->disks[i].node);
+                sv_json_set_str(data, "target", name);
+                sv_json_set_str(data, "sync", "bitmap");
+                sv_json_set_str(data, "bitmap", c->since);
+                sv_json_set_str(data, "bitmap-mode", "never"); /* it is what the next try needs */
+                sv_json_set_bool(data, "auto-dismiss", false);
+        }
+}
+
+static int begin_changes(struct sv_virt *v, const struct sv_changes *c, struct sv_err *err)
+{
+        struct sv_json *actions = sv_json_array();
+
+        for (size_t i = 0; i < c->b->n; i++)
+                if (give_image(v, i, c->fds[i], err) < 0) {
+                        sv_json_free(actions);
+                        return -1;
+                }
+        sv_bitmaps_make_place(v, c->b, c->since);
+        sv_bitmaps_put_adding(actions, c->b, c->next);
+        put_copying(actions, c);
+        return sv_virt_do_together(v, actions, err);
+}
+
+/* What is to be copied stands fast now: nothing that changed between the asking for room and this
+ * moment may be without. */
+static int reserve_rest(struct sv_virt *v, const struct sv_changes *c, struct sv_err *err)
+{
+        uint64_t changed[SV_GUEST_DISKS_MAX];
+        SV_BITMAPS now = {0};
+
+        if (sv_bitmaps_read(v, c->disks, c->b->n, &now, err) < 0)
+                return -1;
+        sv_bitmaps_find(&now, c->since, changed);
+        for (size_t i = 0; i < c->b->n; i++)
+                if (c->reserve(c->arg, i, changed[i], err) < 0)
+                        return -1;
+        return 0;
+}
+
+/* Only what says of itself that it has succeeded has. */
+static int judge_jobs(const struct sv_changes *c, const struct end *e, struct sv_err *err)
+{
+        if (c->cancel && *c->cancel)
+                return sv_fail(err, SV_SYSTEM, "snapshot.cancelled",
+                               "cancelled: nothing has changed");
+        if (!e->failed && !e->untold && e->copied == c->b->n)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "snapshot.job",
+                       "QEMU did not copy all that changed: %s; the guest goes on, and there is "
+                       "no copy",
+                       *e->why ? e->why : "it did not say how it went");
+}
+
+static int run_changes(struct sv_virt *v, const struct sv_changes *c, bool *begun,
+                       struct sv_err *err)
+{
+        struct sv_err why = SV_ERR_NULL;
+        struct end e = {0};
+        int room;
+
+        if (begin_changes(v, c, err) < 0)
+                return -1;
+        *begun = true;
+        room = reserve_rest(v, c, &why);
+        if (room < 0)
+                cancel_jobs(v, c->b->n);
+        if (wait_for_changes(v, c->b->n, c->cancel, c->progress, &e, err) < 0)
+                return -1;
+        if (room == 0)
+                return judge_jobs(c, &e, err);
+        if (err)
+                *err = why;
+        return -1;
+}
+
+int sv_virt_copy_changes(struct sv_virt *v, const struct sv_changes *c, bool *begun,
+                         struct sv_err *err)
+{
+        SV_BITMAPS now = {0};
+        int r;
+
+        *begun = false;
+        r = run_changes(v, c, begun, err);
+        for (size_t i = 0; i < c->b->n; i++)
+                let_go_of_image(v, i);
+        /* a bitmap of no copy */
+        if (r < 0 && *begun && sv_bitmaps_read(v, c->disks, c->b->n, &now, NULL) == 0)
+                sv_bitmaps_remove(v, &now, c->next);
+        return r;
+}
