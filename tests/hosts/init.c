@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the disk of a guest of the hosts holds as /sbin/init: says that it runs, answers at
  * 10.9.0.50, port 7, with what it is sent, rewrites 32 MiB of memory for ever, and the first block
- * of its second disk, where it has one, ten times a second. Static, so that the disk needs nothing
- * else. With the agent on the disk it reports every three seconds, and goes off when a report is
- * refused. */
+ * of its second disk, where it has one, ten times a second, counting on from boot to boot. Static,
+ * so that the disk needs nothing else. With the agent on the disk it reports every three seconds,
+ * and goes off when a report is refused. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -58,8 +58,11 @@ static void rewrite_memory(void)
 static void rewrite_disk(void)
 {
         static uint64_t block[512] __attribute__((aligned(4096)));
-        int fd = open("/dev/vdb", O_WRONLY | O_SYNC);
+        int fd = open("/dev/vdb", O_RDWR | O_SYNC);
 
+        /* goes on where the boot before has ended */
+        if (fd >= 0 && pread(fd, block, sizeof(block), 0) == (ssize_t)sizeof(block))
+                block[0]++;
         while (fd >= 0 && pwrite(fd, block, sizeof(block), 0) == (ssize_t)sizeof(block)) {
                 block[0]++;
                 usleep(100000);
