@@ -230,6 +230,9 @@
 /* bytes of their text, which is in the token, and so in the database as long as the session */
 #define SV_FURTHER_SIZE_MAX   (1u << 20)
 #define SV_KEY_TEXT_MAX       4096 /* bytes of one text of a guest's public key */
+#define SV_DRAIN_TARGETS_MAX  16   /* hosts to which the guests of one go */
+#define SV_DRAIN_JOBS_MAX     16   /* guests on their way at once */
+#define SV_DRAIN_NAMES        8    /* of guests, in one message */
 #define SV_LIST_MAX           1000 /* resources in one page of the administrator's list */
 #define SV_ADMIN_PATHS_MAX    32   /* paths of resources that one of them is limited to */
 #define SV_ADMIN_KEYS_MAX     64   /* keys that may administer one broker */

@@ -22,7 +22,7 @@ static int check_keeper(const struct sv_args *args, struct sv_err *err)
                 args->pos[0]);
 }
 
-static int read_numbers(const struct sv_args *args, struct sv_migrate *m, struct sv_err *err)
+int sv_migrate_read_numbers(const struct sv_args *args, struct sv_migrate *m, struct sv_err *err)
 {
         const char *bandwidth = sv_opt(args, "bandwidth"), *downtime = sv_opt(args, "downtime");
 
@@ -65,10 +65,11 @@ static int run_migrate(const struct sv_args *args, struct sv_json **result, stru
                 .tls = sv_has(args, "tls"),
                 .peer_to_peer = sv_has(args, "peer-to-peer"),
                 .recover = sv_has(args, "recover"),
+                .check = sv_has(args, "check"),
                 .quiet = sv_has(args, "json"),
         };
 
-        if (check_keeper(args, err) < 0 || read_numbers(args, &m, err) < 0)
+        if (check_keeper(args, err) < 0 || sv_migrate_read_numbers(args, &m, err) < 0)
                 return -1;
         if (!m.to)
                 return sv_fail(err, SV_USAGE, "migrate.to",
@@ -77,7 +78,9 @@ static int run_migrate(const struct sv_args *args, struct sv_json **result, stru
         *result = sv_json_object();
         if (sv_migrate_guest(&m, *result, err) < 0)
                 return -1;
-        if (!m.quiet)
+        if (!m.quiet && m.check)
+                printf("guest %s: nothing is against its migration to %s\n", m.name, m.to);
+        else if (!m.quiet)
                 print_migration(*result);
         return 0;
 }
@@ -86,6 +89,7 @@ static const struct sv_opt migrate_opts[] = {
         {"connect", "URI", "the libvirt that has the guest", 'c', false},
         {"to", "URI", "the libvirt of the host that the guest goes to", 't', false},
         {"copy-storage", NULL, "the disks go, too; else both hosts share their files", 0, false},
+        {"check", NULL, "only look at what can be told beforehand; nothing is changed", 0, false},
         {"bandwidth", "SIZE", "send at most so much a second (100MiB)", 0, false},
         {"downtime", "MS", "pause the guest for at most so many milliseconds", 0, false},
         {"auto-converge", NULL, "slow a guest that changes memory faster than it is sent", 0,

@@ -51,7 +51,7 @@ static void print_move(const struct sv_move *mv, const struct sv_json *r)
                        (long long)get_phase(r, "copy_ms"));
 }
 
-static int read_seconds(const struct sv_args *args, struct sv_move *mv, struct sv_err *err)
+int sv_move_read_seconds(const struct sv_args *args, struct sv_move *mv, struct sv_err *err)
 {
         return sv_client_parse_timeout(sv_opt(args, "timeout"), DOWN_SECONDS, &mv->down_seconds,
                                        err) < 0 ||
@@ -75,7 +75,7 @@ static int run_move_command(const struct sv_args *args, struct sv_json **result,
                 .quiet = sv_has(args, "json"),
         };
 
-        if (check_uris(args, err) < 0 || read_seconds(args, &mv, err) < 0 ||
+        if (check_uris(args, err) < 0 || sv_move_read_seconds(args, &mv, err) < 0 ||
             sv_move_broker_open(args, &broker, &mv, err) < 0)
                 return -1;
         *result = sv_json_object();

@@ -18,6 +18,7 @@ extern const struct sv_cmd sv_cmd_collateral_list;
 extern const struct sv_cmd sv_cmd_console;
 extern const struct sv_cmd sv_cmd_define;
 extern const struct sv_cmd sv_cmd_destroy;
+extern const struct sv_cmd sv_cmd_drain;
 extern const struct sv_cmd sv_cmd_edit;
 extern const struct sv_cmd sv_cmd_events;
 extern const struct sv_cmd sv_cmd_ha_check;
@@ -91,3 +92,8 @@ extern const struct sv_cmd sv_cmd_wait;
 
 /* cmd-stop.c: what a command answers after which the guest that it names is in this state. */
 int sv_report_state(const struct sv_args *args, const char *state, struct sv_json **result);
+struct sv_migrate;
+struct sv_move;
+/* cmd-migrate.c, cmd-move.c: --bandwidth and --downtime, --timeout and --boot-timeout. */
+int sv_migrate_read_numbers(const struct sv_args *args, struct sv_migrate *m, struct sv_err *err);
+int sv_move_read_seconds(const struct sv_args *args, struct sv_move *mv, struct sv_err *err);

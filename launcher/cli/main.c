@@ -21,7 +21,7 @@ static const struct {
           &sv_cmd_reset, &sv_cmd_resize, &sv_cmd_update, &sv_cmd_destroy}},
         {"\nGuests that have a name here:",
          {&sv_cmd_define, &sv_cmd_start, &sv_cmd_edit, &sv_cmd_autostart, &sv_cmd_undefine}},
-        {"\nGuests between hosts:", {&sv_cmd_migrate, &sv_cmd_move}},
+        {"\nGuests between hosts:", {&sv_cmd_migrate, &sv_cmd_move, &sv_cmd_drain}},
         {"\nStates of a guest's disks:",
          {&sv_cmd_snapshot_create, &sv_cmd_snapshot_list, &sv_cmd_snapshot_revert,
           &sv_cmd_snapshot_delete, &sv_cmd_snapshot_flatten, &sv_cmd_backup_create,

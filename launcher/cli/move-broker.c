@@ -92,14 +92,24 @@ static int end_stopped_lease(void *arg, const struct sv_json *facts, const char 
         return *resource ? sv_own_lease_end(b->admin, resource, instance, err) : 0;
 }
 
-int sv_move_broker_open(const struct sv_args *args, struct sv_move_broker *b, struct sv_move *mv,
-                        struct sv_err *err)
+int sv_move_broker_is_named(const struct sv_args *args, bool *named, struct sv_err *err)
 {
         SV_BROKER_ENTRY entry = {0};
 
         if (sv_admin_choose(args, NULL, &entry, err) < 0)
                 return -1;
-        if (!entry.url && !sv_has(args, "admin-key") && !sv_has(args, "pin")) {
+        *named = entry.url || sv_has(args, "admin-key") || sv_has(args, "pin");
+        return 0;
+}
+
+int sv_move_broker_open(const struct sv_args *args, struct sv_move_broker *b, struct sv_move *mv,
+                        struct sv_err *err)
+{
+        bool named;
+
+        if (sv_move_broker_is_named(args, &named, err) < 0)
+                return -1;
+        if (!named) {
                 sv_info("no broker was named (--broker, --admin-key): whether the policy knows the "
                         "target shows when the guest asks for its key there");
                 return 0;

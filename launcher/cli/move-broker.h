@@ -12,6 +12,8 @@ struct sv_move_broker {
 void sv_move_broker_close(struct sv_move_broker *b);
 #define SV_MOVE_BROKER __attribute__((cleanup(sv_move_broker_close))) struct sv_move_broker
 
+/* Does an option, or a broker's name, say which? */
+int sv_move_broker_is_named(const struct sv_args *args, bool *named, struct sv_err *err);
 /* Where an option or a broker's name says how to reach one, mv gets its two calls; b must live as
  * long as those. */
 int sv_move_broker_open(const struct sv_args *args, struct sv_move_broker *b, struct sv_move *mv,

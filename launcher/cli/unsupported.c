@@ -15,8 +15,6 @@ const struct sv_cmd sv_cmds_unsupported[] = {
                                   "(kdump to its encrypted disk)"},
         {"hibernate", .absent = SEALED "they cannot be written to a file; \"secure-vm stop\" it, "
                                        "and \"secure-vm launch\" it again"},
-        {"move", .absent = SEALED "it cannot move while it runs; \"secure-vm stop\" it, copy its "
-                                  "disk, and \"secure-vm launch\" the same guest file there"},
         {"restore",
          .absent = SEALED
          "nothing could have saved them; \"secure-vm launch\" starts it from its measured files"},

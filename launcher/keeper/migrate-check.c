@@ -200,6 +200,15 @@ static int check_memory(struct sv_migrate_run *r, struct sv_err *err)
                        (unsigned long long)(free / MIB));
 }
 
+void sv_migrate_put_memory(struct sv_migrate_run *r, bool off, struct sv_json *result)
+{
+        uint64_t free = sv_virt_get_free_memory(r->to);
+
+        sv_json_set_int(result, "memory", off ? 0 : (int64_t)count_memory(&r->domain));
+        if (free)
+                sv_json_set_int(result, "memory_free", (int64_t)free);
+}
+
 static int check_nic(struct sv_migrate_run *r, const struct sv_domain_nic *n, struct sv_err *err)
 {
         if (n->kind && !strcmp(n->kind, "user"))

@@ -38,6 +38,8 @@ int sv_migrate_read_host(struct sv_virt *v, struct sv_host_facts *out, struct sv
 /* A connection to the target, its name, and what it is. */
 int sv_migrate_open_target(struct sv_migrate_run *r, struct sv_err *err);
 void sv_migrate_free_run(struct sv_migrate_run *r);
+/* "memory" and "memory_free" of a look beforehand; a guest that is `off` takes none. */
+void sv_migrate_put_memory(struct sv_migrate_run *r, bool off, struct sv_json *result);
 
 /* Whether both hosts see the same folder, tried with a mark. */
 int sv_migrate_try_shared(struct sv_migrate_run *r, const char *folder, bool *shared,

@@ -11,6 +11,7 @@
 #include "base/program/log.h"
 #include "launcher/keeper/facts.h"
 #include "launcher/keeper/migrate-int.h"
+#include "launcher/keeper/move-mark.h"
 #include "launcher/virt/virt-migrate.h"
 #include "launcher/virt/virt.h"
 
@@ -58,6 +59,16 @@ int sv_migrate_open_target(struct sv_migrate_run *r, struct sv_err *err)
         return r->hostname ? sv_migrate_read_host(r->to, &r->there, err) : -1;
 }
 
+/* Its disks are on their way in another manner, and the mark would come along. */
+static int check_not_moving(struct sv_migrate_run *r, struct sv_err *err)
+{
+        SV_JSON *mark = NULL;
+
+        if (sv_move_read_mark(r->from, r->m->name, &mark, err) < 0)
+                return -1;
+        return mark ? sv_move_fail_unfinished(mark, r->m->name, "runs here until then", err) : 0;
+}
+
 static int open_hosts(struct sv_migrate_run *r, struct sv_err *err)
 {
         SV_BUF xml = SV_BUF_NULL;
@@ -66,7 +77,7 @@ static int open_hosts(struct sv_migrate_run *r, struct sv_err *err)
         if (sv_virt_open(r->m->from, &r->from, err) < 0 ||
             sv_virt_lookup(r->from, r->m->name, err) < 0 ||
             sv_facts_read_ours(r->from, r->m->name, &facts, err) < 0 ||
-            sv_virt_get_xml(r->from, &xml, err) < 0)
+            check_not_moving(r, err) < 0 || sv_virt_get_xml(r->from, &xml, err) < 0)
                 return -1;
         r->xml = sv_asprintf("%s", sv_buf_str(&xml));
         return sv_domain_read(r->xml, &r->domain, err) < 0 ||
@@ -274,6 +285,31 @@ static void report_migration(const struct sv_migrate_run *r, const struct sv_vir
                 report_stale_disks(r);
 }
 
+int sv_migrate_check_pair(const char *from, const char *to, struct sv_err *err)
+{
+        const struct sv_migrate m = {.from = from, .to = to};
+        struct sv_migrate_run r = {.m = &m};
+        int done = sv_virt_open(from, &r.from, err) < 0 ||
+                                   sv_migrate_read_host(r.from, &r.here, err) < 0 ||
+                                   sv_migrate_open_target(&r, err) < 0
+                           ? -1
+                           : sv_migrate_check_hosts(&r, err);
+
+        sv_migrate_free_run(&r);
+        return done;
+}
+
+static int look_beforehand(struct sv_migrate_run *r, struct sv_json *result, struct sv_err *err)
+{
+        if (open_hosts(r, err) < 0 || sv_migrate_check(r, err) < 0 ||
+            sv_migrate_check_boot_files(r, err) < 0)
+                return -1;
+        sv_json_set_str(result, "name", r->m->name);
+        sv_json_set_str(result, "connect", r->m->from);
+        sv_migrate_put_memory(r, false, result);
+        return 0;
+}
+
 static int prepare_run(struct sv_migrate_run *r, struct sv_err *err)
 {
         if (open_hosts(r, err) < 0)
@@ -331,6 +367,11 @@ int sv_migrate_guest(const struct sv_migrate *m, struct sv_json *result, struct 
         struct sv_migrate_run r = {.m = m};
         int done;
 
+        if (m->check) {
+                done = look_beforehand(&r, result, err);
+                sv_migrate_free_run(&r);
+                return done;
+        }
         for (size_t i = 0; i < 3; i++) {
                 sigaction(asks[i], NULL, &before[i]);
                 if (before[i].sa_handler != SIG_IGN) /* as with nohup */

@@ -15,10 +15,16 @@ struct sv_migrate {
         bool copy_storage;     /* else the disks' files are on storage that both hosts share */
         bool auto_converge, post_copy, compress, tls, peer_to_peer;
         bool recover; /* what a broken post-copy left */
+        bool check;   /* only look */
         bool quiet;
 };
 
 /* SV_USAGE "migrate.*" for what cannot be as it is asked for, SV_SYSTEM "migrate.*" for what the
- * hosts lack, "migrate.interrupted" after SIGINT, SIGTERM and SIGHUP. Adds to `result` where the
- * guest runs now and what it took. */
+ * hosts lack, "move.unfinished" for a guest whose move was broken off, "migrate.interrupted" after
+ * SIGINT, SIGTERM and SIGHUP. Adds to `result` where the guest runs now and what it took; with
+ * `check` "memory", the bytes that it takes there, and "memory_free" where the target says how many
+ * it has. */
 int sv_migrate_guest(const struct sv_migrate *m, struct sv_json *result, struct sv_err *err);
+/* Whether guests could go from one daemon to the other at all: both answer, and are of two hosts
+ * (SV_USAGE "migrate.same"). */
+int sv_migrate_check_pair(const char *from, const char *to, struct sv_err *err);

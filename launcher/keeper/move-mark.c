@@ -99,22 +99,26 @@ int sv_move_write_mark(struct sv_virt *v, const struct sv_json *mark, struct sv_
         return sv_virt_write_move(v, sv_buf_str(&text), err);
 }
 
+int sv_move_fail_unfinished(const struct sv_json *mark, const char *name, const char *what,
+                            struct sv_err *err)
+{
+        return sv_fail(err, SV_SYSTEM, "move.unfinished",
+                       "guest %s is on its way to %s, and %s: \"secure-vm move %s --to %s\" goes "
+                       "on, and with --recover it comes back where that loses nothing",
+                       name, sv_json_text(mark, "host", "another host"), what, name,
+                       sv_json_text(mark, "to", "URI"));
+}
+
 int sv_move_check_start(struct sv_virt *v, const char *name, struct sv_err *err)
 {
         SV_STR xml = sv_virt_get_definition(v, false, err);
         SV_JSON *mark = NULL;
-        const char *to;
 
         if (!xml || sv_move_read_mark(v, name, &mark, err) < 0)
                 return -1;
-        if (!sv_move_is_fenced(xml))
-                return 0;
-        to = sv_json_text(mark, "to", "URI");
-        return sv_fail(err, SV_SYSTEM, "move.unfinished",
-                       "guest %s is on its way to %s, and must not run here: \"secure-vm move %s "
-                       "--to %s\" goes on, and with --recover it comes back where that loses "
-                       "nothing",
-                       name, sv_json_text(mark, "host", "another host"), name, to);
+        return sv_move_is_fenced(xml)
+                       ? sv_move_fail_unfinished(mark, name, "must not run here", err)
+                       : 0;
 }
 
 int sv_move_check_launch(struct sv_virt *v, const char *name, struct sv_err *err)

@@ -30,6 +30,9 @@ int sv_move_read_mark(struct sv_virt *v, const char *name, struct sv_json **out,
                       struct sv_err *err);
 int sv_move_write_mark(struct sv_virt *v, const struct sv_json *mark, struct sv_err *err);
 
+/* SV_SYSTEM "move.unfinished": the guest is on its way as the mark says, and what else there is. */
+int sv_move_fail_unfinished(const struct sv_json *mark, const char *name, const char *what,
+                            struct sv_err *err);
 /* Before a start: SV_SYSTEM "move.unfinished" when the guest is fenced. The subject is it. */
 int sv_move_check_start(struct sv_virt *v, const char *name, struct sv_err *err);
 /* Before a launch replaces its definition: that, and sv_virt_check_unsaved. */

@@ -128,8 +128,6 @@ static int carry_on(struct sv_move_run *m, struct sv_err *err)
         if (!m->there) {
                 if (check_all(m, err) < 0)
                         return -1;
-                if (m->mv->check)
-                        return 0;
                 if ((!m->mark && sv_move_begin_mark(m, err) < 0) ||
                     sv_migrate_make_boot_files(&m->r, err) < 0 || bring_disks(m, err) < 0 ||
                     check_interrupt(err) < 0 || sv_move_define_there(m, err) < 0)
@@ -212,12 +210,24 @@ static void report_move(struct sv_move_run *m, bool back, struct sv_json *result
         sv_json_set_int(result, "passes", m->passes);
 }
 
+/* What has come so far that it is defined there only goes on. */
+static int look_before_move(struct sv_move_run *m, struct sv_json *result, struct sv_err *err)
+{
+        if (!m->arrived && !m->there && check_all(m, err) < 0)
+                return -1;
+        report_move(m, false, result);
+        sv_migrate_put_memory(&m->r, m->arrived || !runs_here(m), result);
+        return 0;
+}
+
 static int run_move(struct sv_move_run *m, struct sv_json *result, struct sv_err *err)
 {
         bool back = false;
 
         if (sv_move_open(m, err) < 0)
                 return -1;
+        if (m->mv->check)
+                return look_before_move(m, result, err);
         if (m->arrived)
                 return sv_move_end_arrival(m, result, err);
         if (m->mv->recover) {
@@ -225,7 +235,7 @@ static int run_move(struct sv_move_run *m, struct sv_json *result, struct sv_err
                         return -1;
         } else if (carry_on(m, err) < 0) {
                 return fall_back(m, err);
-        } else if (!m->mv->check && end_move(m, err) < 0) {
+        } else if (end_move(m, err) < 0) {
                 return -1;
         }
         report_move(m, back, result);

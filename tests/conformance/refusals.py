@@ -51,6 +51,11 @@ COMMANDS = """
 2 move.keeper            move x --to qemu+tls://other/system
 2 move.to                move x --connect test:///default
 2 client.timeout         move x --connect test:///default --to test:///default --boot-timeout soon
+2 drain.to               drain test:///default
+2 drain.to               drain test:///default --to test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a
+3 virt.library           LD_LIBRARY_PATH=broken drain test:///default --jobs 16 --to test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a,test:///a
+2 drain.jobs             drain test:///default --to test:///a --jobs 17
+2 drain.jobs             drain test:///default --to test:///a --jobs 0
 2 cli.command            --quiet list
 2 cli.absent             shutdown x
 2 launch.wait            launch guest.json --wait

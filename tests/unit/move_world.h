@@ -141,6 +141,7 @@ char *__wrap_sv_virt_get_hostname(struct sv_virt *v, struct sv_err *err);
 void __wrap_sv_virt_keep_alive(struct sv_virt *v);
 char *__wrap_sv_virt_get_capabilities(struct sv_virt *v, struct sv_err *err);
 int __wrap_sv_virt_get_autostart(struct sv_virt *v, bool *on, struct sv_err *err);
+uint64_t __wrap_sv_virt_get_free_memory(struct sv_virt *v);
 int __wrap_sv_virt_set_autostart(struct sv_virt *v, bool on, struct sv_err *err);
 int __wrap_sv_virt_read_facts(struct sv_virt *v, const char *space, struct sv_buf *out,
                               struct sv_err *err);
@@ -285,6 +286,11 @@ char *__wrap_sv_virt_get_capabilities(struct sv_virt *v, struct sv_err *err)
 int __wrap_sv_virt_get_autostart(struct sv_virt *v, bool *on, struct sv_err *err)
 {
         *on = of(v)->autostart;
+        return 0;
+}
+
+uint64_t __wrap_sv_virt_get_free_memory(struct sv_virt *v)
+{
         return 0;
 }
 

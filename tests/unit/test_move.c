@@ -352,6 +352,39 @@ static void could_go_live(void **state)
         OK(sv_move_guest(&mv, result, &err));
 }
 
+/* A look at one that is on its way changes nothing, however far it has come; and it does not go in
+ * another manner. */
+static void looked_at(void **state)
+{
+        const struct sv_move mv = {.name = NAME,
+                                   .from = "from",
+                                   .to = "to",
+                                   .check = true,
+                                   .cold = true,
+                                   .quiet = true};
+        const struct sv_migrate m = {.name = NAME, .from = "from", .to = "to", .check = true};
+
+        for (long n = 1;; n++) {
+                SV_JSON *result = sv_json_object();
+                struct sv_err err;
+                struct world before;
+
+                begin(COPIED);
+                w->kill_at = n;
+                if (run_child(false) != KILLED)
+                        break;
+                rest();
+                here()->lost = there()->lost = false; /* with that process */
+                before = *w;
+                OK(sv_move_guest(&mv, result, &err));
+                w->steps = 0; /* whether they share a folder is tried with a file */
+                assert_memory_equal(&before, w, sizeof(before));
+                assert_null(sv_json_get(result, "moved"));
+                if (*here()->xml && !strstr(here()->xml, "<move></move>"))
+                        FAILS(sv_migrate_guest(&m, result, &err), SV_SYSTEM, "move.unfinished");
+        }
+}
+
 static void other_disks(void **state)
 {
         static const struct {
@@ -457,7 +490,7 @@ int main(void)
                 cmocka_unit_test(refused_before),  cmocka_unit_test(another_target),
                 cmocka_unit_test(fenced_is_told),  cmocka_unit_test(could_go_live),
                 cmocka_unit_test(other_disks),     cmocka_unit_test(started_in_between),
-                cmocka_unit_test(fence),
+                cmocka_unit_test(fence),           cmocka_unit_test(looked_at),
         };
 
         return cmocka_run_group_tests(tests, map_world, NULL);
