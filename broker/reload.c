@@ -57,18 +57,28 @@ static int add_digest(struct sv_json *list, const struct sv_key *key, struct sv_
         return 0;
 }
 
+/* One list for each administrator; null: all paths. */
+static void add_paths(struct sv_json *list, char *const *paths)
+{
+        struct sv_json *own = sv_json_add(list, paths ? sv_json_array() : NULL);
+
+        for (; paths && *paths; paths++)
+                sv_json_add(own, sv_json_new_str(*paths));
+}
+
 /* Who may administer from now on, and what guests must pin. */
 static int write_reload(const struct sv_broker *fresh, struct sv_store *store, struct sv_buf *line,
                         struct sv_err *err)
 {
         SV_JSON *j = sv_json_object();
-        struct sv_json *admins = sv_json_array(), *roles;
+        struct sv_json *admins = sv_json_array(), *roles, *paths;
         char hex[65];
 
         sv_json_set_str(j, "action", "reload");
         sv_json_set_str(j, "outcome", "done");
         sv_json_set(j, "admins", admins);
         roles = sv_json_set(j, "roles", sv_json_array());
+        paths = sv_json_set(j, "paths", sv_json_array());
         for (size_t i = 0; i < fresh->admins.n; i++) {
                 SV_BUF text = SV_BUF_NULL;
 
@@ -76,6 +86,7 @@ static int write_reload(const struct sv_broker *fresh, struct sv_store *store, s
                         return -1;
                 sv_admin_put_roles(fresh->admins.list[i].roles, &text);
                 sv_json_add(roles, sv_json_new_str(sv_buf_str(&text)));
+                add_paths(paths, fresh->admins.list[i].paths);
         }
         sv_json_set_str(j, "pin", sv_hex(sv_bytes(fresh->pin, sizeof(fresh->pin)), hex));
         return sv_broker_record(fresh, store, j, line, err);

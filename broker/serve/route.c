@@ -168,7 +168,7 @@ static void note_admin(struct sv_request *r, const struct sv_key *key)
                 sv_request_note_digest(r, "admin", sv_buf_bytes(&der));
 }
 
-/* Which of the keys made it; NULL: none. */
+/* Which of the keys made it; NULL: none. What the key that made it finds wrong is the error. */
 static const struct sv_admin_key *find_admin(struct sv_request *r, const char *token,
                                              char id[SV_ADMIN_TOKEN_ID], int64_t *expires,
                                              struct sv_err *err)
@@ -177,10 +177,14 @@ static const struct sv_admin_key *find_admin(struct sv_request *r, const char *t
                                               sv_buf_bytes(&r->msg->body)};
         const struct sv_admin_keys *keys = &r->broker->admins;
 
-        for (size_t i = 0; i < keys->n; i++)
+        for (size_t i = 0; i < keys->n; i++) {
                 if (sv_admin_token_verify(sv_bytes_str(token), keys->list[i].key, &what, r->now, id,
                                           expires, err) == 0)
                         return &keys->list[i];
+                if (strcmp(err->check, "admin.token.signature") != 0 &&
+                    strcmp(err->check, "admin.token.key") != 0)
+                        return NULL;
+        }
         return NULL;
 }
 

@@ -25,6 +25,22 @@ static inline void read_file(const char *path, struct sv_buf *out)
         OK(sv_file_read(path, 64 << 20, out, "test", &err));
 }
 
+/* In the configuration; takes the value. */
+static inline void set_member(const char *member, struct sv_json *value)
+{
+        char path[256];
+        SV_BUF text = SV_BUF_NULL, out = SV_BUF_NULL;
+        SV_JSON *config = NULL;
+        struct sv_err err;
+
+        in_dir(path, "config.json");
+        read_file(path, &text);
+        OK(sv_json_parse(sv_buf_bytes(&text), "test", &config, &err));
+        sv_json_set(config, member, value);
+        sv_json_print(config, &out);
+        OK(sv_file_write(path, 0644, sv_buf_bytes(&out), &err));
+}
+
 /* In the broker's process: serves until it is told to end. */
 static inline int serve_here(const char *config)
 {

@@ -15,21 +15,6 @@ static uint8_t pin[32];
 static struct sv_tls_ctx *tls;
 static char metrics_url[64];
 
-static void set_member(const char *member, struct sv_json *value)
-{
-        char path[256];
-        SV_BUF text = SV_BUF_NULL, out = SV_BUF_NULL;
-        SV_JSON *config = NULL;
-        struct sv_err err;
-
-        in_dir(path, "config.json");
-        read_file(path, &text);
-        OK(sv_json_parse(sv_buf_bytes(&text), "test", &config, &err));
-        sv_json_set(config, member, value);
-        sv_json_print(config, &out);
-        OK(sv_file_write(path, 0644, sv_buf_bytes(&out), &err));
-}
-
 #define set_config(member, value) set_member(member, sv_json_new_str(value))
 
 static void find_metrics(void)
@@ -126,22 +111,28 @@ static void metrics(void **state)
         assert_true(has(&asked, "secure_vm_broker_start_time_seconds "));
 }
 
+static bool is_logged(const char *text)
+{
+        SV_BUF log = SV_BUF_NULL;
+        char path[256];
+
+        in_dir(path, "audit.jsonl");
+        read_file(path, &log);
+        return strstr(sv_buf_str(&log), text);
+}
+
 static void is_named(const char *sent, bool taken)
 {
         SV_HTTP answer = {0};
         const char *id;
-        SV_BUF log = SV_BUF_NULL;
         SV_STR record = NULL;
-        char path[256];
 
         call(url, "GET", "/kbs/v0/resource/a/b/c", sent ? SV_KBS_REQUEST_ID : NULL, sent, &answer);
         id = sv_http_field(&answer, SV_KBS_REQUEST_ID);
         assert_non_null(id);
         assert_int_equal(sent && !strcmp(id, sent), taken);
         record = sv_asprintf("\"request\":\"%s\"", id);
-        in_dir(path, "audit.jsonl");
-        read_file(path, &log);
-        assert_non_null(strstr(sv_buf_str(&log), record));
+        assert_true(is_logged(record));
 }
 
 /* Answer and record name a request alike. */
@@ -271,7 +262,9 @@ static int administer(const char *key)
 static void keys_change(void **state)
 {
         char path[256];
-        SV_BUF first = SV_BUF_NULL, second = SV_BUF_NULL, both = SV_BUF_NULL, log = SV_BUF_NULL;
+        SV_BUF first = SV_BUF_NULL, second = SV_BUF_NULL, both = SV_BUF_NULL;
+        SV_STR elsewhere = write_bearer("admin.key", "GET", "/secure-vm/v0/audit");
+        SV_HTTP answer = {0};
 
         in_dir(path, "admin.pub");
         read_file(path, &first);
@@ -287,16 +280,19 @@ static void keys_change(void **state)
         reload_well();
         assert_int_equal(administer("admin.key"), 200);
         assert_int_equal(administer("second.key"), 200);
+        /* what its own key says of a token, and not what the other does */
+        assert_int_equal(
+                call(url, "GET", "/secure-vm/v0/resources", "Authorization", elsewhere, &answer),
+                401);
+        assert_true(is_logged("\"check\":\"admin.token.request\""));
         write_here("admin.pub", sv_buf_bytes(&second));
         reload_well();
         assert_int_equal(administer("admin.key"), 401);
         assert_int_equal(administer("second.key"), 200);
         write_here("admin.pub", sv_buf_bytes(&first));
         reload_well();
-        in_dir(path, "audit.jsonl");
-        read_file(path, &log);
-        assert_non_null(strstr(sv_buf_str(&log), "\"action\":\"reload\""));
-        assert_non_null(strstr(sv_buf_str(&log), "\"admins\":[\""));
+        assert_true(is_logged("\"action\":\"reload\""));
+        assert_true(is_logged("\"admins\":[\""));
 }
 
 static void set_admins(const char *text)
@@ -331,6 +327,8 @@ static void roles_change(void **state)
         set_admins("[]");
         reload_well();
         assert_int_equal(ask_as("limited.key", audit), 401);
+        assert_true(is_logged("\"paths\":[null,[\"ours\"]]"));
+        assert_true(is_logged("\"paths\":[null,null]"));
 }
 
 /* As many as may be, and one more. */
@@ -548,15 +546,13 @@ static void log_is_moved(void **state)
 {
         char path[256], away[256];
         SV_HTTP answer = {0};
-        SV_BUF log = SV_BUF_NULL;
 
         in_dir(path, "audit.jsonl");
         in_dir(away, "audit.1");
         assert_int_equal(rename(path, away), 0);
         reload_well();
         call(url, "GET", "/kbs/v0/resource/a/b/moved", NULL, NULL, &answer);
-        read_file(path, &log);
-        assert_non_null(strstr(sv_buf_str(&log), "a/b/moved"));
+        assert_true(is_logged("a/b/moved"));
 }
 
 /* Gone, it is an answer and no new database; back, it is served. */
