@@ -495,8 +495,9 @@ static void config_numbers(void **state)
                 const char *name;
                 int64_t least, most;
         } numbers[] = {
-                {"connections", 1, 4096},
-                {"connections_per_source", 0, 4096},
+                {"connections", 1, 65536},
+                {"connections_per_source", 0, 65536},
+                {"requests", 1, 4096},
                 {"waiting", 1, 65536},
                 {"handshakes_per_second", 1, 100000},
                 {"handshake_seconds", 1, 30},
