@@ -271,8 +271,8 @@ static int seal_attester(const struct sv_attester *a, struct sv_err *err)
         return r;
 }
 
-static int open_and_seal(const struct sv_agent_config *config, const char *program,
-                         struct sv_err *err)
+int sv_initramfs_unlock(const struct sv_agent_config *config, const char *program,
+                        struct sv_err *err)
 {
         const struct sv_attester *a = sv_attester_need(err);
         struct sv_err unsealed = SV_ERR_NULL;
@@ -307,7 +307,7 @@ int sv_agent_initramfs(const struct sv_args *args, struct sv_json **result, stru
         sv_initramfs_mount(NULL);
         sv_event_open(NULL);
         if (sv_system_read_config(&config, &failed) == 0 &&
-            open_and_seal(&config, args->pos[0], &failed) == 0) {
+            sv_initramfs_unlock(&config, args->pos[0], &failed) == 0) {
                 sv_event_unlocked("each volume's own token says who released its key", NULL);
                 sv_event_flush();
                 return 0;

@@ -3,6 +3,7 @@
  * are cryptsetup's and the distribution's, the agent has what surrounds them. */
 #pragma once
 
+#include "agent/config.h"
 #include "agent/machine.h"
 #include "base/program/cli.h"
 
@@ -29,3 +30,7 @@ int sv_initramfs_check_credentials(const struct sv_machine *m, struct sv_err *er
  * SV_SYSTEM "agent.volumes": it ended otherwise than with 0; the message has its last line. */
 int sv_initramfs_run(const char *program, void (*pause)(void *arg, unsigned ms), void *arg,
                      struct sv_err *err);
+/* The program in the network, then the seal, whatever the program did. Fails with the program's
+ * error; when only the seal failed, with that. */
+int sv_initramfs_unlock(const struct sv_agent_config *config, const char *program,
+                        struct sv_err *err);

@@ -5,7 +5,9 @@
 
 #include "tests/unit/unit.h"
 
+#include "agent/attesters.h"
 #include "agent/initramfs.h"
+#include "agent/net.h"
 #include "agent/config.h"
 #include "base/core/file.h"
 
@@ -23,6 +25,40 @@ static int play_mount(const char *source, const char *target, const char *type, 
 }
 
 static const struct sv_machine machine = {.files = folder, .mount = play_mount};
+
+/* Of the network and the attester only the calls are seen; the linker sends them here. */
+static unsigned seals;
+static bool may_seal;
+
+static int play_seal(void *state, struct sv_note *note, struct sv_err *e)
+{
+        seals++;
+        return may_seal ? 0 : sv_fail(e, SV_SYSTEM, "tpm.seal", "the PCR cannot be extended");
+}
+
+const struct sv_attester *__wrap_sv_attester_find(void);
+const struct sv_attester *__wrap_sv_attester_find(void)
+{
+        static const struct sv_tee plain = {.name = "plain"};
+        static const struct sv_attester attester = {.id = &plain, .seal = play_seal};
+
+        return &attester;
+}
+
+int __wrap_sv_net_up(const struct sv_agent_config *config, struct sv_net **out, char says[128],
+                     struct sv_err *e);
+int __wrap_sv_net_up(const struct sv_agent_config *config, struct sv_net **out, char says[128],
+                     struct sv_err *e)
+{
+        strcpy(says, "up");
+        return 0;
+}
+
+void __wrap_sv_net_run(struct sv_net *net, unsigned ms);
+void __wrap_sv_net_run(struct sv_net *net, unsigned ms)
+{
+        usleep(ms * 1000);
+}
 
 static int set_up(void **state)
 {
@@ -72,12 +108,19 @@ static void count_wait(void *arg, unsigned ms)
         usleep(ms * 1000);
 }
 
-static int run_script(const char *text)
+static char *write_script(const char *text)
 {
-        SV_STR path = sv_asprintf("%s/program", folder);
+        char *path = sv_asprintf("%s/program", folder);
         SV_STR script = sv_asprintf("#!/bin/sh\n%s\n", text);
 
         OK(sv_file_write(path, 0700, sv_bytes_str(script), &err));
+        return path;
+}
+
+static int run_script(const char *text)
+{
+        SV_STR path = write_script(text);
+
         return sv_initramfs_run(path, count_wait, NULL, &err);
 }
 
@@ -99,6 +142,35 @@ static void test_program(void **state)
         FAILS(run_script("head -c 5000 /dev/zero | tr '\\0' x; exit 1"), SV_SYSTEM,
               "agent.volumes");
         FAILS(sv_initramfs_run(nothing, count_wait, NULL, &err), SV_SYSTEM, "agent.volumes");
+}
+
+/* What was released cannot be had again, also after a refusal: the first fault is the one that is
+ * told. */
+static void test_seal(void **state)
+{
+        static const struct {
+                const char *script;
+                bool may_seal;
+                const char *check;
+        } cases[] = {
+                {"exit 0", true, NULL},
+                {"exit 0", false, "tpm.seal"},
+                {"exit 6", true, "agent.volumes"},
+                {"exit 6", false, "agent.volumes"},
+        };
+        const struct sv_agent_config config = {.n_brokers = 0};
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                SV_STR path = write_script(cases[i].script);
+
+                seals = 0;
+                may_seal = cases[i].may_seal;
+                if (cases[i].check)
+                        FAILS(sv_initramfs_unlock(&config, path, &err), SV_SYSTEM, cases[i].check);
+                else
+                        OK(sv_initramfs_unlock(&config, path, &err));
+                assert_int_equal(seals, 1);
+        }
 }
 
 static void test_word(void **state)
@@ -142,6 +214,7 @@ int main(void)
                 cmocka_unit_test(test_place),       cmocka_unit_test(test_mounts),
                 cmocka_unit_test(test_credentials), cmocka_unit_test(test_program),
                 cmocka_unit_test(test_word),        cmocka_unit_test(test_header),
+                cmocka_unit_test(test_seal),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
