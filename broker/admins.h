@@ -11,7 +11,8 @@ enum {
         SV_ROLE_OPERATOR = 1, /* keys, disks and who has them */
         SV_ROLE_AUTHOR = 2,   /* policies */
         SV_ROLE_AUDITOR = 4,  /* the record, and changes nothing */
-        SV_ROLES_ALL = 7
+        SV_ROLE_SIGNER = 8,   /* asks nothing: signs reference sets */
+        SV_ROLES_ALL = 15
 };
 
 /* A member of "admins" in the configuration. */

@@ -11,8 +11,10 @@
 static const struct {
         const char *name;
         unsigned role;
-} roles[] = {
-        {"operator", SV_ROLE_OPERATOR}, {"author", SV_ROLE_AUTHOR}, {"auditor", SV_ROLE_AUDITOR}};
+} roles[] = {{"operator", SV_ROLE_OPERATOR},
+             {"author", SV_ROLE_AUTHOR},
+             {"auditor", SV_ROLE_AUDITOR},
+             {"signer", SV_ROLE_SIGNER}};
 #define N_ROLES (sizeof(roles) / sizeof(*roles))
 
 void sv_broker_admins_free(struct sv_broker_admins *a)
@@ -70,13 +72,15 @@ static int take_roles(const struct sv_json *list, struct sv_bytes text, size_t n
                       struct sv_err *err)
 {
         if (sv_json_type(list) != SV_JSON_ARRAY || !sv_json_len(list))
-                return fail_admins(text, n, "\"roles\" must be a list of operator, author, auditor",
+                return fail_admins(text, n,
+                                   "\"roles\" must be a list of operator, author, auditor, signer",
                                    err);
         for (size_t i = 0; i < sv_json_len(list); i++) {
                 unsigned role = find_role(sv_json_str(sv_json_at(list, i)));
 
                 if (!role)
-                        return fail_admins(text, n, "a role is one of operator, author and auditor",
+                        return fail_admins(text, n,
+                                           "a role is one of operator, author, auditor and signer",
                                            err);
                 *out |= role;
         }

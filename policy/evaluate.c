@@ -171,6 +171,11 @@ int sv_policy_evaluate_above(const struct sv_policy *p, const struct sv_json *fl
         if (sv_policy_sets(p)) /* its own rules alone would release too much */
                 return sv_fail(err, SV_POLICY, "policy.sets",
                                "one of the policy's sets was not chosen");
+        if (sv_policy_reference(p))
+                return sv_fail(err, SV_POLICY, "policy.reference",
+                               "what the policy accepts stands in reference set %s, which is not "
+                               "here: the broker has it",
+                               sv_policy_reference(p));
         for (size_t i = 0; i < sv_json_len(rules); i++)
                 if (sv_rule_applies(sv_json_at(rules, i), claims))
                         evaluate_rule(sv_json_at(rules, i), claims, false, &v, &first);

@@ -208,6 +208,11 @@ int sv_policy_foresee(const struct sv_policy *kept, const struct sv_policy *pred
                 return sv_fail(err, SV_POLICY, "policy.resource",
                                "the policy is for %s, the guest asks for %s",
                                sv_policy_resource(kept), sv_policy_resource(predicted));
+        if (sv_policy_reference(kept))
+                return sv_fail(err, SV_POLICY, "policy.reference",
+                               "what the policy accepts stands in reference set %s, which is not "
+                               "here: \"policy test\" asks the broker, which has it",
+                               sv_policy_reference(kept));
         if (predict_claims(predicted, claims, err) < 0)
                 return -1;
         r = foresee_policy(kept, claims, time, rows, &first);

@@ -23,12 +23,14 @@ struct sv_policy {
         struct sv_policy *with_set;
         struct sv_json *own_rules; /* of a policy with a set: the list that was made for it */
         int64_t lease;
+        const char *reference; /* NULL: it names no reference set */
 };
 
 static int read_policy_head(struct sv_policy *p, struct sv_err *err)
 {
-        static const char *const members[] = {"version", "guest", "tee",   "resource", "trust",
-                                              "rules",   "allow", "lease", "sets",     NULL};
+        static const char *const members[] = {"version", "guest",         "tee",   "resource",
+                                              "trust",   "rules",         "allow", "lease",
+                                              "sets",    "reference_set", NULL};
         int64_t version;
 
         if (sv_json_type(p->doc) != SV_JSON_OBJECT)
@@ -103,6 +105,23 @@ static int check_allow_form(struct sv_policy *p, struct sv_err *err)
                         return sv_fail(err, SV_FORMAT, "policy.allow",
                                        "expected a name like \"debug\", once, as allow[%zu]", i);
         }
+        return 0;
+}
+
+static int read_reference_name(struct sv_policy *p, struct sv_err *err)
+{
+        const struct sv_json *name = sv_json_get(p->doc, "reference_set");
+
+        if (!name)
+                return 0;
+        p->reference = sv_json_str(name);
+        if (!p->reference || !sv_resource_ok(sv_bytes_str(p->reference)))
+                return sv_fail(err, SV_FORMAT, "policy.reference",
+                               "expected repository/type/tag of a reference set as reference_set");
+        if (sv_json_get(p->doc, "sets"))
+                return sv_fail(err, SV_FORMAT, "policy.reference",
+                               "the policy has sets of its own and names a reference set: one of "
+                               "both was expected");
         return 0;
 }
 
@@ -203,7 +222,8 @@ static int make_policy_from_json(struct sv_json *doc, struct sv_policy **out, st
         if (read_policy_head(p, err) < 0 ||
             sv_json_each(p->trust, check_trust_kind, NULL, err) < 0 ||
             check_allow_form(p, err) < 0 || read_lease(p, err) < 0 ||
-            check_policy_rules(p->rules, sv_json_get(p->doc, "sets") != NULL, err) < 0 ||
+            read_reference_name(p, err) < 0 ||
+            check_policy_rules(p->rules, p->reference || sv_json_get(p->doc, "sets"), err) < 0 ||
             read_sets(p, err) < 0) {
                 sv_policy_free(p);
                 return -1;
@@ -356,6 +376,11 @@ const struct sv_json *sv_policy_rules(const struct sv_policy *p)
 const struct sv_json *sv_policy_sets(const struct sv_policy *p)
 {
         return p->sets;
+}
+
+const char *sv_policy_reference(const struct sv_policy *p)
+{
+        return p->reference;
 }
 
 const struct sv_policy *sv_policy_with_set(const struct sv_policy *p, size_t i)

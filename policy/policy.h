@@ -13,9 +13,9 @@
  * nothing. "check" begins with "policy." and is unique in the document;
  * "covers" is an AR4SI slot with dashes; all members are needed, none else is allowed but "allow"
  * (names of the TEE's floor that are lifted for this resource: ["debug"]), "lease" (seconds, see
- * sv_policy_lease) and "sets" (of rules, one of which must hold whole: policy/set-form.h), and an
- * empty list of rules is refused, unless there are sets: nothing to prove is a mistake, not a
- * grant. */
+ * sv_policy_lease) and "sets" (of rules, one of which must hold whole: policy/set-form.h) or
+ * "reference_set" (the name of such as others have signed: policy/reference.h), and an empty list
+ * of rules is refused, unless there are sets: nothing to prove is a mistake, not a grant. */
 #pragma once
 
 #include "base/json/json.h"
@@ -52,6 +52,9 @@ int64_t sv_policy_lease(const struct sv_policy *p);
 const struct sv_json *sv_policy_rules(const struct sv_policy *p);
 /* The array of sets, checked (policy/set-form.h); NULL: none. */
 const struct sv_json *sv_policy_sets(const struct sv_policy *p);
+/* The name of the reference set whose tuples are its sets (policy/reference.h): it releases nothing
+ * before they are in it. NULL: it names none. */
+const char *sv_policy_reference(const struct sv_policy *p);
 /* The policy that is left when one set is chosen: its rules are the policy's and then the set's; it
  * has no sets. Borrowed; NULL past the last. */
 const struct sv_policy *sv_policy_with_set(const struct sv_policy *p, size_t i);

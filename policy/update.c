@@ -288,6 +288,17 @@ static int carry_sets(const struct sv_json *sets, const struct sv_json *moved, s
         return 0;
 }
 
+/* What others have signed is not for a host to add to. */
+static int check_own_states(const struct sv_policy *kept, struct sv_err *err)
+{
+        if (!sv_policy_reference(kept))
+                return 0;
+        return sv_fail(err, SV_USAGE, "policy.update.reference",
+                       "what the policy accepts stands in reference set %s: its author signs one "
+                       "with the new values (\"reference put\")",
+                       sv_policy_reference(kept));
+}
+
 int sv_policy_add_set(const struct sv_policy *kept, const struct sv_policy *predicted,
                       const struct sv_update_names *names, bool again, struct sv_buf *out,
                       int64_t *generation, struct sv_err *err)
@@ -299,7 +310,7 @@ int sv_policy_add_set(const struct sv_policy *kept, const struct sv_policy *pred
         SV_JSON *sets = sv_json_array();
 
         *generation = 0;
-        if (check_same_guest(kept, predicted, err) < 0 ||
+        if (check_own_states(kept, err) < 0 || check_same_guest(kept, predicted, err) < 0 ||
             check_differing_rules(kept, predicted, err) < 0 ||
             carry_sets(old, moved, sets, err) < 0)
                 return -1;
@@ -321,6 +332,8 @@ int sv_policy_retire_sets(const struct sv_policy *kept, int64_t generation, stru
         SV_JSON *sets = sv_json_array();
 
         *retired = 0;
+        if (check_own_states(kept, err) < 0)
+                return -1;
         for (size_t i = 0; i < sv_json_len(old); i++) {
                 const struct sv_json *set = sv_json_at(old, i);
                 struct sv_json *now = sv_json_add(sets, copy_object(set, NULL));

@@ -389,16 +389,64 @@ int sv_admin_list_policy_versions(struct sv_admin *a, const char *path, struct s
         return call_admin_json(a, target, out, err);
 }
 
-int sv_admin_test_policy(struct sv_admin *a, const char *path, struct sv_bytes document,
-                         const char *at, struct sv_json **out, struct sv_err *err)
+static int test_on_guests(struct sv_admin *a, const char *target, struct sv_bytes document,
+                          struct sv_json **out, struct sv_err *err)
 {
-        SV_STR target = sv_asprintf("%s%s%s", path, at ? "?at=" : "", at ? at : "");
         SV_HTTP answer = {0};
 
         if (call_admin_path(a, "POST", "/secure-vm/v0/policy-test", target, document, &answer,
                             err) < 0)
                 return -1;
         return sv_json_parse(sv_buf_bytes(&answer.body), "admin.answer", out, err);
+}
+
+int sv_admin_test_policy(struct sv_admin *a, const char *path, struct sv_bytes document,
+                         const char *at, struct sv_json **out, struct sv_err *err)
+{
+        SV_STR target = sv_asprintf("%s%s%s", path, at ? "?at=" : "", at ? at : "");
+
+        return test_on_guests(a, target, document, out, err);
+}
+
+int sv_admin_test_reference(struct sv_admin *a, const char *path, struct sv_bytes text,
+                            const char *at, struct sv_json **out, struct sv_err *err)
+{
+        SV_STR target = sv_asprintf("%s?reference%s%s", path, at ? "&at=" : "", at ? at : "");
+
+        return test_on_guests(a, target, text, out, err);
+}
+
+int sv_admin_put_reference(struct sv_admin *a, const char *name, struct sv_bytes text,
+                           struct sv_err *err)
+{
+        SV_HTTP answer = {0};
+
+        return call_admin_path(a, "PUT", "/secure-vm/v0/reference", name, text, &answer, err);
+}
+
+int sv_admin_get_reference(struct sv_admin *a, const char *name, struct sv_buf *text,
+                           struct sv_err *err)
+{
+        SV_HTTP answer = {0};
+
+        if (call_admin_path(a, "GET", "/secure-vm/v0/reference", name, SV_BYTES_NULL, &answer,
+                            err) < 0)
+                return -1;
+        sv_buf_put(text, sv_buf_bytes(&answer.body));
+        return sv_buf_ok(text, "the reference set", err);
+}
+
+int sv_admin_delete_reference(struct sv_admin *a, const char *name, struct sv_err *err)
+{
+        SV_HTTP answer = {0};
+
+        return call_admin_path(a, "DELETE", "/secure-vm/v0/reference", name, SV_BYTES_NULL, &answer,
+                               err);
+}
+
+int sv_admin_list_references(struct sv_admin *a, struct sv_json **out, struct sv_err *err)
+{
+        return call_admin_json(a, "/secure-vm/v0/references", out, err);
 }
 
 int sv_admin_delete_policy(struct sv_admin *a, const char *path, struct sv_err *err)

@@ -106,6 +106,20 @@ int sv_admin_delete_policy(struct sv_admin *a, const char *path, struct sv_err *
  * caller frees. */
 int sv_admin_test_policy(struct sv_admin *a, const char *path, struct sv_bytes document,
                          const char *at, struct sv_json **out, struct sv_err *err);
+/* A reference set as its author signed it, under the name that it has: SV_USAGE
+ * "reference.generation", SV_PROOF "reference.signature". */
+int sv_admin_put_reference(struct sv_admin *a, const char *name, struct sv_bytes text,
+                           struct sv_err *err);
+/* Appends it. SV_USAGE "reference.none". */
+int sv_admin_get_reference(struct sv_admin *a, const char *name, struct sv_buf *text,
+                           struct sv_err *err);
+int sv_admin_delete_reference(struct sv_admin *a, const char *name, struct sv_err *err);
+/* {"references":[{"name":…,"generation":n,"created":RFC3339}, …]}. The caller frees. */
+int sv_admin_list_references(struct sv_admin *a, struct sv_json **out, struct sv_err *err);
+/* As sv_admin_test_policy, with this reference set in place of the one that the broker has under
+ * the name that the policy says. */
+int sv_admin_test_reference(struct sv_admin *a, const char *path, struct sv_bytes text,
+                            const char *at, struct sv_json **out, struct sv_err *err);
 /* {"audit":[{record}, …]}, oldest first, those with id above `after` (0: all), at most the broker's
  * page. The caller frees. */
 int sv_admin_audit(struct sv_admin *a, int64_t after, struct sv_json **out, struct sv_err *err);

@@ -136,7 +136,7 @@ int sv_handle_list_resources(struct sv_request *r, struct sv_err *err)
         return answer_json(r, j, err);
 }
 
-int sv_request_read_policy(const struct sv_request *r, struct sv_bytes text, struct sv_policy **out,
+int sv_request_read_policy(struct sv_request *r, struct sv_bytes text, struct sv_policy **out,
                            struct sv_err *err)
 {
         SV_POLICY_DOC *policy = NULL;
@@ -157,6 +157,8 @@ int sv_request_read_policy(const struct sv_request *r, struct sv_bytes text, str
                 return sv_fail(err, SV_FORMAT, "broker.policy.resource",
                                "the policy is for %s and was put under %s",
                                sv_policy_resource(policy), r->resource);
+        if (sv_reference_apply(r, text, SV_BYTES_NULL, &policy, err) < 0)
+                return -1;
         *out = policy;
         policy = NULL;
         return 0;

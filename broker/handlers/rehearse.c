@@ -58,12 +58,19 @@ static int try_guest(const struct sv_accepted *what, void *arg, struct sv_err *e
         return 0;
 }
 
-/* Of the request, or the one that is stored when there is none in it. */
+/* Of the request, or the one that is stored when there is none in it, or a reference set. */
 static int read_tried_policy(struct sv_request *r, struct sv_policy **policy, struct sv_err *err)
 {
         SV_BUF stored = SV_BUF_NULL;
         struct sv_bytes text = sv_buf_bytes(&r->msg->body);
 
+        if (sv_request_has(r, "reference")) {
+                if (r->broker->store->ops->get_policy(r->broker->store, r->resource, &stored, err) <
+                            0 ||
+                    sv_policy_parse(sv_buf_bytes(&stored), policy, err) < 0)
+                        return -1;
+                return sv_reference_apply(r, sv_buf_bytes(&stored), text, policy, err);
+        }
         if (text.n)
                 return sv_request_read_policy(r, text, policy, err);
         if (r->broker->store->ops->get_policy(r->broker->store, r->resource, &stored, err) < 0)
@@ -73,7 +80,7 @@ static int read_tried_policy(struct sv_request *r, struct sv_policy **policy, st
 
 static int read_time(const struct sv_request *r, int64_t *at, struct sv_err *err)
 {
-        static const char *const names[] = {"at", NULL};
+        static const char *const names[] = {"at", "reference", NULL};
         char text[32] = "";
 
         *at = r->now;

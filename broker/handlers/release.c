@@ -60,6 +60,16 @@ static const char *describe_outcome(const struct sv_json *reason)
         return held ? "" : " fails";
 }
 
+static void note_reference(const struct sv_request *r, struct sv_buf *line)
+{
+        const char *name = sv_json_text(r->audit, "reference", NULL);
+
+        if (name)
+                sv_buf_printf(
+                        line, " of reference set %s, generation %lld", name,
+                        (long long)sv_json_int(sv_json_get(r->audit, "reference_generation"), 0));
+}
+
 /* Which rules held, one by one in "checks", those that did not by name in "grounds" too: one line,
  * with what the proof cannot show. */
 static void record_reasons(struct sv_request *r, const struct sv_policy *policy,
@@ -79,6 +89,7 @@ static void record_reasons(struct sv_request *r, const struct sv_policy *policy,
                         continue;
                 if (check && !strcmp(check, "policy.set")) {
                         sv_buf_printf(&set, " (%s)", text);
+                        note_reference(r, &set);
                         sv_json_set_int(r->audit, "set",
                                         sv_json_int(sv_json_get(reason, "generation"), 0));
                 } else if (check && strcmp(check, "policy.limits")) {
@@ -134,6 +145,8 @@ static int check_policy(struct sv_request *r, const struct sv_tee_verify *tee,
         if (strcmp(sv_policy_resource(policy), r->resource))
                 return sv_fail(err, SV_POLICY, "policy.resource",
                                "the policy is for another resource");
+        if (sv_reference_apply(r, sv_buf_bytes(&text), SV_BYTES_NULL, &policy, err) < 0)
+                return -1;
         rc = sv_appraise_claims(tee, policy, claims, r->now, &verdict, err);
         if (verdict.reasons) /* else it did not come to the rules */
                 record_reasons(r, policy, &verdict);
@@ -226,6 +239,7 @@ static int check_still_so(struct sv_request *r, int64_t number, struct sv_err *e
         const char *used = sv_json_text(r->audit, "policy_sha256", "");
         SV_BUF text = SV_BUF_NULL, sealed = SV_BUF_NULL;
         char hex[65];
+        bool same;
 
         if (ops->reserve(r->broker->store, err) < 0)
                 return -1;
@@ -235,6 +249,10 @@ static int check_still_so(struct sv_request *r, int64_t number, struct sv_err *e
                 return -1;
         if (strcmp(hex, used))
                 return fail_changed(err, "the resource's policy");
+        if (sv_reference_check_same(r, &same, err) < 0)
+                return -1;
+        if (!same)
+                return fail_changed(err, "the policy's reference set");
         if (ops->get_resource(r->broker->store, r->resource, number, &sealed, err) < 0)
                 return err->class == SV_USAGE ? fail_changed(err, "the resource") : -1;
         return 0;

@@ -83,6 +83,19 @@ int sv_handle_delete_policy(struct sv_request *r, struct sv_err *err);
 /* Who of those that had the resource would have it under another policy, or at another time. */
 int sv_handle_rehearse(struct sv_request *r, struct sv_err *err);
 int sv_handle_policy_history(struct sv_request *r, struct sv_err *err);
+int sv_handle_put_reference(struct sv_request *r, struct sv_err *err);
+int sv_handle_get_reference(struct sv_request *r, struct sv_err *err);
+int sv_handle_delete_reference(struct sv_request *r, struct sv_err *err);
+int sv_handle_list_references(struct sv_request *r, struct sv_err *err);
+/* A policy (parsed from `text`) that names a reference set becomes one with its tuples, those of
+ * `tried` in place of what is stored (n == 0: of that): *policy is freed and another. Name,
+ * generation and digest go into the record. One that names none stays. SV_PROOF
+ * "reference.signature", SV_POLICY (an administrator: SV_USAGE) "reference.none", SV_FORMAT
+ * "reference.name", "reference.tee". */
+int sv_reference_apply(struct sv_request *r, struct sv_bytes text, struct sv_bytes tried,
+                       struct sv_policy **policy, struct sv_err *err);
+/* Is the set that was applied still the one that is stored? */
+int sv_reference_check_same(struct sv_request *r, bool *same, struct sv_err *err);
 /* The versions of one resource. */
 int sv_handle_show_resource(struct sv_request *r, struct sv_err *err);
 /* A guest's report of its disk, and an administrator's word that an older state is meant. */
@@ -124,9 +137,9 @@ const char *sv_request_query_nth(const struct sv_request *r, const char *name, s
  * "broker.label.limit". */
 int sv_request_change_settings(struct sv_request *r, struct sv_err *err);
 /* A policy that may be put for this request's resource: parsed, for a TEE that is known here, with
- * anchors that can be read. The caller frees. SV_FORMAT "broker.policy.tee" and
- * "broker.policy.resource", and what those say who parse. */
-int sv_request_read_policy(const struct sv_request *r, struct sv_bytes text, struct sv_policy **out,
+ * anchors that can be read; with the tuples of the reference set that it names. The caller frees.
+ * SV_FORMAT "broker.policy.tee" and "broker.policy.resource", and what those say who parse. */
+int sv_request_read_policy(struct sv_request *r, struct sv_bytes text, struct sv_policy **out,
                            struct sv_err *err);
 /* The claims in a token's payload are those of one TEE's verifier, under its KBS name; borrowed
  * from the payload. NULL and SV_PROOF "broker.token.claims": of none that is known here. */

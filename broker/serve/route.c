@@ -28,7 +28,7 @@
 #define OPERATOR SV_ROLE_OPERATOR
 #define AUTHOR   SV_ROLE_AUTHOR
 #define AUDITOR  SV_ROLE_AUDITOR
-#define ANY_ROLE SV_ROLES_ALL
+#define ANY_ROLE (OPERATOR | AUTHOR | AUDITOR)
 
 static const struct route {
         const char *method;
@@ -78,6 +78,14 @@ static const struct route {
          sv_handle_rehearse, SV_POLICY_SIZE_MAX + 1},
         {"GET", "/secure-vm/v0/policy-history/", "admin-policy-history", ANY_ROLE,
          sv_handle_policy_history, SMALL},
+        {"PUT", "/secure-vm/v0/reference/", "admin-put-reference", AUTHOR, sv_handle_put_reference,
+         SV_POLICY_SIZE_MAX},
+        {"GET", "/secure-vm/v0/reference/", "admin-get-reference", ANY_ROLE,
+         sv_handle_get_reference, SMALL},
+        {"DELETE", "/secure-vm/v0/reference/", "admin-delete-reference", AUTHOR,
+         sv_handle_delete_reference, SMALL},
+        {"GET", "/secure-vm/v0/references", "admin-list-references", ANY_ROLE,
+         sv_handle_list_references, SMALL, .filters = true},
         {"GET", "/secure-vm/v0/audit", "admin-audit", AUDITOR, sv_handle_audit, SMALL,
          .filters = true},
         {"GET", "/secure-vm/v0/health", NULL, 0, sv_handle_health, SMALL, .local = true},

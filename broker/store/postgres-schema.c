@@ -45,7 +45,16 @@ static const char settings[] =
         "CREATE TABLE settings (path " TEXT " PRIMARY KEY, labels " TEXT ", most BIGINT NOT NULL,"
         " released BIGINT NOT NULL, bytes BIGINT NOT NULL, takers BYTEA NOT NULL);";
 
+static const char reference_sets[] =
+        "CREATE TABLE reference_sets (name " TEXT " PRIMARY KEY, text BYTEA NOT NULL,"
+        " generation BIGINT NOT NULL, created BIGINT NOT NULL);";
+
 const struct sv_sql_step sv_postgres_steps[] = {
-        {""},       {""},   {""}, {""}, {""}, {""}, {""}, {""}, {""}, {first, sv_sql_fill_macs},
-        {settings}, {NULL},
+        {""},       {""},
+        {""},       {""},
+        {""},       {""},
+        {""},       {""},
+        {""},       {first, sv_sql_fill_macs},
+        {settings}, {reference_sets},
+        {NULL},
 };

@@ -34,6 +34,10 @@ static const struct kind {
                              "SELECT labels, most, released, bytes, takers FROM settings WHERE "
                              "path = ?1 AND ?2 = ''",
                              "SELECT path, '' FROM settings"},
+        [SV_ROW_REFERENCE] = {"reference set",
+                              "SELECT text, generation, created FROM reference_sets WHERE name = "
+                              "?1 AND ?2 = ''",
+                              "SELECT name, '' FROM reference_sets"},
 };
 
 static void put_field(struct sv_buf *in, struct sv_bytes field)

@@ -256,6 +256,13 @@ int sv_sql_each_accepted(struct sv_store *s, const char *path,
                          int (*each)(const struct sv_accepted *what, void *arg, struct sv_err *err),
                          void *arg, struct sv_err *err);
 
+int sv_sql_put_reference(struct sv_store *s, const char *name, struct sv_bytes text,
+                         int64_t generation, int64_t now, struct sv_err *err);
+int sv_sql_get_reference(struct sv_store *s, const char *name, struct sv_buf *text,
+                         struct sv_err *err);
+int sv_sql_delete_reference(struct sv_store *s, const char *name, int64_t now, struct sv_err *err);
+int sv_sql_list_references(struct sv_store *s, struct sv_json *list, struct sv_err *err);
+
 int sv_sql_put_policy(struct sv_store *s, const char *path, const struct sv_policy_put *put,
                       struct sv_err *err);
 int sv_sql_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,

@@ -91,5 +91,9 @@ const struct sv_sql_step sv_sqlite_steps[] = {
          " most INTEGER NOT NULL, released INTEGER NOT NULL, bytes INTEGER NOT NULL,"
          " takers BLOB NOT NULL) WITHOUT ROWID;",
          NULL},
+        /* Sets of values that policies name. */
+        {"CREATE TABLE reference_sets (name TEXT PRIMARY KEY, text BLOB NOT NULL,"
+         " generation INTEGER NOT NULL, created INTEGER NOT NULL) WITHOUT ROWID;",
+         NULL},
         {NULL, NULL},
 };

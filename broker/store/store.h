@@ -192,6 +192,18 @@ struct sv_store_ops {
         /* Adds their paths to the array; that none was put or removed, only `check` says. */
         int (*list_policies)(struct sv_store *s, struct sv_json *list, struct sv_err *err);
 
+        /* A reference set, as it was signed. SV_USAGE "reference.generation" when one of this or a
+         * higher generation was put before, also when it was removed since. */
+        int (*put_reference)(struct sv_store *s, const char *name, struct sv_bytes text,
+                             int64_t generation, int64_t now, struct sv_err *err);
+        /* Appends to `text`. SV_USAGE "reference.none". */
+        int (*get_reference)(struct sv_store *s, const char *name, struct sv_buf *text,
+                             struct sv_err *err);
+        int (*delete_reference)(struct sv_store *s, const char *name, int64_t now,
+                                struct sv_err *err);
+        /* Adds {"name","generation","created"} to the array, by name. */
+        int (*list_references)(struct sv_store *s, struct sv_json *list, struct sv_err *err);
+
         /* `volume` is the UUID of a disk whose key the resource is. */
         int (*get_disk)(struct sv_store *s, const char *path, const char *volume,
                         struct sv_disk_floor *out, struct sv_err *err);

@@ -16,6 +16,9 @@ static const struct sv_opt opts[] = {
         {.name = "resource",
          .arg = "RESOURCE",
          .help = "the policy that the broker has for it, instead of a file's"},
+        {.name = "reference",
+         .arg = "SET.jws",
+         .help = "this reference set, instead of the one that the broker has of its name"},
         {.name = "at",
          .arg = "T",
          .help = "as if it were this time (RFC 3339): what ends or begins by then"},
@@ -67,9 +70,14 @@ static void add_answer(struct sv_json *result, struct sv_json *answer)
 static int test_one(const struct sv_args *args, struct sv_admin *admin, const char *path,
                     struct sv_bytes text, struct sv_json *result, struct sv_err *err)
 {
+        const char *file = sv_opt(args, "reference"), *at = sv_opt(args, "at");
         struct sv_json *answer = NULL;
+        SV_BUF set = SV_BUF_NULL;
 
-        if (sv_admin_test_policy(admin, path, text, sv_opt(args, "at"), &answer, err) < 0)
+        if (file && sv_file_read(file, SV_POLICY_SIZE_MAX, &set, "reference.size", err) < 0)
+                return -1;
+        if ((file ? sv_admin_test_reference(admin, path, sv_buf_bytes(&set), at, &answer, err)
+                  : sv_admin_test_policy(admin, path, text, at, &answer, err)) < 0)
                 return sv_wrap(err, "%s", path);
         if (!sv_has(args, "json"))
                 print_answer(answer);
@@ -133,6 +141,10 @@ static int run_policy_test(const struct sv_args *args, struct sv_json **result, 
         if (resource && args->pos[0])
                 return sv_fail(err, SV_USAGE, "policy.test.both",
                                "a file names its resource itself: give a file or --resource");
+        if (sv_opt(args, "reference") && !resource)
+                return sv_fail(err, SV_USAGE, "policy.test.reference",
+                               "--reference is tried with the policy that the broker has: name its "
+                               "--resource, too");
         if ((at && sv_parse_time(at, &time, "policy.test.at", err) < 0) ||
             sv_admin_from_args(args, NULL, &admin, err) < 0)
                 return -1;

@@ -267,6 +267,45 @@ def settings(admin):
         run(0, 'key', 'rm', path, '--yes', *admin)
 
 
+def references(admin, folder):
+    """Values that several policies name, signed by the administrator's own key, which may sign too."""
+    name, key = 'vendor/reference/web', admin[5]
+
+    def write(generation, **more):
+        path = os.path.join(folder, 'set.json')
+        with open(path, 'w') as f:
+            json.dump({'version': 1, 'name': name, 'tee': 'vtpm', 'generation': generation,
+                       'any_of': [{'image': 'web', 'generation': generation, 'values': {'/pcrs/sha256/4': '00'}}], **more}, f)
+        return path
+    signed = os.path.join(folder, 'set.jws')
+    fails('reference.key', 'reference', 'sign', write(2))
+    open_key = os.path.join(folder, 'open.key')
+    with open(key) as f, open(open_key, 'w') as g:
+        g.write(f.read())
+    os.chmod(open_key, 0o644)
+    assert run(3, 'reference', 'sign', write(2), '--key', open_key)['error']['check'] == 'reference.key.mode'
+    assert run(4, 'reference', 'sign', write(2, tee=7), '--key', key)['error']['check'] == 'reference.member'
+    assert run(0, 'reference', 'sign', write(2), '--key', key, '--out', signed)['generation'] == 2
+    policy = os.path.join(folder, 'named.json')
+    with open(policy, 'w') as f:
+        json.dump({'version': 1, 'guest': 'demo', 'tee': 'vtpm', 'resource': PATH, 'trust': {}, 'rules': [], 'reference_set': name}, f)
+    fails('reference.none', 'policy', 'put', policy, *admin)
+    assert run(0, 'reference', 'put', signed, *admin)['name'] == name
+    fails('reference.generation', 'reference', 'put', signed, *admin)
+    run(0, 'policy', 'put', policy, *admin)
+    tried = run(0, 'policy', 'test', '--reference', signed, '--resource', PATH, *admin)
+    assert tried['refused'] == 0, tried
+    assert [(r['name'], r['generation']) for r in run(0, 'reference', 'list', *admin)['references']] == [(name, 2)]
+    assert run(0, 'reference', 'get', name, *admin)['set']['any_of'][0]['image'] == 'web'
+    run(0, 'reference', 'get', name, '--out', f'{signed}.copy', *admin)
+    with open(signed) as f, open(f'{signed}.copy') as g:
+        assert f.read() == g.read()
+    run(0, 'reference', 'rm', name, *admin)
+    fails('reference.none', 'reference', 'get', name, *admin)
+    fails('reference.generation', 'reference', 'put', signed, *admin)
+    run(0, 'policy', 'rm', PATH, *admin)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='svp', dir='/tmp') as folder:
         port = free_port()
@@ -282,6 +321,7 @@ def main():
             commands(admin, folder)
             keys(admin)
             settings(admin)
+            references(admin, folder)
             names_of_brokers(admin, folder)
         finally:
             broker.terminate()

@@ -68,6 +68,9 @@ COMMANDS = """
 2 admin.pin              key list --broker https://x --pin sha256:1 --admin-key key.pem
 2 key.rm                 key rm a/b/c
 2 key.set                key set a/b/c
+4 reference.json         reference sign garbage --key key.pem
+4 reference.form         reference put garbage
+2 policy.test.reference  policy test --reference garbage
 2 key.size               key provision a/b/c --bytes 15
 2 key.size               key provision a/b/c --bytes 8193
 2 key.releases           key set a/b/c --releases 0

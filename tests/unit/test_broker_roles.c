@@ -5,6 +5,7 @@
 #define OPERATOR SV_ROLE_OPERATOR
 #define AUTHOR   SV_ROLE_AUTHOR
 #define AUDITOR  SV_ROLE_AUDITOR
+#define ANY      (OPERATOR | AUTHOR | AUDITOR)
 #define ALL      SV_ROLES_ALL
 
 /* Every route, once more: a new one, or another role, has to be said here, too. */
@@ -19,18 +20,22 @@ static const struct {
         {"POST", "/secure-vm/v0/disk/", 0},
         {"POST", "/kbs/v0/resource/", OPERATOR},
         {"DELETE", "/kbs/v0/resource/", OPERATOR},
-        {"GET", "/secure-vm/v0/resource/", ALL},
+        {"GET", "/secure-vm/v0/resource/", ANY},
         {"POST", "/secure-vm/v0/resource/", OPERATOR},
         {"POST", "/secure-vm/v0/provision/", OPERATOR},
         {"POST", "/secure-vm/v0/rekey/", OPERATOR},
         {"POST", "/secure-vm/v0/restore/", OPERATOR},
         {"POST", "/secure-vm/v0/end-lease/", OPERATOR},
-        {"GET", "/secure-vm/v0/resources", ALL},
+        {"GET", "/secure-vm/v0/resources", ANY},
         {"PUT", "/secure-vm/v0/policy/", AUTHOR},
-        {"GET", "/secure-vm/v0/policy/", ALL},
+        {"GET", "/secure-vm/v0/policy/", ANY},
         {"DELETE", "/secure-vm/v0/policy/", AUTHOR},
         {"POST", "/secure-vm/v0/policy-test/", AUTHOR | AUDITOR},
-        {"GET", "/secure-vm/v0/policy-history/", ALL},
+        {"GET", "/secure-vm/v0/policy-history/", ANY},
+        {"PUT", "/secure-vm/v0/reference/", AUTHOR},
+        {"GET", "/secure-vm/v0/reference/", ANY},
+        {"DELETE", "/secure-vm/v0/reference/", AUTHOR},
+        {"GET", "/secure-vm/v0/references", ANY},
         {"GET", "/secure-vm/v0/audit", AUDITOR},
         {"GET", "/secure-vm/v0/health", 0},
         {"HEAD", "/secure-vm/v0/health", 0},

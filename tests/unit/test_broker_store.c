@@ -346,7 +346,9 @@ static void earlier_version(void **state)
         sv_store_free(s);
         c = sv_postgres_connect(path, &err);
         assert_non_null(c);
-        OK(sv_sql_exec(&c->store, "DROP TABLE settings; UPDATE schema_version SET version = 10",
+        OK(sv_sql_exec(&c->store,
+                       "DROP TABLE settings; DROP TABLE reference_sets; UPDATE schema_version SET "
+                       "version = 10",
                        &err));
         sv_sql_close(&c->store);
         s = open_store();
