@@ -147,13 +147,18 @@ def restore_killed(w, out):
     w.start()
 
 
+TABLES_OF_4 = ('sessions', 'releases', 'admin_tokens', 'floors', 'resources', 'policies', 'audit', 'disks', 'anchors', 'policy_anchors')
+
+
 def write_without_macs(path, text):
     """A database as from before there were MACs, with a policy that its writer chose: the sealed keys are as they were."""
     db = sqlite3.connect(path)
     if 'link' in [row[1] for row in db.execute('PRAGMA table_info(audit)')]:
         db.executescript('DROP INDEX audit_links; ALTER TABLE audit DROP COLUMN link;')
-    db.executescript(f"""DROP TABLE IF EXISTS macs; DROP TABLE IF EXISTS state; DROP TABLE IF EXISTS leases;
-        DROP TABLE IF EXISTS policy_versions; DROP TABLE IF EXISTS accepted; DROP TABLE IF EXISTS settings;
+    for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").fetchall():
+        if table not in TABLES_OF_4:
+            db.execute(f'DROP TABLE {table}')
+    db.executescript(f"""
         CREATE TABLE IF NOT EXISTS anchors (id INTEGER); CREATE TABLE IF NOT EXISTS policy_anchors (path TEXT);
         CREATE TRIGGER IF NOT EXISTS disks_unused AFTER DELETE ON resources BEGIN SELECT 1; END;
         REPLACE INTO policies (path, text, created) VALUES ('{PATH}', CAST('{text}' AS BLOB), 1), ('{OTHER}', CAST('{text}' AS BLOB), 1);
