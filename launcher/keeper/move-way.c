@@ -299,8 +299,8 @@ static int wait_there(struct sv_move_run *m, const struct sv_keeper *k, struct s
         while (k->wait(mv->to, mv->name, f, err) < 0) {
                 if (strcmp(err->check, "launch.timeout"))
                         return -1;
-                if (has_written(m))
-                        return 0;
+                if (has_written(m)) /* "show" is to say it as well */
+                        return sv_facts_note_unlocked(m->r.to, f, err);
                 if (sv_clock_ms() >= end)
                         return -1;
         }

@@ -149,6 +149,7 @@ int __wrap_sv_virt_check_unsaved(struct sv_virt *v, const char *name, struct sv_
 int __wrap_sv_facts_read_ours(struct sv_virt *v, const char *name, struct sv_json **facts,
                               struct sv_err *err);
 enum sv_life __wrap_sv_facts_life(struct sv_virt *v, enum sv_virt_state state);
+int __wrap_sv_facts_note_unlocked(struct sv_virt *v, const struct sv_follow *f, struct sv_err *err);
 const struct sv_keeper *__wrap_sv_keeper_choose(const char *uri);
 int __wrap_sv_migrate_check_cold(struct sv_migrate_run *r, struct sv_err *err);
 int __wrap_sv_state_init_daemon(struct sv_state *s, const char *name, struct sv_err *err);
@@ -323,6 +324,14 @@ int __wrap_sv_facts_read_ours(struct sv_virt *v, const char *name, struct sv_jso
 enum sv_life __wrap_sv_facts_life(struct sv_virt *v, enum sv_virt_state state)
 {
         return of(v)->unlocked ? SV_LIFE_UNLOCKED : SV_LIFE_RUNNING;
+}
+
+int __wrap_sv_facts_note_unlocked(struct sv_virt *v, const struct sv_follow *f, struct sv_err *err)
+{
+        if (step(of(v), err) < 0)
+                return -1;
+        of(v)->unlocked = true;
+        return 0;
 }
 
 int __wrap_sv_migrate_check_cold(struct sv_migrate_run *r, struct sv_err *err)
