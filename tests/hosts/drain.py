@@ -6,6 +6,7 @@ import os
 import subprocess
 
 from guests import enter
+from migrate import connection, left, must_attest, start
 from move import FENCE
 
 IMAGES = '/var/lib/libvirt/images'
@@ -93,4 +94,19 @@ def drain_both(c):
         c.must(drain(c)['guests'] == [], 'expected no guests')
 
 
-CASES = [drain_both]
+def drain_attested(c):
+    """a guest with its disk open, its connection and its vTPM, goes while it runs, and attests there; one that cannot is stopped and launched there"""
+    start(c)
+    with cleared(c, 'cold'):
+        make_guest(c, 'cold', IMAGES, AGENT + USER)
+        with connection(c):
+            answer = drain(c)
+        say(c, answer)
+        c.must({n: (g['how'], g['outcome']) for n, g in rows(answer).items()} == {'g': ('live', 'gone'), 'cold': ('cold', 'gone')}, f'expected both gone, found {answer}')
+        c.must(names(c.hosts.a, '--all') == [] and names(c.hosts.b) == ['cold', 'g'], 'expected both at b')
+        c.must(not left(c.hosts.a, 'lib/secure-vm/.elsewhere/g/boot'), 'copies of what boots are left')
+        c.host = c.hosts.b
+        must_attest(c)
+
+
+CASES = [drain_both, drain_attested]
