@@ -116,6 +116,11 @@ def begin(c, reached, *options):
         os.kill(pid, signal.SIGKILL if killed else signal.SIGCONT)
         return killed
 
+    def goes_on():
+        """Until its end: it may hear only then that its child stood still, and stands still again."""
+        p.send_signal(signal.SIGCONT)
+        return p.poll() is not None
+
     try:
         wait_until('the move does not come so far', step, 120, pause=0.001)
     except BaseException:
@@ -124,7 +129,7 @@ def begin(c, reached, *options):
             os.kill(pid, signal.SIGKILL)
         raise
     finally:
-        p.send_signal(signal.SIGCONT)
+        wait_until('who entered the host does not end', goes_on)
         said = p.communicate()
     c.must(killed, f'the move ended before it was killed: {said}')
 
