@@ -28,18 +28,32 @@ static int parse_init_algorithm(const char *text, enum sv_digest *alg, const cha
         return 0;
 }
 
-int sv_init_data(const char *path, enum sv_digest otherwise, uint8_t *field, size_t size,
-                 const char *check, struct sv_err *err)
+static int digest_init_data(struct sv_bytes raw, const char *text, enum sv_digest alg,
+                            uint8_t *field, size_t size, const char *check, struct sv_err *err)
 {
-        SV_BUF raw = SV_BUF_NULL;
         uint8_t digest[SV_DIGEST_MAX] = {0};
-        enum sv_digest alg = otherwise;
 
-        if (sv_file_read(path, SV_JSON_SIZE_MAX, &raw, check, err) < 0 ||
-            parse_init_algorithm(sv_buf_str(&raw), &alg, check, err) < 0 ||
-            sv_digest(alg, sv_buf_bytes(&raw), digest, err) < 0)
+        if (parse_init_algorithm(text, &alg, check, err) < 0 ||
+            sv_digest(alg, raw, digest, err) < 0)
                 return -1;
         memset(field, 0, size);
         memcpy(field, digest, size < sizeof(digest) ? size : sizeof(digest));
         return 0;
+}
+
+int sv_init_data_field(const char *text, enum sv_digest otherwise, uint8_t *field, size_t size,
+                       const char *check, struct sv_err *err)
+{
+        return digest_init_data(sv_bytes_str(text), text, otherwise, field, size, check, err);
+}
+
+int sv_init_data(const char *path, enum sv_digest otherwise, uint8_t *field, size_t size,
+                 const char *check, struct sv_err *err)
+{
+        SV_BUF raw = SV_BUF_NULL;
+
+        if (sv_file_read(path, SV_JSON_SIZE_MAX, &raw, check, err) < 0)
+                return -1;
+        return digest_init_data(sv_buf_bytes(&raw), sv_buf_str(&raw), otherwise, field, size, check,
+                                err);
 }

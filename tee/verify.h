@@ -55,6 +55,12 @@ struct sv_tee_verify {
         const char *measurement;
         /* The slot of the verdict that it covers, and what it says there. */
         const char *measurement_covers, *measurement_says;
+        /* JSON pointer to the claim that binds a host's init-data, and its size in bytes (32 or
+         * 48): the digest, cut or with zeros behind it; or a SHA-256 PCR that was extended once
+         * with it. */
+        const char *init_data;
+        size_t init_data_size;
+        bool init_data_extends;
         /* Reads evidence, as the KBS protocol carries it; once for all that follows. SV_FORMAT for
          * what is none. Called by sv_evidence_open, `close` by sv_evidence_free. */
         int (*open)(const struct sv_json *evidence, struct sv_evidence **out, struct sv_err *err);

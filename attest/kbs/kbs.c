@@ -25,6 +25,7 @@ void sv_kbs_attestation_free(struct sv_kbs_attestation *m)
         sv_kbs_pubkey_free(&m->key);
         sv_json_free(m->evidence);
         free(m->additional);
+        free(m->init_data);
         memset(m, 0, sizeof(*m));
 }
 
@@ -93,6 +94,23 @@ int sv_kbs_parse_challenge(struct sv_bytes text, struct sv_kbs_challenge *out, s
         return 0;
 }
 
+int sv_kbs_take_init_data(const struct sv_json *message, char **out, struct sv_err *err)
+{
+        const struct sv_json *j = sv_json_get(message, "init-data");
+        const char *body = sv_json_str(sv_json_get(j, "body"));
+
+        if (!j || sv_json_type(j) == SV_JSON_NULL)
+                return 0;
+        if (strcmp(sv_json_text(j, "format", ""), "toml") || !body ||
+            strlen(body) > SV_INIT_DATA_MAX)
+                return sv_fail(err, SV_FORMAT, "kbs.init-data",
+                               "expected an object with format \"toml\" and a body of at most %u "
+                               "bytes as init-data",
+                               SV_INIT_DATA_MAX);
+        *out = sv_asprintf("%s", body);
+        return 0;
+}
+
 int sv_kbs_parse_attestation(struct sv_bytes text, struct sv_kbs_attestation *out,
                              struct sv_err *err)
 {
@@ -108,7 +126,8 @@ int sv_kbs_parse_attestation(struct sv_bytes text, struct sv_kbs_attestation *ou
             take_text(runtime, "nonce", m.nonce, sizeof(m.nonce), check, err) < 0 ||
             sv_json_need_obj(runtime, "tee-pubkey", &key, check, err) < 0 ||
             sv_kbs_parse_pubkey(key, &m.key, err) < 0 ||
-            sv_json_need_str(tee, "additional_evidence", &additional, check, err) < 0)
+            sv_json_need_str(tee, "additional_evidence", &additional, check, err) < 0 ||
+            sv_kbs_take_init_data(j, &m.init_data, err) < 0)
                 return -1;
         primary = sv_json_get(tee, "primary_evidence");
         if (!primary || sv_json_type(primary) == SV_JSON_NULL)

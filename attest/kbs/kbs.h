@@ -46,6 +46,7 @@ struct sv_kbs_attestation {
         struct sv_kbs_pubkey key;
         struct sv_json *evidence; /* primary_evidence */
         char *additional;         /* additional_evidence: a string, "" when none */
+        char *init_data;          /* init-data's body, as it was sent; NULL: none */
 };
 struct sv_kbs_error {
         char name[64]; /* last part of `type`: "PolicyDeny" */
@@ -75,6 +76,9 @@ int sv_kbs_parse_attestation(struct sv_bytes text, struct sv_kbs_attestation *ou
  * characters. The caller frees *out.
  * SV_FORMAT "kbs.additional", "kbs.additional.json". */
 int sv_kbs_parse_additional(const char *text, struct sv_json **out, struct sv_err *err);
+/* What a message has as "init-data": {"format":"toml","body":"…"}, at most SV_INIT_DATA_MAX bytes;
+ * *out stays NULL when it has none. The caller frees. SV_FORMAT "kbs.init-data". */
+int sv_kbs_take_init_data(const struct sv_json *message, char **out, struct sv_err *err);
 /* The message of 0.2.0 and 0.1.1, which names no nonce (out->nonce is "") and has one evidence. */
 int sv_kbs_parse_old_attestation(struct sv_bytes text, struct sv_kbs_attestation *out,
                                  struct sv_err *err);

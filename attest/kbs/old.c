@@ -59,7 +59,9 @@ int sv_kbs_parse_old_attestation(struct sv_bytes text, struct sv_kbs_attestation
 
         if (sv_json_parse(text, check, &j, err) < 0 ||
             sv_json_need_obj(j, "tee-pubkey", &key, check, err) < 0 ||
-            sv_kbs_parse_pubkey(key, &m.key, err) < 0 || take_old_evidence(j, &m.evidence, err) < 0)
+            sv_kbs_parse_pubkey(key, &m.key, err) < 0 ||
+            take_old_evidence(j, &m.evidence, err) < 0 ||
+            sv_kbs_take_init_data(j, &m.init_data, err) < 0)
                 return -1;
         m.additional = sv_asprintf("%s", "");
         *out = m;

@@ -226,6 +226,7 @@
 /* bytes of claims between them: the largest, with an event log's, are below 1 MiB */
 #define SV_CLAIMS_SIZE_MAX    (16u << 20)
 #define SV_CHALLENGE_SIZE_MAX (64u << 10) /* bytes of a TEE's challenge between them */
+#define SV_INIT_DATA_MAX      (64u << 10) /* bytes of a message's init-data: a host's few settings */
 #define SV_ADDITIONAL_MAX     8           /* further evidences of one attestation */
 /* bytes of their text, which is in the token, and so in the database as long as the session */
 #define SV_FURTHER_SIZE_MAX   (1u << 20)

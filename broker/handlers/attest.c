@@ -8,6 +8,7 @@
 #include "attest/jose/token.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
+#include "broker/init-data.h"
 #include "broker/process/fetcher.h"
 #include "broker/process/verifier.h"
 #include "broker/serve/request.h"
@@ -365,9 +366,12 @@ static int attest_session(struct sv_request *r, const struct sv_challenge *c, st
             write_nonce(c, &nonce, err) < 0 ||
             check_message(&m, c->protocol, sv_buf_str(&nonce), err) < 0 ||
             show_claims(r, c, tee, sv_buf_str(&nonce), &m, channel, &claims, err) < 0 ||
+            sv_init_data_check(tee, m.init_data, claims, err) < 0 ||
             show_all_further(r, tee, sv_buf_str(&nonce), &m, claims, err) < 0)
                 return -1;
         ek_cn = sv_request_note_who(r, tee, claims);
+        if (m.init_data)
+                sv_json_set_str(r->audit, "init_data", sv_json_text(claims, "init_data", ""));
         if (sv_policy_limits(claims, &verdict, err) < 0 ||
             write_token(r, tee, c->protocol, sv_buf_str(&nonce), &m, claims, &verdict, &token,
                         err) < 0 ||

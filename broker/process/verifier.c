@@ -60,6 +60,8 @@ static int answer_presented(int fd, const struct sv_kbs_attestation *m,
         if (additional && sv_json_each(additional, list_name, &names, err) < 0)
                 return -1;
         sv_put_part(&out, sv_buf_bytes(&names));
+        sv_buf_u8(&out, m->init_data != NULL);
+        sv_put_part(&out, sv_bytes_str(m->init_data ? m->init_data : ""));
         if (sv_buf_ok(&out, "an answer", err) < 0)
                 return -1;
         return sv_channel_send(fd, FRAME_PRESENTED, sv_buf_bytes(&out), err);

@@ -22,6 +22,7 @@ struct sv_presented { /* what the message says of itself */
         /* whose evidence that is, a name a line: the process's word, so no more than a list to ask
          * it for; "" when there is none */
         char names[SV_ADDITIONAL_MAX * SV_KBS_NAME_SIZE + 1];
+        char *init_data; /* NULL: none */
 };
 void sv_presented_free(struct sv_presented *p);
 #define SV_PRESENTED __attribute__((cleanup(sv_presented_free))) struct sv_presented

@@ -28,6 +28,7 @@ void sv_presented_free(struct sv_presented *p)
 {
         sv_kbs_pubkey_free(&p->key);
         free(p->additional);
+        free(p->init_data);
         *p = (struct sv_presented){{0}};
 }
 
@@ -90,6 +91,7 @@ static char *read_owned_part(struct sv_rd *r)
 static int read_presented(struct sv_bytes answer, struct sv_presented *p, struct sv_err *err)
 {
         struct sv_rd r = sv_rd(answer);
+        bool has_init_data;
 
         if (!sv_rd_text(&r, p->nonce, sizeof(p->nonce)) ||
             !sv_rd_text(&r, p->key.kty, sizeof(p->key.kty)) ||
@@ -99,9 +101,16 @@ static int read_presented(struct sv_bytes answer, struct sv_presented *p, struct
         p->key.a = read_owned_text(&r);
         p->key.b = read_owned_text(&r);
         p->additional = p->key.b ? read_owned_part(&r) : NULL;
-        if (!p->key.a || !p->additional || !sv_rd_text(&r, p->names, sizeof(p->names)) ||
-            sv_rd_left(&r))
+        if (!p->key.a || !p->additional || !sv_rd_text(&r, p->names, sizeof(p->names)))
                 return fail_answer(err);
+        has_init_data = sv_rd_u8(&r) == 1;
+        p->init_data = read_owned_part(&r);
+        if (!p->init_data || strlen(p->init_data) > SV_INIT_DATA_MAX || sv_rd_left(&r))
+                return fail_answer(err);
+        if (!has_init_data) {
+                free(p->init_data);
+                p->init_data = NULL;
+        }
         return 0;
 }
 

@@ -7,7 +7,8 @@
  *                                             FRAME_CHALLENGE  what the TEE's `hello` said
  *    FRAME_PRESENT tee, u8 want needs, u8 old, u8 additional
  *    FRAME_BODY    an attestation's body      FRAME_PRESENTED  nonce, kty, alg, crv, a, b,
- *                                                              additional, its names a line each
+ *                                                              additional, its names a line each,
+ *                                                              u8 has init-data, init-data
  *                                             FRAME_NEEDS      JSON
  *    FRAME_VERIFY  u64le time, report data, secret
  *    FRAME_BLOBS   struct sv_shared's form    FRAME_CLAIMS     u8 known, proof, tree

@@ -46,6 +46,8 @@ const struct sv_tee_verify sv_tee_verify_tdx = {
         .mark = "quote",
         .platform = "/pck/ppid",
         .measurement = "/mrtd",
+        .init_data = "/mrconfigid",
+        .init_data_size = 48,
         .measurement_covers = "configuration",
         .measurement_says = "the firmware is what --measurement says; which kernel it started, no "
                             "rule says",

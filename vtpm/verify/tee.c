@@ -22,6 +22,9 @@ static const char *const takes[] = {"ek-root", "event-log", NULL};
 
 const struct sv_tee_verify sv_tee_verify_vtpm = {
         .id = &sv_tee_vtpm,
+        .init_data = "/pcrs/sha256/8",
+        .init_data_size = 32,
+        .init_data_extends = true,
         .mark = "tpm_quote",
         .open = sv_vtpm_open,
         .close = sv_vtpm_close,
