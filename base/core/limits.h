@@ -183,6 +183,7 @@
  * that systemd and containers use (systemd's UIDS-GIDS.md) */
 #define SV_IDS_FIRST               1879048192u
 #define SV_IDS_COUNT               8192u
+#define SV_LABEL_MAX               511         /* bytes of an SELinux label, its end among them */
 #define SV_CPUINFO_SIZE_MAX        (16u << 20) /* bytes of /proc/cpuinfo: 1.5 KiB a processor */
 /* bytes of one of QEMU's firmware descriptors */
 #define SV_FIRMWARE_FEATURES_MAX   8 /* that a guest file asks of its firmware */

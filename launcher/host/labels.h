@@ -1,16 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What confines a guest's QEMU, as the kernel says of each of its threads: never as a definition
- * claims it. */
+/* What confines a guest's QEMU and vTPM, as the kernel says of their threads, files and sockets:
+ * never as a definition claims it. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/core/err.h"
 
-/* `model` is "apparmor", "selinux", or NULL for either. Under AppArmor every thread has the
- * enforced profile of this guest ("libvirt-UUID"). Under SELinux every thread has the same label,
- * of a type that libvirt gives guests (svirt_t, svirt_tcg_t) and with two categories, which keep
- * guests apart. `root` is "" for the machine itself. SV_SYSTEM "launch.confinement", naming thread
- * and label. */
-int sv_labels_check(const char *root, int pid, const char *model, const uint8_t uuid[16],
-                    struct sv_err *err);
+/* Who is looked at, and what was asked. */
+struct sv_labels {
+        const char *root;         /* "" for the machine itself */
+        const char *model;        /* "apparmor", "selinux"; NULL: either */
+        const uint8_t *uuid;      /* 16 bytes; AppArmor's profile has it in its name */
+        int qemu, swtpm;          /* process ids; 0: there is no vTPM */
+        const char *label;        /* of SELinux, for its processes; NULL: the domain names none */
+        const char *image;        /* the same for its files */
+        const char *const *files; /* paths that are to have it */
+        size_t n_files;
+        const char *folder; /* the guest's; what libvirt opens for it in log/ and run/ has no label
+                             * of its own: its log, and the file with its process id */
+        const char *own;    /* this process's label: of who connects to QEMU's monitor */
+};
+
+/* Each thread of QEMU and of swtpm. Under AppArmor it has the enforced profile of this guest
+ * ("libvirt-UUID"). Under SELinux it has the label that was asked for, the same in all threads, of
+ * a type that libvirt gives guests (svirt_t, svirt_tcg_t; swtpm_t, where the policy has it), with
+ * two categories, which keep guests apart. SV_SYSTEM "launch.confinement", naming the thread, its
+ * label and what was expected. */
+int sv_labels_check(const struct sv_labels *l, struct sv_err *err);
+/* Under SELinux also: the files that are named have the label for files, and whatever regular file
+ * or device for blocks the two have open for writing, and each of their sockets, has this guest's
+ * two categories, so that no other guest's QEMU may open or take it. (A connection has the
+ * categories of who made it: the label of one that this process made has all but those of QEMU's.)
+ * AppArmor has no labels of files, and tells none of sockets. SV_SYSTEM "launch.confinement",
+ * naming the file. */
+int sv_labels_check_files(const struct sv_labels *l, struct sv_err *err);

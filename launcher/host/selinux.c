@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
@@ -46,4 +47,12 @@ int sv_selinux_allows(const char *sysroot, const char *source, const char *targe
         answer[n] = 0;
         allowed = strtoul(answer, &end, 16);
         return end == answer ? -1 : (int)(allowed >> (p - 1) & 1);
+}
+
+bool sv_selinux_read_label(const char *path, char out[SV_LABEL_MAX + 1])
+{
+        ssize_t n = getxattr(path, SV_SELINUX_XATTR, out, SV_LABEL_MAX);
+
+        out[n < 0 ? 0 : n] = 0;
+        return n > 0;
 }

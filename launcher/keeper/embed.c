@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -124,4 +125,26 @@ int sv_embed_read_qemu_pid(const struct sv_state *s)
         return sv_file_read(path, 64, &text, "launch.pid", NULL) < 0
                        ? 0
                        : (int)strtol(sv_buf_str(&text), NULL, 10);
+}
+
+/* Its name has a number of libvirt's in it, and the guest's name shortened. */
+int sv_embed_read_swtpm_pid(const struct sv_state *s)
+{
+        SV_STR folder = sv_state_path(s, "run/swtpm");
+        DIR *dir = opendir(folder);
+        struct dirent *e;
+        int pid = 0;
+
+        while (dir && !pid && (e = readdir(dir))) {
+                const char *dot = strrchr(e->d_name, '.');
+                SV_STR path = sv_asprintf("%s/%s", folder, e->d_name);
+                SV_BUF text = SV_BUF_NULL;
+
+                if (dot && !strcmp(dot, ".pid") &&
+                    sv_file_read(path, 64, &text, "launch.pid", NULL) == 0)
+                        pid = (int)strtol(sv_buf_str(&text), NULL, 10);
+        }
+        if (dir)
+                closedir(dir);
+        return pid;
 }

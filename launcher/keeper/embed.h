@@ -15,3 +15,5 @@ int sv_embed_prepare(const struct sv_state *s, const struct sv_guest *g, const s
 int sv_embed_keep_cache(const struct sv_state *s, struct sv_err *err);
 /* The process id of the guest's QEMU, 0 when it has none. */
 int sv_embed_read_qemu_pid(const struct sv_state *s);
+/* The same of its swtpm: the number that libvirt wrote, as root. */
+int sv_embed_read_swtpm_pid(const struct sv_state *s);

@@ -7,6 +7,7 @@
 #include "base/core/limits.h"
 #include "launcher/keeper/ids.h"
 #include "launcher/keeper/processes.h"
+#include "launcher/keeper/relabel.h"
 #include "launcher/keeper/state.h"
 
 /* Does process `pid` name a file below `dir` on its command line, and is its program one that
@@ -62,5 +63,5 @@ int sv_state_recover(const struct sv_state *s, unsigned *killed, struct sv_err *
                 if (sv_remove_tree(path, err) < 0)
                         return -1;
         }
-        return 0;
+        return sv_relabel_restore(s, err);
 }

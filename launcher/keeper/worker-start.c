@@ -13,13 +13,14 @@
 #include "base/core/text.h"
 #include "launcher/virt/domain.h"
 #include "launcher/virt/virt-cpu.h"
-#include "launcher/host/labels.h"
 #include "launcher/host/vtpm-ca.h"
 #include "launcher/keeper/claim.h"
+#include "launcher/keeper/confined.h"
 #include "launcher/keeper/embed.h"
 #include "launcher/keeper/folder.h"
 #include "launcher/keeper/owner.h"
 #include "launcher/keeper/processes.h"
+#include "launcher/keeper/relabel.h"
 #include "base/program/log.h"
 #include "launcher/keeper/worker-int.h"
 #include "launcher/virt/virt-sizes.h"
@@ -72,8 +73,10 @@ static int hand_over_disks(struct sv_worker *w, struct sv_err *err)
 
                 if (sv_disk_open(w->work->guest, d, fds, err) < 0)
                         return -1;
+                r = sv_relabel_note(w->work->state, d->path, fds[0], err);
                 snprintf(group, sizeof(group), "disk%zu", i);
-                r = sv_virt_associate(w->virt, group, fds, d->readonly ? 1 : 2, err);
+                if (r == 0)
+                        r = sv_virt_associate(w->virt, group, fds, d->readonly ? 1 : 2, err);
                 sv_closep(&fds[0]);
                 sv_closep(&fds[1]);
                 if (r < 0)
@@ -145,8 +148,9 @@ static int check_started(struct sv_worker *w, int pid, struct sv_err *err)
                 return -1;
         if (sv_folder_take_swtpm(k->state, &k->ids, err) < 0)
                 return -1;
-        return k->confined ? sv_labels_check("", pid, k->guest->security.model, k->guest->uuid, err)
-                           : 0;
+        if (sv_relabel_confirm(k->state, err) < 0)
+                return -1;
+        return k->confined ? sv_confined_check(w, pid, err) : 0;
 }
 
 static int start_qemu(struct sv_worker *w, struct sv_err *err)

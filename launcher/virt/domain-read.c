@@ -156,6 +156,22 @@ int sv_domain_read(const char *xml, struct sv_domain_facts *out, struct sv_err *
         return 0;
 }
 
+void sv_domain_read_label(const char *xml, const char *model, char **label, char **image)
+{
+        struct sv_xml domain = {.inner = SV_BYTES_NULL}, e;
+
+        *label = *image = NULL;
+        sv_xml_find(sv_bytes_str(xml), "domain", &domain);
+        for (size_t at = 0; sv_xml_next(domain.inner, "seclabel", &at, &e);) {
+                SV_STR of = sv_xml_attribute(&e, "model");
+
+                if (!of || strcmp(of, model) || *label)
+                        continue;
+                *label = read_element_text(e.inner, "label");
+                *image = read_element_text(e.inner, "imagelabel");
+        }
+}
+
 int sv_domain_read_disks(const char *xml, struct sv_domain_facts *out, struct sv_err *err)
 {
         struct sv_xml devices = {.inner = SV_BYTES_NULL};

@@ -92,6 +92,41 @@ static void memory_that_can_come(void **state)
         }
 }
 
+/* Of the domain alone, by the model: not of its disks, nor of another driver. */
+static void what_it_was_given(void **state)
+{
+        static const struct {
+                const char *labels, *label, *image;
+        } t[] = {
+                {"", NULL, NULL},
+                {"<seclabel type='dynamic' model='dac'><label>+1:+1</label></seclabel>", NULL,
+                 NULL},
+                {"<seclabel type='dynamic'><label>x</label></seclabel>", NULL, NULL},
+                {"<seclabel type='dynamic' model='selinux' relabel='yes'/>", NULL, NULL},
+                {"<seclabel model='dac'><label>+1:+1</label></seclabel><seclabel model='selinux'>"
+                 "<label>u:r:svirt_t:s0:c1,c2</label>"
+                 "<imagelabel>u:o:svirt_image_t:s0:c1,c2</imagelabel></seclabel>",
+                 "u:r:svirt_t:s0:c1,c2", "u:o:svirt_image_t:s0:c1,c2"},
+        };
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_STR xml = sv_asprintf("<domain><devices><disk><source><seclabel model='selinux'>"
+                                         "<label>no</label></seclabel></source></disk></devices>%s"
+                                         "</domain>",
+                                         t[i].labels);
+                SV_STR label = NULL;
+                SV_STR image = NULL;
+
+                sv_domain_read_label(xml, "selinux", &label, &image);
+                assert_int_equal(!label, !t[i].label);
+                assert_int_equal(!image, !t[i].image);
+                if (label) {
+                        assert_string_equal(label, t[i].label);
+                        assert_string_equal(image, t[i].image);
+                }
+        }
+}
+
 static void user_of_its_own(void **state)
 {
         SV_STR xml = sv_asprintf("%.*s<seclabel type='static' model='dac' relabel='yes'>"
@@ -208,6 +243,7 @@ int main(void)
                 cmocka_unit_test(found),
                 cmocka_unit_test(domain),
                 cmocka_unit_test(memory_that_can_come),
+                cmocka_unit_test(what_it_was_given),
                 cmocka_unit_test(user_of_its_own),
                 cmocka_unit_test(cut),
                 cmocka_unit_test(too_many),

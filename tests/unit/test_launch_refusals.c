@@ -201,6 +201,8 @@ static void a_worker(void **state)
         struct sv_work work = {.state = &s};
         char missing[] = "/nonexistent/kernel";
         struct sv_worker w = {.work = &work, .reader = SV_READER_NONE, .control = -1};
+        const struct sv_labels labels = {
+                .root = "", .uuid = (const uint8_t[16]){0}, .qemu = getpid()};
         struct sv_err err;
 
         OK(sv_state_init(&s, "worker", &err));
@@ -215,8 +217,7 @@ static void a_worker(void **state)
         w.stage.nvram = s.dir;
         FAILS(sv_worker_restart(&w, &err), SV_SYSTEM, "launch.nvram");
         /* no libvirt put a label on this program */
-        FAILS(sv_labels_check("", getpid(), NULL, (const uint8_t[16]){0}, &err), SV_SYSTEM,
-              "launch.confinement");
+        FAILS(sv_labels_check(&labels, &err), SV_SYSTEM, "launch.confinement");
 }
 
 static int count_piece(void *arg, struct sv_bytes piece, struct sv_err *err)
