@@ -15,6 +15,15 @@ MIB = 1 << 20
 PLAIN = b'PLAINTEXT-OF-THE-DISK-'
 
 
+def has_ended(pid):
+    """Also when nobody has asked how."""
+    try:
+        with open(f'/proc/{pid}/stat', encoding='ascii') as f:
+            return f.read().rsplit(')', 1)[1].split()[0] in 'ZX'
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 class World:
     def __init__(self, build):
         self.dir = tempfile.mkdtemp(prefix='secure-vm-pairs-')
@@ -86,14 +95,15 @@ class World:
         shutil.copyfile(source, target)
 
     def settle(self):
-        """Until the broker serves nobody any more: a connection is a process of the network's."""
-        self.wait('the broker still serves somebody', lambda: not self.children(self.net()))
+        """Until the broker serves nobody any more: a request has a process."""
+        self.wait('the broker still serves somebody', lambda: not [p for p in self.children(self.find_maker()) if not has_ended(p)])
 
     def children(self, pid):
         return open(f'/proc/{pid}/task/{pid}/children').read().split()
 
-    def net(self):
-        return next(p for p in self.children(self.process.pid) if open(f'/proc/{p}/comm').read().strip() == 'sv-net')
+    def find_maker(self):
+        """Whose children these processes are."""
+        return next(p for p in self.children(self.process.pid) if open(f'/proc/{p}/comm').read().strip() == 'sv-http')
 
     def store_files(self, folder):
         return [f for f in os.listdir(folder) if f.startswith('broker.db') or f == 'serial']
