@@ -37,14 +37,15 @@ def call(args, folder):
     return subprocess.run(args, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
-def verify(build, model, name, defines, cc, args):
+def verify(build, model, name, whole, defines, cc, args):
     """(errors, states, seconds); anything but a finished search is an exception with what was said."""
     folder = os.path.join(build, f'{model}-{name}')
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     began = time.monotonic()
+    level = '-O2' if whole else '-O0'  # a fault is found before a better program would be made
     for step in (['spin', *defines, '-a', os.path.join(HERE, model + '.pml')],
-                 ['gcc', '-O2', '-w', '-DCOLLAPSE', '-DVECTORSZ=2048', f'-DMEMLIM={MEMORY_MB}', *cc, '-o', 'pan', 'pan.c']):
+                 ['gcc', level, '-w', '-DCOLLAPSE', '-DVECTORSZ=2048', f'-DMEMLIM={MEMORY_MB}', *cc, '-o', 'pan', 'pan.c']):
         said = call(step, folder)
         if said.returncode:
             raise RuntimeError(f'{model} {name}: {step[0]} ends with {said.returncode}\n{said.stdout}')
@@ -78,7 +79,7 @@ def main():
         if len([j for j in todo if j[0] == model and not j[3]]) < 10:
             sys.exit(f'{model}.pml: its table of faults cannot be read')
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        running = [(j, pool.submit(verify, build, j[0], j[1], j[4], j[5], j[6])) for j in todo]
+        running = [(j, pool.submit(verify, build, j[0], j[1], j[3], j[4], j[5], j[6])) for j in todo]
         for (model, name, prop, holds, *_), future in running:
             try:
                 errors, states, seconds = future.result()
