@@ -7,6 +7,7 @@
 
 The rooms are found by the objects of the build, so that a new TEE is looked for as well.
 """
+import functools
 import glob
 import os
 import re
@@ -22,6 +23,7 @@ def defined(path):
     return {line.split()[-1] for line in out.splitlines() if re.match(r'[0-9a-f]+ [A-Z] ', line)}
 
 
+@functools.cache
 def rooms(build):
     """{'sev/host': symbols, …}"""
     found = {}
