@@ -181,6 +181,8 @@ static void print_policy(const struct sv_policy *p)
         for (size_t i = 0; i < sv_json_len(allow); i++)
                 printf("lifts %s of the floor\n", sv_json_str(sv_json_at(allow, i)));
         print_rules("", sv_policy_rules(p));
+        if (sv_policy_reference(p))
+                printf("and one whole tuple of reference set %s\n", sv_policy_reference(p));
         if (sets)
                 printf("and all of one of these:\n");
         for (size_t i = 0; i < sv_json_len(sets); i++)
@@ -287,7 +289,15 @@ static int check_not_retired(const struct sv_policy *now, const struct sv_policy
                              int64_t version, struct sv_err *err)
 {
         const struct sv_json *sets = sv_policy_sets(old);
+        const char *is = sv_policy_reference(now), *was = sv_policy_reference(old);
 
+        if (is && was && !strcmp(is, was))
+                return 0;
+        if (is || was)
+                return sv_fail(err, SV_USAGE, "policy.rollback.retired",
+                               "version %lld may accept a state of the guest that was retired "
+                               "since: reference set %s is not looked at here; --again goes back",
+                               (long long)version, is ? is : was);
         if (!sets)
                 return refuse_retired_state(now, old, version, err);
         for (size_t i = 0; i < sv_json_len(sets); i++)

@@ -293,6 +293,19 @@ def references(admin, folder):
     assert run(0, 'reference', 'put', signed, *admin)['name'] == name
     fails('reference.generation', 'reference', 'put', signed, *admin)
     run(0, 'policy', 'put', policy, *admin)
+    with open(policy) as f:
+        doc = json.load(f)
+    del doc['reference_set']
+    doc['rules'] = [{'check': 'policy.k', 'claim': '/k', 'equals': 1, 'covers': 'executables', 'reason': 'r'}]
+    own = os.path.join(folder, 'own.json')
+    with open(own, 'w') as f:
+        json.dump(doc, f)
+    run(0, 'policy', 'put', own, *admin)
+    fails('policy.rollback.retired', 'policy', 'rollback', PATH, *admin)
+    assert [d['what'] for d in run(0, 'policy', 'diff', PATH, *admin)['differences']].count('reference_set') == 1
+    run(0, 'policy', 'rollback', PATH, '--again', *admin)
+    text = subprocess.run([PROGRAM, 'policy', 'show', PATH, *admin], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert f'and one whole tuple of reference set {name}\n' in text, text
     tried = run(0, 'policy', 'test', '--reference', signed, '--resource', PATH, *admin)
     assert tried['refused'] == 0, tried
     assert [(r['name'], r['generation']) for r in run(0, 'reference', 'list', *admin)['references']] == [(name, 2)]

@@ -19,6 +19,9 @@ static void each_difference(void **state)
         } t[] = {
                 {DOC(""), DOC(""), {NULL}},
                 {DOC(",\"lease\":120"), DOC(""), {"lease"}},
+                {DOC(",\"reference_set\":\"v/r/web\""),
+                 DOC(",\"reference_set\":\"v/r/db\""),
+                 {"reference_set"}},
                 {DOC(",\"allow\":[\"debug\"]"), DOC(",\"allow\":[\"tcb\"]"), {"allow"}},
                 {DOC(",\"trust\":{}"), DOC(",\"trust\":{\"ek_roots\":[\"x\"]}"), {"trust"}},
                 {DOC(",\"rules\":[" RULE("policy.a", "1") "," RULE("policy.b", "1") "]"),
