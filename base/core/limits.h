@@ -140,6 +140,7 @@
 #define SV_SAVED_SIZE_MAX          (64u << 10) /* bytes of a snapshot's or backup's copies.json */
 #define SV_BACKUP_LINKS_MAX        999         /* copies after the first in one backup's folder */
 #define SV_BITMAPS_MAX             8  /* of QEMU's on one disk that backups continue from */
+#define SV_AGENT_ANSWER_S          30 /* seconds in which a guest comes to rest */
 #define SV_NODE_NAME_MAX           63 /* bytes of the name of a block node of QEMU's */
 #define SV_QCOW2_DISK_MAX          (1ull << 46) /* bytes of a disk whose changes are kept */
 /* times that the agent reports in one event, and the bytes of the name of each */

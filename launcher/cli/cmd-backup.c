@@ -20,6 +20,7 @@
 static const struct sv_opt create_backup_opts[] = {
         {.name = "to", .arg = "FOLDER", .help = "where it is to be: a new folder"},
         {.name = "incremental", .help = "go on in that folder: only what changed since the last"},
+        {.name = "quiesce", .help = "the guest's file systems come to rest for that moment"},
         {.name = "connect", .arg = "URI", .help = "a guest of this libvirt", .letter = 'c'},
         {0},
 };
@@ -96,7 +97,8 @@ static int run_backup_create(const struct sv_args *args, struct sv_json **result
                              struct sv_err *err)
 {
         struct sv_copy_task t = {.kind = SV_COPY_BACKUP,
-                                 .incremental = sv_has(args, "incremental")};
+                                 .incremental = sv_has(args, "incremental"),
+                                 .quiesce = sv_has(args, "quiesce")};
         const char *to, *uri = sv_opt(args, "connect");
         struct sv_progress_line line;
         SV_CHAIN there = {0};

@@ -22,6 +22,7 @@
 
 static const struct sv_opt create_opts[] = {
         {.name = "name", .arg = "SNAPSHOT", .help = "how it is called; the time without"},
+        {.name = "quiesce", .help = "the guest's file systems come to rest for that moment"},
         CONNECT,
         {0},
 };
@@ -65,13 +66,27 @@ static void make_name(const char *given, char out[SV_NAME_MAX + 1])
                 strftime(out, SV_NAME_MAX + 1, "%Y%m%d-%H%M%S", &tm);
 }
 
+/* Of a guest that is off nothing had to come to rest. */
+static bool was_quiesced(const struct sv_site *p, const char *name)
+{
+        SV_JSON *rows = sv_json_array();
+
+        if (sv_snapshot_list(p, rows, NULL) < 0)
+                return false;
+        for (size_t i = 0; i < sv_json_len(rows); i++)
+                if (!strcmp(sv_json_text(sv_json_at(rows, i), "name", ""), name))
+                        return sv_json_bool(sv_json_get(sv_json_at(rows, i), "quiesced"), false);
+        return false;
+}
+
 static int run_create(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
-        struct sv_copy_task t = {.kind = SV_COPY_SNAPSHOT};
+        struct sv_copy_task t = {.kind = SV_COPY_SNAPSHOT, .quiesce = sv_has(args, "quiesce")};
         const char *uri = sv_opt(args, "connect"), *name = sv_opt(args, "name");
         struct sv_progress_line line;
         SV_SITE p = {.lock = -1};
         SV_GUEST g = {0};
+        bool still;
         int r;
 
         if (name && sv_snapshot_check_name(name, err) < 0)
@@ -86,10 +101,12 @@ static int run_create(const struct sv_args *args, struct sv_json **result, struc
         if (r < 0)
                 return -1;
         put_result(&g, t.name, result);
-        sv_info("snapshot %s of guest %s: its disks as after a power cut at this moment (no agent "
-                "in the guest was asked to come to rest); \"secure-vm snapshot revert %s %s\" "
-                "brings them back",
-                t.name, g.name, args->pos[0], t.name);
+        still = t.quiesce && was_quiesced(&p, t.name);
+        sv_info("snapshot %s of guest %s: its disks as %s at this moment%s; \"secure-vm snapshot "
+                "revert %s %s\" brings them back",
+                t.name, g.name, still ? "its file systems came to rest" : "after a power cut",
+                still ? "" : " (no agent in the guest was asked to come to rest)", args->pos[0],
+                t.name);
         return 0;
 }
 

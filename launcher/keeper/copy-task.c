@@ -14,6 +14,7 @@
 #include "base/program/log.h"
 #include "launcher/keeper/copying.h"
 #include "launcher/keeper/following.h"
+#include "launcher/keeper/quiesce.h"
 #include "launcher/keeper/revert.h"
 #include "launcher/virt/virt-backup.h"
 
@@ -21,7 +22,8 @@
 
 int sv_copy_task_parse(const struct sv_json *j, struct sv_copy_task *out, struct sv_err *err)
 {
-        static const char *const members[] = {"kind", "name", "path", "incremental", NULL};
+        static const char *const members[] = {"kind",        "name",    "path",
+                                              "incremental", "quiesce", NULL};
         const char *kind, *name = sv_json_text(j, "name", ""), *path = sv_json_text(j, "path", "");
         struct sv_copy_task t = {0};
 
@@ -38,6 +40,7 @@ int sv_copy_task_parse(const struct sv_json *j, struct sv_copy_task *out, struct
                                "found \"%.32s\"",
                                kind);
         t.incremental = sv_json_bool(sv_json_get(j, "incremental"), false);
+        t.quiesce = sv_json_bool(sv_json_get(j, "quiesce"), false);
         if (t.incremental && t.kind != SV_COPY_BACKUP)
                 return sv_fail(err, SV_FORMAT, "control.request",
                                "\"incremental\" is for a backup, not for a snapshot");
@@ -58,6 +61,8 @@ struct sv_json *sv_copy_task_print(const struct sv_copy_task *t)
                 sv_json_set_str(j, "path", t->path);
         if (t->incremental)
                 sv_json_set_bool(j, "incremental", true);
+        if (t->quiesce)
+                sv_json_set_bool(j, "quiesce", true);
         return j;
 }
 
@@ -75,8 +80,10 @@ static int copy_held_disks(struct sv_site *p, const struct sv_copy_task *t,
         SV_FOLLOWING f = {0};
         SV_COPYING c = {0};
 
-        if (sv_following_begin(p, t, SV_WHOLE_OFF, &f, err) < 0 ||
-            sv_following_open(&f, p, t, &c, err) < 0)
+        if (sv_following_begin(p, t, SV_WHOLE_OFF, &f, err) < 0)
+                return -1;
+        sv_rest_settle(p, NULL);
+        if (sv_following_open(&f, p, t, &c, err) < 0)
                 return -1;
         if (sv_copying_fill(&c, fds, progress, err) < 0)
                 return -1;
@@ -138,7 +145,7 @@ static void hide_files(const struct sv_copy_running *r, const struct sv_copying 
 }
 
 static int fill_by_qemu(const struct sv_copy_running *r, const struct sv_copying *c,
-                        struct sv_err *err)
+                        struct sv_quiesce *quiesce, struct sv_err *err)
 {
         const struct sv_site *p = c->site;
         char *paths[SV_GUEST_DISKS_MAX] = {NULL};
@@ -151,7 +158,7 @@ static int fill_by_qemu(const struct sv_copy_running *r, const struct sv_copying
         }
         if (done == 0)
                 done = sv_virt_copy_disks(r->virt, (const char *const *)paths, r->guest->n_disks,
-                                          r->cancel, r->progress, err);
+                                          quiesce, r->cancel, r->progress, err);
         hide_files(r, c);
         for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++)
                 free(paths[i]);
@@ -169,7 +176,7 @@ static int copy_all_disks(const struct sv_copy_running *r, const struct sv_site 
                 return -1;
         if (sv_following_mark(f, r->virt, err) < 0)
                 return -1;
-        if (fill_by_qemu(r, &c, err) < 0)
+        if (fill_by_qemu(r, &c, f->quiesce, err) < 0)
                 return -1;
         return sv_copying_finish(&c, r->cancel, err);
 }
@@ -200,7 +207,8 @@ static int copy_disks(const struct sv_copy_running *r, const struct sv_site *p,
                 return copy_all_disks(r, p, t, f, err);
         if (copy_changes(r, p, t, f, &begun, &why) == 0)
                 return 0;
-        if (begun || (r->cancel && *r->cancel)) {
+        if (begun || (r->cancel && *r->cancel) || !strcmp(why.check, "snapshot.quiesce") ||
+            !strcmp(why.check, "snapshot.frozen")) {
                 if (err)
                         *err = why;
                 return -1;
@@ -217,12 +225,16 @@ int sv_copy_while_running(const struct sv_copy_running *r, const struct sv_copy_
 {
         SV_SITE p = {.lock = -1};
         SV_FOLLOWING f = {0};
+        struct sv_rest rest = sv_rest_for(&p, r->virt);
         int done;
 
         if (sv_site_find(r->guest, &p, err) < 0)
                 return -1;
         if (sv_following_begin(&p, t, SV_WHOLE_UNSAID, &f, err) < 0)
                 return -1;
+        sv_rest_settle(&p, r->virt);
+        if (t->quiesce)
+                f.quiesce = &rest.quiesce;
         done = copy_disks(r, &p, t, &f, err);
         if (t->incremental)
                 sv_following_end(&f, r->virt, done == 0);

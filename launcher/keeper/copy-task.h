@@ -19,10 +19,12 @@ struct sv_copy_task {
         char name[SV_NAME_MAX + 1]; /* of the snapshot */
         char path[SV_PATH_MAX + 1]; /* of the backup's folder, absolute */
         bool incremental;           /* a backup: go on in that folder (launcher/keeper/chain.h) */
+        bool quiesce;               /* the guest, if it runs, comes to rest while the copy begins */
 };
 
-/* {"kind":"snapshot","name":"s1"} or {"kind":"backup","path":"/b","incremental":true}: the member
- * "task" of a request on the control socket. SV_FORMAT "control.request". */
+/* {"kind":"snapshot","name":"s1"} or
+ * {"kind":"backup","path":"/b","incremental":true,"quiesce":true}: the member "task" of a request
+ * on the control socket. SV_FORMAT "control.request". */
 int sv_copy_task_parse(const struct sv_json *j, struct sv_copy_task *out, struct sv_err *err);
 struct sv_json *sv_copy_task_print(const struct sv_copy_task *t);
 const char *sv_copy_task_name(const struct sv_copy_task *t);

@@ -69,10 +69,12 @@ int sv_following_open(const struct sv_following *f, const struct sv_site *p,
 {
         const struct sv_link *last = f->chain.n ? &f->chain.links[f->chain.n - 1] : NULL;
 
-        if (t->kind == SV_COPY_SNAPSHOT)
-                return sv_copying_snapshot(p, t->name, out, err);
-        if (sv_copying_backup(p, f->path, out, err) < 0)
+        if ((t->kind == SV_COPY_SNAPSHOT ? sv_copying_snapshot(p, t->name, out, err)
+                                         : sv_copying_backup(p, f->path, out, err)) < 0)
                 return -1;
+        out->set.quiesced = f->quiesce != NULL;
+        if (t->kind == SV_COPY_SNAPSHOT)
+                return 0;
         out->set.number = (int64_t)f->chain.n;
         out->set.whole = f->whole;
         snprintf(out->set.bitmap, sizeof(out->set.bitmap), "%s", f->next);
@@ -145,6 +147,7 @@ int sv_following_fill(struct sv_following *f, const struct sv_copy_running *r, s
                 .fds = c->fds,
                 .reserve = reserve_change,
                 .arg = c,
+                .quiesce = f->quiesce,
                 .cancel = r->cancel,
                 .progress = r->progress,
         };

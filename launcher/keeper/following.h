@@ -20,6 +20,7 @@ struct sv_following {
         char path[SV_PATH_MAX + 24]; /* of the new copy */
         enum sv_whole whole;         /* why it has everything */
         /* of one that runs */
+        struct sv_quiesce *quiesce; /* or NULL; the caller's */
         struct sv_bitmaps bitmaps;
         size_t disks[SV_GUEST_DISKS_MAX];
         uint64_t sizes[SV_GUEST_DISKS_MAX], changed[SV_GUEST_DISKS_MAX];

@@ -49,9 +49,9 @@ unsigned sv_state_kill_leftovers(const struct sv_state *s)
  */
 int sv_state_recover(const struct sv_state *s, unsigned *killed, struct sv_err *err)
 {
-        static const char *const transient[] = {
-                "control.sock", "console.sock", "agent.sock", "boot",
-                "run",          "etc",          "lib/qemu",   "lib/libvirt-doms"};
+        static const char *const transient[] = {"control.sock", "console.sock", "agent.sock",
+                                                "qga.sock",     "boot",         "run",
+                                                "etc",          "lib/qemu",     "lib/libvirt-doms"};
 
         *killed = sv_state_kill_leftovers(s);
         /* Whoever took QEMU or swtpm over may have changed how the process looks, its user not. */

@@ -106,6 +106,7 @@ static int read_place(const struct sv_json *j, struct sv_saved *out, struct sv_e
         if (*since && !out->number)
                 return sv_fail(err, SV_FORMAT, CHECK,
                                "it has only what changed, and no \"number\"");
+        out->quiesced = sv_json_bool(sv_json_get(j, "quiesced"), false);
         snprintf(out->bitmap, sizeof(out->bitmap), "%s", bitmap);
         snprintf(out->since, sizeof(out->since), "%s", since);
         return 0;
@@ -126,8 +127,8 @@ static int check_changes(const struct sv_saved *c, struct sv_err *err)
 
 int sv_saved_parse(struct sv_bytes text, struct sv_saved *out, struct sv_err *err)
 {
-        static const char *const members[] = {"format", "guest", "made",  "bitmap", "number",
-                                              "since",  "whole", "disks", NULL};
+        static const char *const members[] = {"format", "guest", "made",     "bitmap", "number",
+                                              "since",  "whole", "quiesced", "disks",  NULL};
         struct sv_saved c = {.n = 0};
         struct sv_json *disks;
         SV_JSON *j = NULL;
@@ -163,7 +164,7 @@ struct sv_json *sv_saved_print(const struct sv_saved *c)
 {
         struct sv_json *j = sv_json_object(), *rows;
 
-        bool more = *c->bitmap || c->number || c->whole;
+        bool more = *c->bitmap || c->number || c->whole || c->quiesced;
 
         sv_json_set_int(j, "format", more ? FORMAT : 1);
         sv_json_set_str(j, "guest", c->guest);
@@ -174,6 +175,8 @@ struct sv_json *sv_saved_print(const struct sv_saved *c)
                 sv_json_set_int(j, "number", c->number);
         if (*c->since)
                 sv_json_set_str(j, "since", c->since);
+        if (c->quiesced)
+                sv_json_set_bool(j, "quiesced", true);
         if (c->whole)
                 sv_json_set_str(j, "whole", wholes[c->whole].name);
         rows = sv_json_set(j, "disks", sv_json_array());

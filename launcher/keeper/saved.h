@@ -13,7 +13,8 @@
  *
  * "bitmap" is QEMU's, which says what changed after it; "number" its place in the folder, from 1;
  * "since" the SHA-256 of the copies.json before it, when this one has only what changed since; or
- * "whole" why it has everything ("first", "off", ...).
+ * "whole" why it has everything ("first", "off", ...). "quiesced" (true): the guest's file
+ * systems were at rest.
  *
  * The disk "root" is in root.raw, or what changed of it in root.qcow2 (image/qcow2.h). A snapshot's
  * files have the time of their last change (ns since 1970), a backup's, which may be copied on,
@@ -55,6 +56,7 @@ struct sv_saved {
         int64_t number;
         char since[65]; /* "": it has everything */
         enum sv_whole whole;
+        bool quiesced; /* the guest's file systems were at rest */
         struct sv_saved_disk disks[SV_GUEST_DISKS_MAX];
         size_t n;
 };

@@ -161,6 +161,8 @@ int sv_snapshot_list(const struct sv_site *p, struct sv_json *rows, struct sv_er
                 }
                 sv_json_set_str(row, "made", sv_format_time(f->set.made, made));
                 sv_json_set_str(row, "guest", f->set.guest);
+                if (f->set.quiesced)
+                        sv_json_set_bool(row, "quiesced", true);
                 disks = sv_json_set(row, "disks", sv_json_array());
                 for (size_t k = 0; k < f->set.n; k++) {
                         bytes += f->set.disks[k].bytes;

@@ -12,8 +12,8 @@ int sv_snapshot_check_name(const char *name, struct sv_err *err);
 int sv_snapshot_check_new(const struct sv_site *p, const char *name, struct sv_err *err);
 /* Is it there? SV_USAGE "snapshot.absent" naming those that are. */
 int sv_snapshot_find(const struct sv_site *p, const char *name, struct sv_err *err);
-/* {"name","made","guest","bytes","disks":["root"]} each, the oldest first; one that cannot be read
- * has "error" instead. Takes no lock. */
+/* {"name","made","guest","bytes","disks":["root"],"quiesced":true} each, the oldest first; one that
+ * cannot be read has "error" instead. Takes no lock. */
 int sv_snapshot_list(const struct sv_site *p, struct sv_json *rows, struct sv_err *err);
 /* The site is locked. Its name goes first, then what it has. */
 int sv_snapshot_delete(const struct sv_site *p, const char *name, struct sv_err *err);

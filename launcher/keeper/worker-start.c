@@ -42,6 +42,7 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
         SV_STR console = sv_state_path(k->state, "console.sock");
         SV_STR log = sv_state_path(k->state, "console.log");
         SV_STR agent = sv_state_path(k->state, "agent.sock");
+        SV_STR qemu_agent = sv_state_path(k->state, "qga.sock");
         bool buffered[SV_GUEST_DISKS_MAX] = {0};
         SV_TUNED tuned = {0};
         const struct sv_plan_place place = {
@@ -49,6 +50,7 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
                 .console_socket = console,
                 .console_log = log,
                 .agent_socket = agent,
+                .qemu_agent_socket = qemu_agent,
                 .disks_by_fd = k->guest->n_disks > 0,
                 .buffered = buffered,
                 .tuned = &tuned,

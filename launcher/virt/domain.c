@@ -6,6 +6,7 @@
 #include "base/core/text.h"
 #include "launcher/virt/domain-growth.h"
 #include "launcher/virt/domain-tuning.h"
+#include "launcher/virt/virt-quiesce.h"
 #include "launcher/virt/virt.h"
 #include "launcher/virt/xml.h"
 
@@ -105,6 +106,14 @@ static void put_nics(const struct sv_plan *p, struct sv_buf *x)
         }
 }
 
+static void put_channel(const char *name, const char *socket, struct sv_buf *x)
+{
+        sv_xml_printf(x, "    <channel type='unix'>\n");
+        if (socket)
+                sv_xml_printf(x, "      <source mode='bind' path='%s'/>\n", socket);
+        sv_xml_printf(x, "      <target type='virtio' name='%s'/>\n    </channel>\n", name);
+}
+
 static void put_console(const struct sv_plan *p, struct sv_buf *x)
 {
         if (p->place.console_socket)
@@ -117,11 +126,10 @@ static void put_console(const struct sv_plan *p, struct sv_buf *x)
         else
                 sv_xml_printf(x,
                               "    <serial type='pty'>\n      <target port='0'/>\n    </serial>\n");
-        sv_xml_printf(x, "    <channel type='unix'>\n");
-        if (p->place.agent_socket)
-                sv_xml_printf(x, "      <source mode='bind' path='%s'/>\n", p->place.agent_socket);
-        sv_xml_printf(x,
-                      "      <target type='virtio' name='" SV_AGENT_PORT "'/>\n    </channel>\n");
+        put_channel(SV_AGENT_PORT, p->place.agent_socket, x);
+        /* QEMU's agent does as the host says, whatever that is */
+        if (!p->tee || !p->tee->id->confidential)
+                put_channel(SV_QEMU_AGENT_PORT, p->place.qemu_agent_socket, x);
 }
 
 static void free_part(struct sv_domain_part *part)

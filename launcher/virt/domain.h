@@ -24,8 +24,9 @@ struct sv_plan_place {
         bool bare;
         const char *console_socket; /* NULL: a pseudo terminal (under a libvirt daemon) */
         const char *console_log;
-        const char *agent_socket; /* NULL: libvirt chooses */
-        bool disks_by_fd;         /* open files are handed over as groups "disk0", "disk1"… */
+        const char *agent_socket;      /* NULL: libvirt chooses */
+        const char *qemu_agent_socket; /* the same */
+        bool disks_by_fd; /* open files are handed over as groups "disk0", "disk1"… */
         /* what is kept with the definition, as JSON, in SV_VIRT_FACTS; NULL: nothing */
         const char *facts;
         /* per disk: its file system cannot do direct I/O; NULL: all can */

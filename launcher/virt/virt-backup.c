@@ -117,10 +117,26 @@ static int wait_for_job(struct sv_virt *v, const volatile bool *cancel,
         return asked ? fail_cancelled(err) : untold ? fail_untold(err) : judge_end(v, err);
 }
 
-int sv_virt_copy_disks(struct sv_virt *v, const char *const *paths, size_t n,
-                       const volatile bool *cancel, struct sv_progress *progress,
-                       struct sv_err *err)
+struct beginning {
+        struct sv_virt *v;
+        const char *xml;
+        bool done;
+};
+
+static int begin_job(void *arg, struct sv_err *err)
 {
+        struct beginning *b = arg;
+
+        b->done = vir.DomainBackupBegin(b->v->dom, b->xml, NULL,
+                                        VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) == 0;
+        return b->done ? 0 : sv_virt_fail(err, "copying the disks of a running guest");
+}
+
+int sv_virt_copy_disks(struct sv_virt *v, const char *const *paths, size_t n,
+                       struct sv_quiesce *quiesce, const volatile bool *cancel,
+                       struct sv_progress *progress, struct sv_err *err)
+{
+        struct beginning b = {.v = v};
         SV_BUF xml = SV_BUF_NULL;
         JOB earlier = {0};
 
@@ -128,8 +144,12 @@ int sv_virt_copy_disks(struct sv_virt *v, const char *const *paths, size_t n,
                 return -1;
         /* what an earlier job has left to be read is not this one's */
         read_job(v, VIR_DOMAIN_JOB_STATS_COMPLETED, &earlier);
-        if (vir.DomainBackupBegin(v->dom, sv_buf_str(&xml), NULL,
-                                  VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL) < 0)
-                return sv_virt_fail(err, "copying the disks of a running guest");
-        return wait_for_job(v, cancel, progress, err);
+        b.xml = sv_buf_str(&xml);
+        if (sv_quiesce_around(quiesce, begin_job, &b, err) == 0)
+                return wait_for_job(v, cancel, progress, err);
+        if (b.done) {
+                vir.DomainAbortJob(v->dom);
+                wait_for_job(v, NULL, progress, NULL);
+        }
+        return -1;
 }

@@ -5,11 +5,13 @@
 #pragma once
 
 #include "base/core/source.h"
+#include "launcher/virt/virt-quiesce.h"
 #include "launcher/virt/virt.h"
 
 /* paths[i]: the file into which disk i of the guest goes, there already and as large; NULL: none.
- * Blocks until all are whole or QEMU writes to none any more. *cancel (or NULL) ends it. SV_SYSTEM
+ * Blocks until all are whole or QEMU writes to none any more. *cancel (or NULL) ends it;
+ * quiesce (or NULL) holds the guest's writes while it begins. SV_SYSTEM
  * "snapshot.cancelled"; "snapshot.job" whenever libvirt does not say that it has succeeded. */
 int sv_virt_copy_disks(struct sv_virt *v, const char *const *paths, size_t n,
-                       const volatile bool *cancel, struct sv_progress *progress,
-                       struct sv_err *err);
+                       struct sv_quiesce *quiesce, const volatile bool *cancel,
+                       struct sv_progress *progress, struct sv_err *err);

@@ -189,19 +189,37 @@ static void put_copying(struct sv_json *actions, const struct sv_changes *c)
         }
 }
 
-static int begin_changes(struct sv_virt *v, const struct sv_changes *c, struct sv_err *err)
+struct beginning {
+        struct sv_virt *v;
+        const struct sv_changes *c;
+        bool done;
+};
+
+static int begin_jobs(void *arg, struct sv_err *err)
 {
         struct sv_json *actions = sv_json_array();
+        struct beginning *b = arg;
+
+        sv_bitmaps_put_adding(actions, b->c->b, b->c->next);
+        put_copying(actions, b->c);
+        b->done = sv_virt_do_together(b->v, actions, err) == 0;
+        return b->done ? 0 : -1;
+}
+
+/* *begun: also when the guest's writes could not be let go. */
+static int begin_changes(struct sv_virt *v, const struct sv_changes *c, bool *begun,
+                         struct sv_err *err)
+{
+        struct beginning b = {.v = v, .c = c};
+        int r;
 
         for (size_t i = 0; i < c->b->n; i++)
-                if (give_image(v, i, c->fds[i], err) < 0) {
-                        sv_json_free(actions);
+                if (give_image(v, i, c->fds[i], err) < 0)
                         return -1;
-                }
         sv_bitmaps_make_place(v, c->b, c->since);
-        sv_bitmaps_put_adding(actions, c->b, c->next);
-        put_copying(actions, c);
-        return sv_virt_do_together(v, actions, err);
+        r = sv_quiesce_around(c->quiesce, begin_jobs, &b, err);
+        *begun = b.done;
+        return r;
 }
 
 /* What is to be copied stands fast now: nothing that changed between the asking for room and this
@@ -239,12 +257,15 @@ static int run_changes(struct sv_virt *v, const struct sv_changes *c, bool *begu
 {
         struct sv_err why = SV_ERR_NULL;
         struct end e = {0};
-        int room;
+        int room = begin_changes(v, c, begun, &why);
 
-        if (begin_changes(v, c, err) < 0)
+        if (room < 0 && !*begun) {
+                if (err)
+                        *err = why;
                 return -1;
-        *begun = true;
-        room = reserve_rest(v, c, &why);
+        }
+        if (room == 0)
+                room = reserve_rest(v, c, &why);
         if (room < 0)
                 cancel_jobs(v, c->b->n);
         if (wait_for_changes(v, c->b->n, c->cancel, c->progress, &e, err) < 0)

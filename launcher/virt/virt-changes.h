@@ -6,6 +6,7 @@
 #pragma once
 
 #include "launcher/virt/virt-bitmaps.h"
+#include "launcher/virt/virt-quiesce.h"
 
 struct sv_changes {
         const struct sv_bitmaps *b;
@@ -16,6 +17,7 @@ struct sv_changes {
         /* The disk has so many bytes to be copied, for which there must be room. */
         int (*reserve)(void *arg, size_t disk, uint64_t bytes, struct sv_err *err);
         void *arg;
+        struct sv_quiesce *quiesce;  /* or NULL */
         const volatile bool *cancel; /* or NULL */
         struct sv_progress *progress;
 };

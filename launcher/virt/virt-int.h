@@ -31,8 +31,8 @@ struct sv_virt {
 /* clang-format off */
 #define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectCompareHypervisorCPU) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) \
         X(ConnectDomainXMLToNative) X(ConnectGetCapabilities) X(ConnectGetDomainCapabilities) X(ConnectGetHostname) X(ConnectGetURI) \
-        X(ConnectIsAlive) X(ConnectListAllDomains) X(ConnectOpen) X(ConnectSetKeepAlive) X(DomainAbortJob) X(DomainBackupBegin) X(DomainBlockResize) X(DomainCreateWithFlags) \
-        X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFree) X(DomainGetAutostart) X(DomainGetBlockIoTune) X(DomainGetInterfaceParameters) X(DomainGetJobStats) \
+        X(ConnectIsAlive) X(ConnectListAllDomains) X(ConnectOpen) X(ConnectSetKeepAlive) X(DomainAbortJob) X(DomainAgentSetResponseTimeout) X(DomainBackupBegin) X(DomainBlockResize) X(DomainCreateWithFlags) \
+        X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFSFreeze) X(DomainFSThaw) X(DomainFree) X(DomainGetAutostart) X(DomainGetBlockIoTune) X(DomainGetInterfaceParameters) X(DomainGetJobStats) \
         X(DomainGetMetadata) X(DomainGetName) X(DomainGetSchedulerParametersFlags) X(DomainGetSchedulerType) X(DomainGetState) X(DomainGetUUIDString) X(DomainGetXMLDesc) X(DomainHasManagedSaveImage) X(DomainIsActive) X(DomainIsPersistent) \
         X(DomainListGetStats) X(DomainLookupByName) X(DomainLookupByUUIDString) X(DomainMemoryStats) X(DomainMigrate3) X(DomainMigrateGetMaxDowntime) \
         X(DomainMigrateSetMaxDowntime) X(DomainMigrateStartPostCopy) X(DomainMigrateToURI3) X(DomainOpenChannel) X(DomainOpenConsole) \

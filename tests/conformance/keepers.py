@@ -246,6 +246,34 @@ def snapshots_at_a_daemon():
     run(0, 'snapshot', 'revert', file, 'two')
 
 
+def chains():
+    """Copies in one folder: each of a guest that is off has everything and says why; each comes back; what does not fit together is refused."""
+    base = os.environ['SECURE_VM_DIR']
+    file, (disk,) = off_guest('chained', 'chained.img')
+    to, states = os.path.join(base, 'chain'), []
+    for number, why in ((0, 'first'), (1, 'off'), (2, 'off')):
+        states.append(read(disk))
+        made = run(0, 'backup', 'create', file, '--to', to, '--incremental', '--quiesce')['backup']
+        assert (made.get('number', 0), made['whole'], 'quiesced' in made) == (number, why, False), made
+        with open(disk, 'r+b') as f:
+            f.write(b'state %d' % number)
+    assert len(run(0, 'backup', 'verify', to)['copies']) == 3
+    for number, state in [*enumerate(states), (2, states[2])]:
+        assert run(0, 'backup', 'restore', file, '--from', to, '--copy', str(number), '--replace')['copy'] == number
+        assert read(disk) == state
+    assert run(0, 'backup', 'restore', file, '--from', to, '--replace')['copy'] == 2
+    for number in '3', '-1', 'x', '1000':
+        fails(2, 'backup.number', 'backup', 'restore', file, '--from', to, '--copy', number, '--replace')
+    other, _ = off_guest('other', 'other.img')
+    fails(2, 'backup.guest', 'backup', 'create', other, '--to', to, '--incremental')
+    fails(2, 'backup.exists', 'backup', 'create', file, '--to', to)
+    os.rename(os.path.join(to, '1'), os.path.join(to, 'away'))
+    fails(5, 'backup.chain', 'backup', 'verify', to)
+    fails(5, 'backup.chain', 'backup', 'restore', file, '--from', to, '--replace')
+    fails(5, 'backup.chain', 'backup', 'create', file, '--to', to, '--incremental')
+    assert not [name for name in os.listdir(to) if 'unfinished' in name]
+
+
 def backups():
     base = os.environ['SECURE_VM_DIR']
     file, (disk,) = off_guest('backed', 'data.img')
@@ -504,7 +532,7 @@ def reasons():
 def main():
     with tempfile.TemporaryDirectory(prefix='svk', dir='/tmp') as folder:
         os.environ['SECURE_VM_DIR'] = folder
-        for part in (daemon, kept, resized, budget, not_there, ours, names, ssh, newer, older_supervisor, services, reasons, snapshots, snapshots_at_a_daemon, backups):
+        for part in (daemon, kept, resized, budget, not_there, ours, names, ssh, newer, older_supervisor, services, reasons, snapshots, snapshots_at_a_daemon, backups, chains):
             part()
             print(f'ok: {part.__name__}')
 

@@ -16,6 +16,7 @@ def make_counting_disk(c):
     tree = c.path('tree')
     shutil.copytree(c.env.root, tree)
     run('cc', '-static', '-O2', '-Wall', '-Werror', '-o', os.path.join(tree, 'sbin', 'init'), os.path.join(TOP, 'tests/e2e/snapshot-init.c'))
+    os.makedirs(os.path.join(tree, 'sys'), exist_ok=True)
     for name in ('boots', 'count'):
         with open(os.path.join(tree, name), 'w', encoding='ascii') as f:
             f.write('0\n')
@@ -74,6 +75,21 @@ def take_increments(c):
     return states
 
 
+def come_to_rest(c):
+    """The guest's file system holds still while a copy begins, and goes on."""
+    for name, args, command in (('snapshot', ('--name', 'still'), 'snapshot'), ('backup', ('--incremental', '--to', c.path('still')), 'backup'),
+                                ('backup', ('--incremental', '--to', c.path('still')), 'backup')):
+        before = c.console().count('e2e-root: at rest 0'), c.console().count('e2e-root: goes on 0')
+        made = snapshot(c, 'create', *args, '--quiesce', command=command)
+        wait_until(lambda: f'the guest does not say that it came to rest and goes on: {c.console()[-400:]}', lambda b=before: (
+            c.console().count('e2e-root: at rest 0') > b[0] and c.console().count('e2e-root: goes on 0') > b[1]), 30)
+        c.must(name == 'snapshot' or made['backup']['quiesced'], f'expected it to be written down: {made}')
+        wait_counted(c, counted(c) + 20)
+    rows = snapshot(c, 'list')['snapshots']
+    c.must([row.get('quiesced', False) for row in rows] == [False, True], f'expected one of two at rest: {rows}')
+    snapshot(c, 'delete', 'still')
+
+
 def restore_increments(c, states):
     """Each is the disk of its moment, byte for byte; one of a guest that was off has everything."""
     snapshot(c, 'create', '--incremental', '--to', c.path('chain'), command='backup')
@@ -109,6 +125,7 @@ def snapshots(c):
     c.must([d['id'] for d in made['disks']] == ['root'], f'expected a backup of the disk: {made}')
     run(*c.vm, 'backup', 'verify', c.path('copy'), env=c.environment)
     states = take_increments(c)
+    come_to_rest(c)
     wait_counted(c, high + 40)
     c.must([row['name'] for row in snapshot(c, 'list')['snapshots']] == ['one'], 'expected one snapshot')
     run(*c.vm, 'destroy', 'g', env=c.environment)
@@ -145,6 +162,7 @@ def kept_by_daemon(c):
     for number in range(2):
         made = snapshot(c, 'create', '--incremental', '--to', c.path('chain'), command='backup')['backup']
         c.must(('since' in made) == (number == 1), f'expected all, and then the changes: {made}')
+    c.must(snapshot(c, 'create', '--quiesce', check=False) == 'snapshot.quiesce', 'a guest without an agent')
     here, c.more = c.more, ['--connect', 'qemu+ssh://host.example/system']
     for args in (('create',), ('list',), ('revert', 'one'), ('delete', 'one'), ('flatten',)):
         c.must(snapshot(c, *args, check=False) == 'snapshot.remote', f'{args}: expected to be sent to the other host')

@@ -63,7 +63,7 @@ TABLES = {name: TEES for name in ('attest/tees-verify.c', 'launcher/tees-host.c'
 FOREIGN = [
     (r'openssl/.*', r'base/(crypto/(crypto|x509)[-a-z]*|net/tls[-a-z]*)\.[ch]'),
     (r'json-c/.*|json\.h', r'base/json/json[-a-z]*\.[ch]'),
-    (r'libvirt/.*', r'launcher/virt/virt(-int|-load|-stream|-forward|-facts|-watch|-backup|-monitor|-bitmaps|-changes)?\.[ch]'),
+    (r'libvirt/.*', r'launcher/virt/virt(-int|-load|-stream|-forward|-facts|-watch|-backup|-monitor|-bitmaps|-changes|-quiesce)?\.[ch]'),
     (r'tss2/.*', r'vtpm/guest/tpm[-a-z]*\.[ch]'),
     (r'libcryptsetup\.h', r'luks/((crypt|open|rekey|dm-verity)\.[ch]|token/plugin\.c)'),
     (r'curl/curl\.h', r'attest/fetch/curl\.[ch]'),

@@ -35,8 +35,8 @@ struct played {
         char fail[40], say[40]; /* this command is refused; or answered so */
         char job_error[40];     /* jobs end with it */
         int job_polls;
-        bool lose_jobs, gone;
-        unsigned cancelled, transactions, calls;
+        bool lose_jobs, gone, no_agent, no_thaw, late, frozen, want_frozen;
+        unsigned cancelled, transactions, calls, freezes;
         char last[1500]; /* transaction */
 };
 static struct played *played;
@@ -109,6 +109,7 @@ static inline void play_action(const struct sv_json *action)
                 return;
         }
         assert_string_equal(sv_json_text(action, "type", ""), "blockdev-backup");
+        assert_true(played->frozen == played->want_frozen);
         assert_string_equal(sv_json_text(data, "bitmap-mode", ""), "never");
         assert_int_equal(sscanf(sv_json_text(data, "device", ""), "libvirt-%zu-storage", &disk), 1);
         disk--;
@@ -273,9 +274,36 @@ static inline int play_is_active(virDomainPtr dom)
         return !played->gone;
 }
 
-static inline virErrorPtr play_no_error(void)
+static inline int play_freeze(virDomainPtr dom, const char **points, unsigned n, unsigned flags)
 {
-        return NULL;
+        played->freezes++;
+        if (played->no_agent)
+                return -1;
+        played->frozen = true;
+        return played->late ? -1 : 1;
+}
+
+static inline int play_thaw(virDomainPtr dom, const char **points, unsigned n, unsigned flags)
+{
+        if (played->no_agent || played->no_thaw)
+                return -1;
+        played->frozen = false;
+        return 1;
+}
+
+static inline int play_timeout(virDomainPtr dom, int seconds, unsigned flags)
+{
+        assert_int_equal(seconds, SV_AGENT_ANSWER_S);
+        return 0;
+}
+
+/* What libvirt says of the last call that failed. */
+static inline virErrorPtr play_error(void)
+{
+        static char text[] = "it takes too long";
+        static virError e = {.code = VIR_ERR_AGENT_COMMAND_TIMEOUT, .message = text};
+
+        return played->late ? &e : NULL;
 }
 
 static inline void begin_played(size_t n, unsigned long long size)
@@ -291,5 +319,8 @@ static inline void begin_played(size_t n, unsigned long long size)
         vir_qemu.DomainQemuMonitorCommand = play_plain;
         vir_qemu.DomainQemuMonitorCommandWithFiles = play_with_files;
         vir.DomainIsActive = play_is_active;
-        vir.GetLastError = play_no_error;
+        vir.DomainFSFreeze = play_freeze;
+        vir.DomainFSThaw = play_thaw;
+        vir.DomainAgentSetResponseTimeout = play_timeout;
+        vir.GetLastError = play_error;
 }

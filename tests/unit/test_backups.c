@@ -8,12 +8,13 @@
 
 static struct sv_virt subject;
 static struct sv_saved last;
-static bool no_full;
+static bool no_full, quiesce;
 
 /* --- libvirt's backup of all of the disks --- */
 
 static int begin_backup(virDomainPtr dom, const char *xml, const char *checkpoint, unsigned flags)
 {
+        assert_true(played->frozen == quiesce);
         if (no_full)
                 return -1;
         for (const char *at = strstr(xml, "file='"); at; at = strstr(at + 1, "file='")) {
@@ -56,7 +57,7 @@ static int begin_running(void **state)
 {
         begin(NULL);
         begin_played(2, BYTES);
-        no_full = false;
+        no_full = quiesce = false;
         snprintf(played->paths[0], sizeof(played->paths[0]), "%s", find("a"));
         snprintf(played->paths[1], sizeof(played->paths[1]), "%s", find("b"));
         vir.DomainBackupBegin = begin_backup;
@@ -79,8 +80,10 @@ static void write_disks(char a, char b)
 static int go_on_as(const char *name, bool runs, bool incremental)
 {
         const struct sv_copy_running r = {.guest = &guest, .virt = &subject};
-        struct sv_copy_task t = {.kind = SV_COPY_BACKUP, .incremental = incremental};
+        struct sv_copy_task t = {
+                .kind = SV_COPY_BACKUP, .incremental = incremental, .quiesce = quiesce};
 
+        played->want_frozen = quiesce && incremental;
         snprintf(t.path, sizeof(t.path), "%s", find(name));
         return runs ? sv_copy_while_running(&r, &t, &err) : sv_copy_at_rest(&guest, &t, NULL, &err);
 }
@@ -419,6 +422,97 @@ static void another_key_is_seen_in_the_changes(void **state)
         FAILS(bring_back(1), SV_USAGE, "snapshot.key");
 }
 
+/* --- at rest for the moment --- */
+
+static bool has_mark(void)
+{
+        return access(find("a.snapshots/.frozen"), F_OK) == 0;
+}
+
+static void comes_to_rest_for_the_moment(void **state)
+{
+        quiesce = true;
+        for (int i = 0; i < 2; i++) {
+                OK(go_on());
+                assert_true(last.quiesced);
+                assert_false(played->frozen);
+                assert_false(has_mark());
+        }
+        OK(go_on_as("chain", false, true));
+        OK(check_backup(find("chain"), &last));
+        assert_false(last.quiesced); /* there was nobody to ask */
+}
+
+static void without_an_agent_there_is_no_copy(void **state)
+{
+        OK(go_on());
+        quiesce = true;
+        played->no_agent = true;
+        FAILS(go_on(), SV_SYSTEM, "snapshot.quiesce");
+        assert_int_equal(played->freezes, 1);
+        assert_int_equal(access(find("chain/1"), F_OK), -1);
+        FAILS(go_on_as("plain", true, false), SV_SYSTEM, "snapshot.quiesce");
+        assert_int_equal(access(find("plain"), F_OK), -1);
+        assert_false(has_mark());
+        assert_int_equal(played->n_bitmaps, 1);
+        quiesce = false;
+        OK(go_on());
+        assert_int_equal(last.whole, SV_WHOLE_UNSAID);
+}
+
+/* It may have done it, and just not say so. */
+static void who_is_late_is_let_go(void **state)
+{
+        quiesce = played->late = true;
+        FAILS(go_on(), SV_SYSTEM, "snapshot.quiesce");
+        assert_false(has_mark() || played->frozen);
+        played->no_thaw = true;
+        FAILS(go_on(), SV_SYSTEM, "snapshot.frozen");
+        assert_true(has_mark() && played->frozen);
+        played->no_thaw = played->late = quiesce = false;
+        OK(go_on());
+        assert_false(has_mark() || played->frozen);
+}
+
+static unsigned aborted;
+
+static int abort_job(virDomainPtr dom)
+{
+        aborted++;
+        return 0;
+}
+
+/* The copy would be whole; that the guest stands still is what has to be told. */
+static void what_cannot_be_let_go_is_told(void **state)
+{
+        vir.DomainAbortJob = abort_job;
+        OK(go_on());
+        quiesce = true;
+        played->no_thaw = true;
+        FAILS(go_on(), SV_SYSTEM, "snapshot.frozen");
+        assert_true(has_mark() && played->frozen);
+        assert_int_equal(access(find("chain/1"), F_OK), -1);
+        assert_int_equal(played->n_bitmaps, 1);
+        aborted = 0;
+        FAILS(go_on_as("plain", true, false), SV_SYSTEM, "snapshot.frozen");
+        assert_int_equal(aborted, 1);
+        assert_int_equal(access(find("plain"), F_OK), -1);
+        assert_true(has_mark());
+        quiesce = played->no_thaw = false;
+        OK(go_on()); /* the next command, whatever it asks for */
+        assert_false(has_mark() || played->frozen);
+        assert_int_equal(last.whole, SV_WHOLE_UNSAID);
+}
+
+static void a_guest_that_is_off_is_not_at_rest(void **state)
+{
+        quiesce = played->no_thaw = true;
+        FAILS(go_on(), SV_SYSTEM, "snapshot.frozen");
+        assert_true(has_mark());
+        OK(go_on_as("chain", false, true));
+        assert_false(has_mark());
+}
+
 /* --- killed at each system call --- */
 
 static int run_go_on(void)
@@ -428,18 +522,24 @@ static int run_go_on(void)
 
 static void going_on_is_killed(void **state)
 {
+        unsigned frozen = 0;
+
         for (long n = 1;; n += 2) {
                 bool killed;
 
                 begin_running(NULL);
                 OK(go_on());
                 write_disks('1', '1');
+                quiesce = n % 4 == 1;
                 killed = kill_at_call(run_go_on, n);
+                frozen += played->frozen;
+                quiesce = false;
                 OK(check_backup(find("chain"), &last));
                 assert_in_range(last.number, !killed, 1);
                 write_disks('2', last.number ? '1' : '2');
                 OK(go_on());
                 assert_int_equal(last.whole, SV_WHOLE_UNSAID); /* nothing was lost */
+                assert_false(played->frozen || has_mark());
                 for (size_t i = 0; i < 2; i++)
                         assert_false(played->jobs[i].there || played->jobs[i].image ||
                                      played->jobs[i].set);
@@ -448,7 +548,7 @@ static void going_on_is_killed(void **state)
                         expect_back(1, '1', '1');
                 expect_back(SV_CHAIN_ALL, '2', last.number == 2 ? '1' : '2');
                 if (!killed) {
-                        assert_true(n > 100);
+                        assert_true(n > 100 && frozen);
                         return;
                 }
         }
@@ -473,6 +573,11 @@ int main(void)
                 cmocka_unit_test_setup(a_folder_has_so_many, begin_running),
                 cmocka_unit_test(refuses_other_text),
                 cmocka_unit_test_setup(another_key_is_seen_in_the_changes, begin_running),
+                cmocka_unit_test_setup(comes_to_rest_for_the_moment, begin_running),
+                cmocka_unit_test_setup(without_an_agent_there_is_no_copy, begin_running),
+                cmocka_unit_test_setup(who_is_late_is_let_go, begin_running),
+                cmocka_unit_test_setup(what_cannot_be_let_go_is_told, begin_running),
+                cmocka_unit_test_setup(a_guest_that_is_off_is_not_at_rest, begin_running),
                 cmocka_unit_test_setup(going_on_is_killed, begin_running),
         };
 

@@ -112,6 +112,7 @@ static void vtpm_under_tcg(void **state)
                             .place.console_socket = "/c.sock",
                             .place.console_log = "/c.log",
                             .place.agent_socket = "/a.sock",
+                            .place.qemu_agent_socket = "/q.sock",
                             .place.disks_by_fd = true,
                             .place.buffered = buffered};
         SV_GUEST g = {0};
@@ -137,6 +138,8 @@ static void vtpm_under_tcg(void **state)
         has(&x, "<source mode='bind' path='/c.sock'/>\n      <log file='/c.log' append='on'/>");
         has(&x, "<source mode='bind' path='/a.sock'/>\n      <target type='virtio' "
                 "name='org.secure-vm.agent'/>");
+        has(&x, "<source mode='bind' path='/q.sock'/>\n      <target type='virtio' "
+                "name='org.qemu.guest_agent.0'/>");
         has(&x, "<tpm model='tpm-crb'>");
         has(&x, "<memballoon model='virtio' autodeflate='on' freePageReporting='on'>");
         has(&x, "<rng model='virtio'>");
@@ -167,6 +170,8 @@ static void confidential_under_kvm(void **state)
         has_not(&x, "pflash");
         has(&x, "<launchSecurity type='sev-snp'");
         has(&x, "<memballoon model='none'/>");
+        has(&x, "org.secure-vm.agent");
+        has_not(&x, "guest_agent"); /* which would do what the host says */
         has(&x, "<model fallback='forbid'>EPYC-v4</model>");
         has(&x, "<serial type='pty'>");
         has(&x, "<seclabel type='dynamic' model='apparmor' relabel='yes'/>");

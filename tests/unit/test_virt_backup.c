@@ -101,7 +101,7 @@ static int copy(const volatile bool *cancel)
 {
         const char *const paths[] = {"/c/a&b.raw", NULL, "/c/c.raw"};
 
-        return sv_virt_copy_disks(&subject, paths, 3, cancel, NULL, &err);
+        return sv_virt_copy_disks(&subject, paths, 3, NULL, cancel, NULL, &err);
 }
 
 static void counts_what_has_succeeded(void **state)
@@ -135,7 +135,8 @@ static void counts_nothing_that_cannot_be_told(void **state)
 
         daemon_is.gone = true;
         daemon_is.cleared = 1;
-        FAILS(sv_virt_copy_disks(&subject, paths, 1, NULL, NULL, &err), SV_SYSTEM, "snapshot.job");
+        FAILS(sv_virt_copy_disks(&subject, paths, 1, NULL, NULL, NULL, &err), SV_SYSTEM,
+              "snapshot.job");
 }
 
 /* QEMU would write to files that somebody else has by then. */
