@@ -15,6 +15,7 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "broker/limits.h"
+#include "broker/store/syncs.h"
 #include "broker/metrics.h"
 
 #define KEK_SIZE 32
@@ -297,7 +298,8 @@ struct sv_store_place sv_broker_place(const struct sv_broker *b)
         return (struct sv_store_place){.path = b->config.database,
                                        .serial = b->config.serial,
                                        .lock = b->config.kek,
-                                       .key = b->store_key};
+                                       .key = b->store_key,
+                                       .syncs = b->syncs};
 }
 
 static int open_store(struct sv_broker *b, struct sv_err *err)
@@ -383,6 +385,7 @@ void sv_broker_close(struct sv_broker *b)
                 close(b->audit_fd);
         sv_broker_close_share(b);
         sv_limits_free(b->limits);
+        sv_syncs_free(b->syncs);
         sv_metrics_free(b->metrics);
         sv_broker_config_free(&b->config);
         memset(b, 0, sizeof(*b));

@@ -13,6 +13,7 @@
 
 struct sv_limits;  /* broker/limits.h */
 struct sv_metrics; /* broker/metrics.h */
+struct sv_syncs;   /* broker/store/syncs.h */
 
 struct sv_process { /* one that serves others (broker/process/service.h) */
         pid_t pid;  /* 0: not started */
@@ -36,6 +37,7 @@ struct sv_broker {
         struct sv_process http;     /* control: in the network's process alone */
         struct sv_limits *limits;   /* shared by the keeper's processes; NULL: none */
         struct sv_metrics *metrics; /* likewise */
+        struct sv_syncs *syncs;     /* likewise; NULL: a commit syncs for itself */
         /* of one process, never across a fork */
         struct sv_store *store;
         dev_t store_dev; /* the file that is open */

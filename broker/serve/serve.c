@@ -27,6 +27,7 @@
 #include "broker/serve/net.h"
 #include "broker/serve/peer.h"
 #include "broker/serve/worker.h"
+#include "broker/store/syncs.h"
 
 #define IDLE_MAX 4     /* workers that wait */
 #define HEAD_MS  60000 /* between two heads of the audit record */
@@ -237,7 +238,7 @@ static int offer_certificate(const struct keeper *k, const struct sv_broker *fre
 
 /* 0 in the new process, which has only the descriptor `keep` (-1: none) besides the standard ones;
  * -1 here. */
-static int fork_side(struct side *side, const char *name, int keep)
+static int fork_side(struct keeper *k, struct side *side, const char *name, int keep)
 {
         const int fds[] = {keep, -1};
         struct sv_err err = SV_ERR_NULL;
@@ -250,6 +251,7 @@ static int fork_side(struct side *side, const char *name, int keep)
         }
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         prctl(PR_SET_NAME, name);
+        k->b->syncs = NULL; /* whose lock is closed, and its number may become another file's */
         if (sv_close_other_fds(fds, "broker.process", &err) == 0)
                 return 0;
         sv_log_err(&err);
@@ -290,7 +292,7 @@ static void begin_reload(struct keeper *k)
                 fail_reload(k, &err);
                 return;
         }
-        if (fork_side(&k->reload, "sv-reload", k->fresh.audit_fd) == 0) {
+        if (fork_side(k, &k->reload, "sv-reload", k->fresh.audit_fd) == 0) {
                 if (sv_broker_record_reload(k->b, &k->fresh, &err) == 0)
                         _exit(0);
                 sv_wrap(&err, "%s", "the configuration stays as it was");
@@ -441,7 +443,7 @@ static void sign_head(struct keeper *k)
         if (k->end || sv_clock_ms() < k->head_ms)
                 return;
         k->head_ms = sv_clock_ms() + HEAD_MS;
-        if (k->head.pid || fork_side(&k->head, "sv-head", -1) < 0)
+        if (k->head.pid || fork_side(k, &k->head, "sv-head", -1) < 0)
                 return;
         if (sv_broker_follow_store(k->b, &err) < 0 ||
             sv_head_write(k->b->config.audit_head, k->b->token_key, k->b->store, time(NULL), &err) <
@@ -556,8 +558,8 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
         if (sv_take_manager_socket(&fd, err) == 0 && alloc_keeper(&k, err) == 0 &&
             sv_broker_start(b, err) == 0 && sv_net_start(b, fd, &k.net, &ports, err) == 0 &&
             sv_limits_open(&b->limits, err) == 0 && sv_metrics_open(&b->metrics, err) == 0 &&
-            (k.signals = take_all_signals(err)) >= 0 && sv_broker_enter(b, err) == 0 &&
-            announce(b, &ports, err) == 0) {
+            sv_syncs_open(&b->syncs, err) == 0 && (k.signals = take_all_signals(err)) >= 0 &&
+            sv_broker_enter(b, err) == 0 && announce(b, &ports, err) == 0) {
                 sv_metrics_set(b->metrics, SV_GAUGE_STARTED, time(NULL));
                 sv_notify_manager("READY=1");
                 /* each worker opens the database for itself */

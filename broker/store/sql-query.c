@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statements and transactions, by whichever driver. */
 #include "broker/store/sql.h"
+#include "broker/store/syncs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -156,12 +157,35 @@ static int commit(struct sv_store *s, struct sv_err *err)
                        driver->why((struct sv_sql *)s));
 }
 
+static bool shares_syncs(const struct sv_sql *s)
+{
+        return s->driver->sync && s->place.syncs;
+}
+
+static int sync_log(void *context)
+{
+        struct sv_sql *s = context;
+
+        return s->driver->sync(s);
+}
+
+/* It is committed, and what others commit may build on it; but who asked for it hears of it only
+ * when it is on the disk. */
+static int wait_for_disk(struct sv_sql *s, struct sv_err *err)
+{
+        if (!shares_syncs(s) || sv_syncs_wait(s->place.syncs, s->number, sync_log, s) == 0)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "broker.store.unsure",
+                       "the disk has not taken a change, which may have been done all the same: "
+                       "look, then try again");
+}
+
 int sv_sql_end(struct sv_store *s, int rc, struct sv_err *err)
 {
         struct sv_held *held = &((struct sv_sql *)s)->held;
 
         if (rc == 0 && (held->on ? sv_sql_run(s, "RELEASE step", err) : commit(s, err)) == 0)
-                return 0;
+                return held->on ? 0 : wait_for_disk((struct sv_sql *)s, err);
         if (driver_of(s)->exec((struct sv_sql *)s,
                                held->on ? "ROLLBACK TO step; RELEASE step" : "ROLLBACK") < 0)
                 held->broken = held->on;
@@ -181,17 +205,19 @@ int sv_sql_reconnect(struct sv_store *s, struct sv_err *err)
 int sv_sql_hold(struct sv_store *s, bool durable, struct sv_err *err)
 {
         struct sv_sql *self = (struct sv_sql *)s;
+        bool itself = durable && !shares_syncs(self); /* the commit syncs */
 
         if (sv_sql_settle(s, false, err) < 0)
                 return -1;
         if (is_transaction_open(s) && sv_sql_exec(s, "ROLLBACK", err) < 0)
                 return -1;
-        if (self->soft == durable) {
-                if (self->driver->set_durable(self, durable) < 0)
+        if (self->soft == itself) {
+                if (self->driver->set_durable(self, itself) < 0)
                         return sv_sql_fail(s, "cannot set how a change is kept", err);
-                self->soft = !durable;
+                self->soft = !itself;
         }
         self->held.on = true;
+        self->held.durable = durable;
         return 0;
 }
 
@@ -202,7 +228,8 @@ int sv_sql_reserve(struct sv_store *s, struct sv_err *err)
         return held->open ? 0 : open_held(s, held, err);
 }
 
-static int end_held(struct sv_store *s, const struct sv_held *held, bool keep, struct sv_err *err)
+/* Others may go on before the disk has it, unless the serial is to follow. */
+static int end_held(struct sv_store *s, struct sv_held *held, bool keep, struct sv_err *err)
 {
         const char *path = ((struct sv_sql *)s)->place.serial;
 
@@ -217,6 +244,12 @@ static int end_held(struct sv_store *s, const struct sv_held *held, bool keep, s
                 driver_of(s)->exec((struct sv_sql *)s, "ROLLBACK");
                 return -1;
         }
+        if (!held->serial.number && held->lock > 0) {
+                close(held->lock);
+                held->lock = 0;
+        }
+        if ((held->durable || held->serial.number) && wait_for_disk((struct sv_sql *)s, err) < 0)
+                return -1;
         return held->serial.number ? sv_serial_write(path, &held->serial, err) : 0;
 }
 

@@ -42,6 +42,9 @@ struct sv_sql_driver {
         int (*begin_write)(struct sv_sql *s);
         int (*begin_read)(struct sv_sql *s); /* what is read is of one moment */
         int (*set_durable)(struct sv_sql *s, bool durable);
+        /* What was committed and not synced is, when this returns. NULL: a commit that is durable
+         * syncs by itself, and with others. */
+        int (*sync)(struct sv_sql *s);
         /* For a connection that was lost: makes it again. NULL: none can be lost. */
         int (*renew)(struct sv_sql *s);
         /* The connection is gone: whether the last statement was done is not known. NULL: as
@@ -85,9 +88,11 @@ struct sv_sql {
                 bool on;
                 bool open;               /* a transaction */
                 bool broken;             /* a step could not be taken back: none is done */
+                bool durable;            /* the commit is to be on the disk */
                 int lock;                /* of serial and database, while it is open; 0: none */
                 struct sv_serial serial; /* to be written after it; number 0: none */
         } held;
+        uint64_t number;      /* of the database's file, for syncs */
         int64_t version;      /* of the schema, as it was opened; 0: not yet */
         bool soft;            /* a commit does not wait for the disk */
         struct sv_stmt *idle; /* prepared, not in use; as many as there are texts in the code */

@@ -36,6 +36,22 @@ static int set_durable_sqlite(struct sv_sql *s, bool durable)
         return exec_sqlite(s, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
 }
 
+/* The log is a file of SQLite's own, which is open as long as the connection. A new database has
+ * none yet (its journal is gone after a commit), and syncs by itself. */
+static int sync_sqlite(struct sv_sql *s)
+{
+        sqlite3_file *log = NULL;
+
+        if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
+            !log)
+                return -1;
+        return !log->pMethods || log->pMethods->xSync(log,
+                                                      SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) ==
+                                         SQLITE_OK
+                       ? 0
+                       : -1;
+}
+
 /* --- statements --- */
 
 static int prepare_sqlite(struct sv_sql *s, struct sv_stmt *q)
@@ -171,6 +187,7 @@ static const struct sv_sql_driver sqlite_driver = {
         .begin_write = begin_write_sqlite,
         .begin_read = begin_read_sqlite,
         .set_durable = set_durable_sqlite,
+        .sync = sync_sqlite,
         .read_version = read_version_sqlite,
         .write_version = write_version_sqlite,
         .check = check_sqlite,
@@ -263,6 +280,16 @@ static int check_file(const struct sv_store_place *place, struct sv_err *err)
                        place->path);
 }
 
+static int number_file(struct sv_sql *s, struct sv_err *err)
+{
+        struct stat st;
+
+        if (stat(s->place.path, &st) < 0)
+                return sv_fail_errno(err, "broker.store", "cannot look at the database");
+        s->number = (uint64_t)st.st_dev << 48 ^ (uint64_t)st.st_ino;
+        return 0;
+}
+
 struct sv_sql *sv_sqlite_open(const struct sv_store_place *place, struct sv_err *err)
 {
         mode_t old = umask(077); /* the file is made on its first use */
@@ -272,7 +299,9 @@ struct sv_sql *sv_sqlite_open(const struct sv_store_place *place, struct sv_err 
 
         if (s) {
                 s->place = *place;
-                rc = prepare_database(&s->store, err);
+                rc = number_file(s, err);
+                if (rc == 0)
+                        rc = prepare_database(&s->store, err);
         }
         umask(old);
         if (rc < 0) {

@@ -312,8 +312,9 @@ struct sv_store_place {
         /* file outside of the database (broker/store/serial.h); NULL: however old it is, as a
          * backup */
         const char *serial;
-        const char *lock;      /* sv_serial_lock; NULL: nobody else has this database */
-        struct sv_secret *key; /* for MACs; NULL: nothing is checked, for reading only */
+        const char *lock;       /* sv_serial_lock; NULL: nobody else has this database */
+        struct sv_secret *key;  /* for MACs; NULL: nothing is checked, for reading only */
+        struct sv_syncs *syncs; /* of the processes that share it; NULL: each syncs for itself */
 };
 
 /* Is the database a file? Otherwise the path is the address of a server, "postgresql://…". */

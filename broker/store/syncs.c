@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/store/syncs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct sv_syncs {
+        int fd; /* for the lock: one of the process, which the kernel gives back when it dies */
+        struct synced {
+                _Atomic int64_t committed; /* numbers that were given */
+                /* under the lock: what was written up to this number is on the disk, of this
+                 * database */
+                int64_t synced;
+                uint64_t database;
+                _Atomic int64_t syncs;
+        } * shared;
+};
+
+int sv_syncs_open(struct sv_syncs **out, struct sv_err *err)
+{
+        struct sv_syncs *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return sv_fail_errno(err, "base.memory", "no memory for what processes share");
+        s->shared = MAP_FAILED;
+        s->fd = memfd_create("syncs", MFD_CLOEXEC);
+        if (s->fd >= 0 && ftruncate(s->fd, sizeof(*s->shared)) == 0)
+                s->shared = mmap(NULL, sizeof(*s->shared), PROT_READ | PROT_WRITE, MAP_SHARED,
+                                 s->fd, 0);
+        if (s->shared == MAP_FAILED) {
+                sv_fail_errno(err, "broker.serve", "no memory for what processes share");
+                sv_syncs_free(s);
+                return -1;
+        }
+        *out = s;
+        return 0;
+}
+
+void sv_syncs_free(struct sv_syncs *s)
+{
+        if (!s)
+                return;
+        if (s->shared != MAP_FAILED)
+                munmap(s->shared, sizeof(*s->shared));
+        if (s->fd >= 0)
+                close(s->fd);
+        free(s);
+}
+
+int sv_syncs_lock(const struct sv_syncs *s)
+{
+        return s->fd;
+}
+
+static int set_turn(const struct sv_syncs *s, short type)
+{
+        struct flock f = {.l_type = type, .l_whence = SEEK_SET};
+        int rc;
+
+        while ((rc = fcntl(s->fd, F_SETLKW, &f)) < 0 && errno == EINTR)
+                ;
+        return rc;
+}
+
+/* What a commit has written it has written before it took its number: a sync that begins after the
+ * number was given has it. */
+static int sync_all(struct synced *d, uint64_t database, int (*sync)(void *context), void *context)
+{
+        int64_t up_to = atomic_load(&d->committed);
+
+        atomic_fetch_add(&d->syncs, 1);
+        if (sync(context) < 0)
+                return -1;
+        d->synced = up_to;
+        d->database = database;
+        return 0;
+}
+
+int sv_syncs_wait(struct sv_syncs *s, uint64_t database, int (*sync)(void *context), void *context)
+{
+        struct synced *d = s->shared;
+        int64_t number = atomic_fetch_add(&d->committed, 1) + 1;
+        int rc = 0;
+
+        if (set_turn(s, F_WRLCK) < 0) /* then each for itself */
+                return sync(context);
+        if (d->synced < number || d->database != database)
+                rc = sync_all(d, database, sync, context);
+        set_turn(s, F_UNLCK);
+        return rc;
+}
+
+void sv_syncs_count(const struct sv_syncs *s, int64_t *commits, int64_t *syncs)
+{
+        *commits = atomic_load(&s->shared->committed);
+        *syncs = atomic_load(&s->shared->syncs);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Syncs that processes share: who waits for which, and that nothing counts as kept before it. */
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+
+#include "tests/unit/broker_place.h"
+
+#include "broker/store/sql.h"
+#include "broker/store/syncs.h"
+
+#define OURS   7
+#define OTHERS 8
+
+int __real_sv_syncs_wait(struct sv_syncs *s, uint64_t database, int (*sync)(void *context),
+                         void *context);
+
+static struct sv_syncs *syncs;
+
+static struct shared {
+        volatile bool go_on, begun;
+        volatile int mine, waited;
+} * shared;
+
+static int sync_setup(void **state)
+{
+        struct sv_err err;
+
+        OK(sv_syncs_open(&syncs, &err));
+        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                      0);
+        assert_ptr_not_equal(shared, MAP_FAILED);
+        return 0;
+}
+
+static int sync_teardown(void **state)
+{
+        sv_syncs_free(syncs);
+        syncs = NULL;
+        munmap(shared, sizeof(*shared));
+        return 0;
+}
+
+static int64_t count_syncs(int64_t *commits)
+{
+        int64_t n, c;
+
+        sv_syncs_count(syncs, &c, &n);
+        if (commits)
+                *commits = c;
+        return n;
+}
+
+static int sync_at_once(void *context)
+{
+        __atomic_fetch_add(&shared->mine, 1, __ATOMIC_SEQ_CST);
+        return 0;
+}
+
+static int sync_slowly(void *context)
+{
+        shared->begun = true;
+        while (!shared->go_on)
+                usleep(1000);
+        return 0;
+}
+
+static int sync_never(void *context)
+{
+        return -1;
+}
+
+static pid_t wait_aside(uint64_t database, int (*sync)(void *context))
+{
+        pid_t pid = fork();
+
+        if (pid)
+                return pid;
+        alarm(test_patience(PATIENCE));
+        _exit(__real_sv_syncs_wait(syncs, database, sync, NULL) == 0 ? 0 : 1);
+}
+
+static void must_end(pid_t pid)
+{
+        int status;
+
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+}
+
+static bool has_committed(int64_t n)
+{
+        int64_t commits;
+
+        count_syncs(&commits);
+        return commits == n;
+}
+
+/* Five that come while one syncs: one more sync for all of them, which begins after they came. */
+static void one_for_all(void **state)
+{
+        pid_t first = wait_aside(OURS, sync_slowly), pids[5];
+
+        WAIT_UNTIL(shared->begun, PATIENCE, "%s", "the first does not sync");
+        for (int i = 0; i < 5; i++)
+                pids[i] = wait_aside(OURS, sync_at_once);
+        WAIT_UNTIL(has_committed(6), PATIENCE, "%s", "not all have committed");
+        assert_int_equal(shared->mine, 0); /* what the first syncs may not have theirs */
+        for (int i = 0; i < 5; i++)
+                assert_int_equal(waitpid(pids[i], NULL, WNOHANG), 0);
+        shared->go_on = true;
+        must_end(first);
+        for (int i = 0; i < 5; i++)
+                must_end(pids[i]);
+        assert_int_equal(shared->mine, 1);
+        assert_int_equal(count_syncs(NULL), 2);
+}
+
+static void one_after_the_other(void **state)
+{
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(__real_sv_syncs_wait(syncs, OURS, sync_at_once, NULL), 0);
+        assert_int_equal(shared->mine, 3);
+}
+
+/* Who is killed in it has synced nothing for anybody. */
+static void killed_in_it(void **state)
+{
+        pid_t first = wait_aside(OURS, sync_slowly), second;
+
+        WAIT_UNTIL(shared->begun, PATIENCE, "%s", "the first does not sync");
+        second = wait_aside(OURS, sync_at_once);
+        WAIT_UNTIL(has_committed(2), PATIENCE, "%s", "the second has not committed");
+        kill(first, SIGKILL);
+        waitpid(first, NULL, 0);
+        must_end(second);
+        assert_int_equal(shared->mine, 1);
+}
+
+/* One that fails counts for nobody either, and those behind it try for themselves. */
+static void failing(void **state)
+{
+        assert_int_equal(__real_sv_syncs_wait(syncs, OURS, sync_never, NULL), -1);
+        assert_int_equal(__real_sv_syncs_wait(syncs, OURS, sync_at_once, NULL), 0);
+        assert_int_equal(shared->mine, 1);
+}
+
+/* Another file has taken the database's place: its syncs are not those of the one before. */
+static void of_another_file(void **state)
+{
+        pid_t first = wait_aside(OTHERS, sync_slowly), second;
+
+        WAIT_UNTIL(shared->begun, PATIENCE, "%s", "the first does not sync");
+        second = wait_aside(OURS, sync_at_once);
+        WAIT_UNTIL(has_committed(2), PATIENCE, "%s", "the second has not committed");
+        shared->go_on = true;
+        must_end(first);
+        must_end(second);
+        assert_int_equal(shared->mine, 1);
+}
+
+/* --- the store --- */
+
+static bool disk_fails;
+
+int __wrap_sv_syncs_wait(struct sv_syncs *s, uint64_t database, int (*sync)(void *context),
+                         void *context);
+int __wrap_sv_syncs_wait(struct sv_syncs *s, uint64_t database, int (*sync)(void *context),
+                         void *context)
+{
+        assert_true(sqlite3_get_autocommit(((struct sv_sql *)context)->db)); /* committed */
+        shared->waited++;
+        return __real_sv_syncs_wait(s, database, disk_fails ? sync_never : sync, context);
+}
+
+static int settle_record(struct sv_store *s, bool durable, struct sv_err *out)
+{
+        SV_JSON *record = sv_json_object();
+        struct sv_audit_link link;
+        struct sv_err err;
+
+        OK(s->ops->hold(s, durable, &err));
+        OK(s->ops->put_audit(s, 100, record, 0, &link, &err));
+        assert_int_equal(shared->waited, 0); /* nothing yet */
+        return s->ops->settle(s, true, out);
+}
+
+/* Once for each change that is to be kept, after it was committed; what a loss of power may take
+ * waits for nothing. */
+static void commits_wait(void **state)
+{
+        SV_STORE *s = NULL;
+        struct sv_err err;
+
+        place.syncs = syncs;
+        s = open_store();
+        shared->waited = 0;
+        OK(settle_record(s, true, &err));
+        assert_int_equal(shared->waited, 1);
+        shared->waited = 0;
+        OK(settle_record(s, false, &err));
+        assert_int_equal(shared->waited, 0);
+        OK(s->ops->hold(s, true, &err)); /* nothing was changed */
+        OK(s->ops->settle(s, true, &err));
+        assert_int_equal(shared->waited, 0);
+        disk_fails = true;
+        FAILS(settle_record(s, true, &err), SV_SYSTEM, "broker.store.unsure");
+        disk_fails = false;
+        shared->waited = 0;
+        OK(settle_record(s, true, &err));
+        assert_int_equal(shared->waited, 1);
+}
+
+static int store_setup(void **state)
+{
+        return sync_setup(state) || setup_place(state);
+}
+
+static int store_teardown(void **state)
+{
+        return sync_teardown(state) || teardown_place(state);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(one_for_all, sync_setup, sync_teardown),
+                cmocka_unit_test_setup_teardown(one_after_the_other, sync_setup, sync_teardown),
+                cmocka_unit_test_setup_teardown(killed_in_it, sync_setup, sync_teardown),
+                cmocka_unit_test_setup_teardown(failing, sync_setup, sync_teardown),
+                cmocka_unit_test_setup_teardown(of_another_file, sync_setup, sync_teardown),
+                cmocka_unit_test_setup_teardown(commits_wait, store_setup, store_teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
