@@ -197,6 +197,26 @@ static void copied(void **state)
         OK(other->ops->check(other, &err));
 }
 
+/* A resource does not go without its settings: another of the name would have them. */
+static void stay_together(void **state)
+{
+        SV_STORE *s = open_store();
+        sqlite3 *db = ((struct sv_sql *)s)->db;
+        SV_BUF sealed = SV_BUF_NULL;
+
+        make_counted(s, 5);
+        OK(take(s, 1));
+        assert_int_equal(sqlite3_exec(db, "ALTER TABLE settings RENAME TO aside", NULL, NULL, NULL),
+                         SQLITE_OK);
+        FAILS(s->ops->delete_resource(s, PATH, 1, &err), SV_SYSTEM, "broker.store");
+        OK(s->ops->get_resource(s, PATH, 1, &sealed, &err));
+        assert_int_equal(sqlite3_exec(db, "ALTER TABLE aside RENAME TO settings", NULL, NULL, NULL),
+                         SQLITE_OK);
+        assert_int_equal(read_released(s), 1);
+        OK(s->ops->delete_resource(s, PATH, 1, &err));
+        OK(s->ops->check(s, &err));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -205,10 +225,11 @@ int main(void)
                 cmocka_unit_test_setup_teardown(came_back, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(copied, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(killed, setup_place, teardown_place),
+                cmocka_unit_test_setup_teardown(stay_together, setup_place, teardown_place),
         };
 
-        /* of a process that is killed a server takes back what was not committed, as for all else
-         */
-        return _cmocka_run_group_tests("count", tests,
-                                       sizeof(tests) / sizeof(*tests) - is_on_server(), NULL, NULL);
+        /* the last needs the file; of a process that is killed a server takes back what was not
+         * committed, as for all else */
+        return _cmocka_run_group_tests(
+                "count", tests, sizeof(tests) / sizeof(*tests) - 2 * is_on_server(), NULL, NULL);
 }
