@@ -165,6 +165,9 @@ int sv_head_write(const char *path, const struct sv_key *key, struct sv_store *s
                 return -1;
         if (!head.at.id)
                 return 0;
+        /* a record that a loss of power took would look as one that somebody took out */
+        if (store->ops->sync(store, err) < 0)
+                return -1;
         if (sv_head_sign(key, &head, &text, err) < 0)
                 return -1;
         sv_buf_puts(&text, "\n");

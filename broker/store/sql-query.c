@@ -221,6 +221,16 @@ int sv_sql_hold(struct sv_store *s, bool durable, struct sv_err *err)
         return 0;
 }
 
+int sv_sql_sync(struct sv_store *s, struct sv_err *err)
+{
+        struct sv_sql *self = (struct sv_sql *)s;
+
+        return !self->driver->sync || self->driver->sync(self) == 0
+                       ? 0
+                       : sv_fail(err, SV_SYSTEM, "broker.store",
+                                 "the disk does not take what was written to the database");
+}
+
 int sv_sql_reserve(struct sv_store *s, struct sv_err *err)
 {
         struct sv_held *held = &((struct sv_sql *)s)->held;

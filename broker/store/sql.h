@@ -147,6 +147,7 @@ int sv_sql_take_values(const char *types, va_list ap, struct sv_sql_value *value
 
 int sv_sql_reconnect(struct sv_store *s, struct sv_err *err);
 int sv_sql_hold(struct sv_store *s, bool durable, struct sv_err *err);
+int sv_sql_sync(struct sv_store *s, struct sv_err *err);
 int sv_sql_reserve(struct sv_store *s, struct sv_err *err);
 int sv_sql_settle(struct sv_store *s, bool keep, struct sv_err *err);
 

@@ -276,6 +276,8 @@ struct sv_store_ops {
          * for SV_SYSTEM "broker.store.serial": all was; "broker.store.unsure": all was or nothing,
          * as the server was lost meanwhile. */
         int (*settle)(struct sv_store *s, bool keep, struct sv_err *err);
+        /* What was committed before, by whomever, is on the disk now. */
+        int (*sync)(struct sv_store *s, struct sv_err *err);
         /* One record, and what it is known by. `strangers` is 0, or the record is of
          * somebody who has proven nothing: then as many of those are kept, the newest, and for a
          * while a 64th part more. */

@@ -138,6 +138,25 @@ static void cut_at(int at, const struct sv_audit_link *signed_for, bool as_cut, 
         assert_int_equal(removed, before);
 }
 
+static int sync_fails(struct sv_store *s, struct sv_err *err)
+{
+        return sv_fail(err, SV_SYSTEM, "broker.store", "the disk does not take it");
+}
+
+/* What may not be on the disk is not signed. */
+static void not_on_the_disk(const char *file)
+{
+        const struct sv_store_ops *kept = store->ops;
+        struct sv_store_ops full = *kept;
+        struct sv_err err;
+
+        full.sync = sync_fails;
+        store->ops = &full;
+        FAILS(sv_head_write(file, head_key, store, 6999, &err), SV_SYSTEM, "broker.store");
+        store->ops = kept;
+        assert_int_equal(access(file, F_OK), -1);
+}
+
 static void written(void **state)
 {
         SV_STR file = sv_asprintf("%s/head", dir);
@@ -145,6 +164,7 @@ static void written(void **state)
         struct sv_head h = {.time = 0};
         struct sv_err err;
 
+        not_on_the_disk(file);
         OK(sv_head_write(file, head_key, store, 7000, &err));
         OK(sv_file_read(file, 4096, &text, "test", &err));
         OK(sv_head_read(sv_buf_bytes(&text), head_key, &h, &err));
