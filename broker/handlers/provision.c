@@ -75,6 +75,7 @@ int sv_provision_value(struct sv_request *r, struct sv_versions *v, struct sv_er
                                      r->now, err) < 0)
                 return -1;
         sv_json_set_bool(r->audit, "made", true);
+        sv_versions_free(v);
         return sv_versions_read(r->broker, r->resource, v, err);
 }
 
