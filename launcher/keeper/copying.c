@@ -203,7 +203,10 @@ int sv_copying_reserve_change(struct sv_copying *c, size_t disk, uint64_t change
 {
         uint64_t room = count_image_room((uint64_t)c->set.disks[disk].bytes, changed);
 
-        if (fallocate(c->fds[disk], FALLOC_FL_KEEP_SIZE, 0, (off_t)room) == 0)
+        c->changed[disk] = changed;
+        /* where a file system cannot promise room, QEMU's job says that there is none */
+        if (fallocate(c->fds[disk], FALLOC_FL_KEEP_SIZE, 0, (off_t)room) == 0 ||
+            errno == EOPNOTSUPP)
                 return 0;
         return sv_fail_errno(err, "snapshot.room",
                              "no room for what changed in %s, which has %llu MiB, in %s",
@@ -320,17 +323,26 @@ static void release_room(int fd, off_t size)
         }
 }
 
-/* What was reserved for an image and not needed lies behind its end. */
-static int finish_changes(struct sv_saved_disk *copy, int fd, const char *path, struct sv_err *err)
+/* What was reserved for an image and not needed lies behind its end. What QEMU says of a job is not
+ * believed alone: the image has as many bytes as the bitmap had, whose last cluster goes beyond the
+ * disk's end. */
+static int finish_changes(struct sv_saved_disk *copy, int fd, const char *path, uint64_t expected,
+                          struct sv_err *err)
 {
         struct sv_qcow2 q;
         struct stat st;
-        uint64_t changed;
+        uint64_t changed, beyond;
 
         if (fstat(fd, &st) < 0 || ftruncate(fd, st.st_size) < 0)
                 return sv_fail_errno(err, "snapshot.folder", "%s", path);
         if (sv_qcow2_open(fd, path, &q, err) < 0 || sv_qcow2_count(&q, &changed, err) < 0)
                 return sv_wrap(err, "what QEMU made of the copy");
+        beyond = (SV_QCOW2_CLUSTER - q.size % SV_QCOW2_CLUSTER) % SV_QCOW2_CLUSTER;
+        if (changed + beyond < expected)
+                return sv_fail(err, SV_SYSTEM, "snapshot.job",
+                               "%s has %llu bytes of %llu that changed, though QEMU says that it "
+                               "copied all: there is no copy",
+                               path, (unsigned long long)changed, (unsigned long long)expected);
         copy->stored = st.st_size;
         copy->changed = (int64_t)changed;
         return 0;
@@ -344,7 +356,7 @@ static int finish_file(struct sv_copying *c, size_t i, const volatile bool *canc
         struct stat st;
         int fd = c->fds[i];
 
-        if (*c->set.since && finish_changes(copy, fd, path, err) < 0)
+        if (*c->set.since && finish_changes(copy, fd, path, c->changed[i], err) < 0)
                 return -1;
         if (!*c->set.since)
                 release_room(fd, copy->bytes);

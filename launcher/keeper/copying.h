@@ -19,6 +19,7 @@ struct sv_copying {
         int folder;  /* of a backup: open, and locked */
         struct sv_saved set;
         int fds[SV_GUEST_DISKS_MAX];
+        uint64_t changed[SV_GUEST_DISKS_MAX]; /* bytes that an image of changes must have */
         struct stat made[SV_GUEST_DISKS_MAX];
 };
 #define SV_COPYING __attribute__((cleanup(sv_copying_free))) struct sv_copying

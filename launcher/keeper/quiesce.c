@@ -22,9 +22,13 @@ static int hold_writes(struct sv_quiesce *q, struct sv_err *err)
 {
         struct sv_rest *r = (struct sv_rest *)q;
         SV_STR path = sv_site_path(r->site, MARK);
-        SV_FD fd = sv_owner_open(r->site->guest, path, O_WRONLY | O_CREAT | O_NOFOLLOW);
+        SV_FD before = sv_owner_open(r->site->guest, path, O_PATH | O_NOFOLLOW);
+        SV_FD fd = -1;
         struct sv_err why = SV_ERR_NULL;
 
+        if (before >= 0 && sv_virt_thaw(r->virt, err) < 0) /* it is at rest since then */
+                return -1;
+        fd = sv_owner_open(r->site->guest, path, O_WRONLY | O_CREAT | O_NOFOLLOW);
         if (fd < 0)
                 return sv_fail_errno(err, "snapshot.folder", "%s%s", path,
                                      sv_owner_note(r->site->guest));

@@ -37,15 +37,18 @@ static void cancel_job(struct sv_virt *v, size_t disk)
         sv_virt_ask_qemu(v, "job-cancel", sv_virt_argument("id", name), -1, NULL, NULL);
 }
 
-/* The image, and QEMU's descriptor of it, when no job has it. */
-static void let_go_of_image(struct sv_virt *v, size_t disk)
+/* The image, and QEMU's descriptor of it, when no job has it. QEMU writes the image's tables only
+ * now: one that was not let go of has none. */
+static int let_go_of_image(struct sv_virt *v, size_t disk, struct sv_err *err)
 {
         SV_STR name = sv_asprintf(NAME, disk);
         struct sv_json *set = sv_json_object();
+        int r = sv_virt_ask_qemu(v, "blockdev-del", sv_virt_argument("node-name", name), -1, NULL,
+                                 err);
 
-        sv_virt_ask_qemu(v, "blockdev-del", sv_virt_argument("node-name", name), -1, NULL, NULL);
         sv_json_set_int(set, "fdset-id", (int64_t)(FDSET + disk));
         sv_virt_ask_qemu(v, "remove-fd", set, -1, NULL, NULL);
+        return r;
 }
 
 static int fail_untold_end(struct sv_err *err)
@@ -150,7 +153,7 @@ int sv_virt_end_changes(struct sv_virt *v, struct sv_err *err)
         if (sv_json_len(jobs) && wait_for_changes(v, SV_GUEST_DISKS_MAX, NULL, NULL, &e, err) < 0)
                 return -1;
         for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++)
-                let_go_of_image(v, i);
+                let_go_of_image(v, i, NULL);
         return 0;
 }
 
@@ -285,8 +288,15 @@ int sv_virt_copy_changes(struct sv_virt *v, const struct sv_changes *c, bool *be
 
         *begun = false;
         r = run_changes(v, c, begun, err);
-        for (size_t i = 0; i < c->b->n; i++)
-                let_go_of_image(v, i);
+        for (size_t i = 0; i < c->b->n; i++) {
+                struct sv_err why = SV_ERR_NULL;
+
+                if (let_go_of_image(v, i, &why) < 0 && r == 0)
+                        r = sv_fail(err, SV_SYSTEM, "snapshot.job",
+                                    "QEMU has not let go of what it copied, which is not whole "
+                                    "before that (%s); the guest goes on, and there is no copy",
+                                    why.msg);
+        }
         /* a bitmap of no copy */
         if (r < 0 && *begun && sv_bitmaps_read(v, c->disks, c->b->n, &now, NULL) == 0)
                 sv_bitmaps_remove(v, &now, c->next);

@@ -25,6 +25,8 @@ int sv_virt_thaw(struct sv_virt *v, struct sv_err *err)
 {
         struct sv_err why = SV_ERR_NULL;
 
+        /* an agent that is gone would be waited for without end */
+        vir.DomainAgentSetResponseTimeout(v->dom, SV_AGENT_ANSWER_S, 0);
         if (vir.DomainFSThaw(v->dom, NULL, 0, 0) >= 0)
                 return 0;
         sv_virt_fail(&why, "letting its writes go");
@@ -35,25 +37,29 @@ int sv_virt_thaw(struct sv_virt *v, struct sv_err *err)
                        why.msg);
 }
 
-int sv_virt_freeze(struct sv_virt *v, struct sv_err *err)
+static int fail_quiesce(const struct sv_err *why, struct sv_err *err)
 {
-        struct sv_err why = SV_ERR_NULL;
-        const virError *e;
-        bool late;
-
-        /* an agent that is gone would be waited for without end */
-        vir.DomainAgentSetResponseTimeout(v->dom, SV_AGENT_ANSWER_S, 0);
-        if (vir.DomainFSFreeze(v->dom, NULL, 0, 0) >= 0)
-                return 0;
-        e = vir.GetLastError();
-        late = e && e->code == VIR_ERR_AGENT_COMMAND_TIMEOUT;
-        sv_virt_fail(&why, "asking its file systems to come to rest");
-        /* whoever did not answer in time may have done it, or some of it */
-        if (sv_virt_thaw(v, err) < 0 && late)
-                return -1;
         return sv_fail(err, SV_SYSTEM, "snapshot.quiesce",
                        "no qemu-guest-agent in the guest does it (%s): install and start it there; "
                        "a guest that its processor protects cannot be asked, and one that runs "
                        "since before this version of secure-vm not until it starts again",
-                       why.msg);
+                       why->msg);
+}
+
+int sv_virt_freeze(struct sv_virt *v, struct sv_err *err)
+{
+        struct sv_err why = SV_ERR_NULL;
+
+        /* an agent that is gone would be waited for without end */
+        vir.DomainAgentSetResponseTimeout(v->dom, SV_AGENT_ANSWER_S, 0);
+        /* Is there one? Only of this question does a failure say that nothing has happened. */
+        if (vir.DomainFSThaw(v->dom, NULL, 0, 0) < 0) {
+                sv_virt_fail(&why, "asking its agent");
+                return fail_quiesce(&why, err);
+        }
+        if (vir.DomainFSFreeze(v->dom, NULL, 0, 0) >= 0)
+                return 0;
+        sv_virt_fail(&why, "asking its file systems to come to rest");
+        /* also when no answer came, or libvirt went: it may have done it, or some of it */
+        return sv_virt_thaw(v, err) < 0 ? -1 : fail_quiesce(&why, err);
 }

@@ -396,6 +396,18 @@ static void refuses_other_text(void **state)
               "copies.format.member");
 }
 
+static void what_is_not_whole_is_no_copy(void **state)
+{
+        OK(go_on());
+        write_disks('1', '1');
+        played->hollow = true;
+        FAILS(go_on(), SV_SYSTEM, "snapshot.job");
+        played->hollow = false;
+        OK(go_on()); /* nothing of what changed is forgotten */
+        assert_int_equal(last.whole, SV_WHOLE_UNSAID);
+        expect_back(1, '1', '1');
+}
+
 /* --- the key --- */
 
 static void put_header(char letter)
@@ -446,10 +458,9 @@ static void comes_to_rest_for_the_moment(void **state)
 static void without_an_agent_there_is_no_copy(void **state)
 {
         OK(go_on());
-        quiesce = true;
-        played->no_agent = true;
+        quiesce = played->no_agent = true;
         FAILS(go_on(), SV_SYSTEM, "snapshot.quiesce");
-        assert_int_equal(played->freezes, 1);
+        assert_int_equal(played->freezes, 0); /* what might be done unheard */
         assert_int_equal(access(find("chain/1"), F_OK), -1);
         FAILS(go_on_as("plain", true, false), SV_SYSTEM, "snapshot.quiesce");
         assert_int_equal(access(find("plain"), F_OK), -1);
@@ -460,7 +471,7 @@ static void without_an_agent_there_is_no_copy(void **state)
         assert_int_equal(last.whole, SV_WHOLE_UNSAID);
 }
 
-/* It may have done it, and just not say so. */
+/* It may have done it, and just not say so, or have gone with its answer. */
 static void who_is_late_is_let_go(void **state)
 {
         quiesce = played->late = true;
@@ -494,6 +505,9 @@ static void what_cannot_be_let_go_is_told(void **state)
         assert_int_equal(access(find("chain/1"), F_OK), -1);
         assert_int_equal(played->n_bitmaps, 1);
         aborted = 0;
+        FAILS(go_on_as("plain", true, false), SV_SYSTEM, "snapshot.frozen");
+        assert_true(!aborted && has_mark()); /* nothing is begun */
+        played->frozen = false;              /* by its restart */
         FAILS(go_on_as("plain", true, false), SV_SYSTEM, "snapshot.frozen");
         assert_int_equal(aborted, 1);
         assert_int_equal(access(find("plain"), F_OK), -1);
@@ -572,6 +586,7 @@ int main(void)
                 cmocka_unit_test_setup(changed_bytes_are_named, begin_running),
                 cmocka_unit_test_setup(a_folder_has_so_many, begin_running),
                 cmocka_unit_test(refuses_other_text),
+                cmocka_unit_test_setup(what_is_not_whole_is_no_copy, begin_running),
                 cmocka_unit_test_setup(another_key_is_seen_in_the_changes, begin_running),
                 cmocka_unit_test_setup(comes_to_rest_for_the_moment, begin_running),
                 cmocka_unit_test_setup(without_an_agent_there_is_no_copy, begin_running),
