@@ -64,7 +64,7 @@ static int check_not_moving(struct sv_migrate_run *r, struct sv_err *err)
 {
         SV_JSON *mark = NULL;
 
-        if (sv_move_read_mark(r->from, r->m->name, &mark, err) < 0)
+        if (sv_move_read_way(r->from, r->m->name, r->here.uuid, r->m->check, &mark, err) < 0)
                 return -1;
         return mark ? sv_move_fail_unfinished(mark, r->m->name, "runs here until then", err) : 0;
 }
@@ -77,13 +77,11 @@ static int open_hosts(struct sv_migrate_run *r, struct sv_err *err)
         if (sv_virt_open(r->m->from, &r->from, err) < 0 ||
             sv_virt_lookup(r->from, r->m->name, err) < 0 ||
             sv_facts_read_ours(r->from, r->m->name, &facts, err) < 0 ||
-            check_not_moving(r, err) < 0 || sv_virt_get_xml(r->from, &xml, err) < 0)
+            sv_migrate_read_host(r->from, &r->here, err) < 0 || check_not_moving(r, err) < 0 ||
+            sv_virt_get_xml(r->from, &xml, err) < 0)
                 return -1;
         r->xml = sv_asprintf("%s", sv_buf_str(&xml));
-        return sv_domain_read(r->xml, &r->domain, err) < 0 ||
-                               sv_migrate_read_host(r->from, &r->here, err) < 0
-                       ? -1
-                       : sv_migrate_open_target(r, err);
+        return sv_domain_read(r->xml, &r->domain, err) < 0 ? -1 : sv_migrate_open_target(r, err);
 }
 
 static char *list_copied_disks(const struct sv_migrate_run *r)

@@ -99,6 +99,17 @@ int sv_move_write_mark(struct sv_virt *v, const struct sv_json *mark, struct sv_
         return sv_virt_write_move(v, sv_buf_str(&text), err);
 }
 
+int sv_move_read_way(struct sv_virt *v, const char *name, const char *host_uuid, bool look,
+                     struct sv_json **out, struct sv_err *err)
+{
+        if (sv_move_read_mark(v, name, out, err) < 0)
+                return -1;
+        if (!*out || strcmp(sv_json_text(*out, "to_host", ""), host_uuid))
+                return 0;
+        sv_json_freep(out);
+        return look ? 0 : sv_move_write_mark(v, NULL, err);
+}
+
 int sv_move_fail_unfinished(const struct sv_json *mark, const char *name, const char *what,
                             struct sv_err *err)
 {

@@ -28,6 +28,11 @@ bool sv_move_is_fenced(const char *xml);
  * "state.version". */
 int sv_move_read_mark(struct sv_virt *v, const char *name, struct sv_json **out,
                       struct sv_err *err);
+/* The mark of a guest that is on its way; *out stays NULL for one that is not. One that has arrived
+ * at this host by a move whose end was not seen brings a mark along, which goes, unless this is but
+ * a look beforehand. */
+int sv_move_read_way(struct sv_virt *v, const char *name, const char *host_uuid, bool look,
+                     struct sv_json **out, struct sv_err *err);
 int sv_move_write_mark(struct sv_virt *v, const struct sv_json *mark, struct sv_err *err);
 
 /* SV_SYSTEM "move.unfinished": the guest is on its way as the mark says, and what else there is. */

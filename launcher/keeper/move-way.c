@@ -44,17 +44,6 @@ static int read_definition(struct sv_move_run *m, struct sv_err *err)
         return sv_domain_read(m->r.xml, &m->r.domain, err);
 }
 
-/* A guest that has arrived here by a move whose end was not seen brings a mark along. */
-static int read_source_mark(struct sv_move_run *m, struct sv_err *err)
-{
-        if (sv_move_read_mark(m->r.from, m->mv->name, &m->mark, err) < 0)
-                return -1;
-        if (!m->mark || strcmp(sv_json_text(m->mark, "to_host", ""), m->r.here.uuid))
-                return 0;
-        sv_json_freep(&m->mark);
-        return sv_move_write_mark(m->r.from, NULL, err);
-}
-
 /* 1 when the source has no such guest. */
 static int read_source(struct sv_move_run *m, struct sv_err *err)
 {
@@ -75,7 +64,8 @@ static int read_source(struct sv_move_run *m, struct sv_err *err)
                                "libvirt forgets guest %s when it is off, and how far its move has "
                                "come with it; \"secure-vm launch --connect\" defines it",
                                m->mv->name);
-        return read_source_mark(m, err);
+        return sv_move_read_way(m->r.from, m->mv->name, m->r.here.uuid, m->mv->check, &m->mark,
+                                err);
 }
 
 /* Only what this move has defined there is its guest. */

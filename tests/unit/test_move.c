@@ -385,6 +385,38 @@ static void looked_at(void **state)
         }
 }
 
+/* It has arrived here, and nobody saw the end: it is not on its way, and a look changes nothing. */
+static void arrived_unheard(void **state)
+{
+        const struct sv_move mv = {.name = NAME,
+                                   .from = "from",
+                                   .to = "to",
+                                   .check = true,
+                                   .cold = true,
+                                   .quiet = true};
+        SV_JSON *mark = sv_json_object(), *result = sv_json_object(), *way = NULL;
+        struct sv_virt *v = (struct sv_virt *)here();
+        struct sv_err err;
+        struct world before;
+
+        begin(COPIED);
+        sv_json_set_str(mark, "to_host", here()->name);
+        OK(sv_move_write_mark(v, mark, &err));
+        w->steps = 0;
+        before = *w;
+        OK(sv_move_guest(&mv, result, &err));
+        OK(sv_move_read_way(v, NAME, here()->name, true, &way, &err));
+        assert_null(way);
+        w->steps = 0;
+        assert_memory_equal(&before, w, sizeof(before));
+        OK(sv_move_read_way(v, NAME, "elsewhere", false, &way, &err));
+        assert_non_null(way);
+        sv_json_freep(&way);
+        OK(sv_move_read_way(v, NAME, here()->name, false, &way, &err));
+        assert_null(way);
+        assert_non_null(strstr(here()->xml, "<move></move>"));
+}
+
 static void other_disks(void **state)
 {
         static const struct {
@@ -491,6 +523,7 @@ int main(void)
                 cmocka_unit_test(fenced_is_told),  cmocka_unit_test(could_go_live),
                 cmocka_unit_test(other_disks),     cmocka_unit_test(started_in_between),
                 cmocka_unit_test(fence),           cmocka_unit_test(looked_at),
+                cmocka_unit_test(arrived_unheard),
         };
 
         return cmocka_run_group_tests(tests, map_world, NULL);
