@@ -5,6 +5,7 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "base/program/log.h"
 #include "launcher/keeper/ids.h"
 #include "launcher/keeper/processes.h"
 #include "launcher/keeper/relabel.h"
@@ -49,6 +50,7 @@ unsigned sv_state_kill_leftovers(const struct sv_state *s)
  */
 int sv_state_recover(const struct sv_state *s, unsigned *killed, struct sv_err *err)
 {
+        struct sv_err why = SV_ERR_NULL;
         static const char *const transient[] = {"control.sock", "console.sock", "agent.sock",
                                                 "qga.sock",     "boot",         "run",
                                                 "etc",          "lib/qemu",     "lib/libvirt-doms"};
@@ -63,5 +65,8 @@ int sv_state_recover(const struct sv_state *s, unsigned *killed, struct sv_err *
                 if (sv_remove_tree(path, err) < 0)
                         return -1;
         }
-        return sv_relabel_restore(s, err);
+        /* a label that cannot be given back now is noted still, and keeps nobody from going on */
+        if (sv_relabel_restore(s, &why) < 0)
+                sv_log_err(&why);
+        return 0;
 }
