@@ -118,7 +118,7 @@ def leaves_the_host():
     r = run(3, '--disk', 'disk', root=root, FAILS='1')
     assert 'no space left' in r.stderr, r.stderr
     must_be_as_before(root)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         p = subprocess.Popen(command('--server', 'peer', root=root), env=environment(root, STANDS='1'), stderr=subprocess.PIPE, text=True)
         while not os.path.exists('stands'):
             assert p.poll() is None, p.stderr.read()
