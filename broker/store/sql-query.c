@@ -162,11 +162,11 @@ static bool shares_syncs(const struct sv_sql *s)
         return s->driver->sync && s->place.syncs;
 }
 
-static int sync_log(void *context)
+static int sync_log(void *context, bool again)
 {
         struct sv_sql *s = context;
 
-        return s->driver->sync(s);
+        return s->driver->sync(s, again);
 }
 
 /* It is committed, and what others commit may build on it; but who asked for it hears of it only
@@ -221,11 +221,12 @@ int sv_sql_hold(struct sv_store *s, bool durable, struct sv_err *err)
         return 0;
 }
 
+/* Who asks here may not share what is known of others' syncs, and takes none's word. */
 int sv_sql_sync(struct sv_store *s, struct sv_err *err)
 {
         struct sv_sql *self = (struct sv_sql *)s;
 
-        return !self->driver->sync || self->driver->sync(self) == 0
+        return !self->driver->sync || self->driver->sync(self, true) == 0
                        ? 0
                        : sv_fail(err, SV_SYSTEM, "broker.store",
                                  "the disk does not take what was written to the database");

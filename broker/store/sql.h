@@ -43,8 +43,9 @@ struct sv_sql_driver {
         int (*begin_read)(struct sv_sql *s); /* what is read is of one moment */
         int (*set_durable)(struct sv_sql *s, bool durable);
         /* What was committed and not synced is, when this returns. NULL: a commit that is durable
-         * syncs by itself, and with others. */
-        int (*sync)(struct sv_sql *s);
+         * syncs by itself, and with others. `again`: also what a sync before it has failed to
+         * write, whoever has asked for that. No transaction is open. */
+        int (*sync)(struct sv_sql *s, bool again);
         /* For a connection that was lost: makes it again. NULL: none can be lost. */
         int (*renew)(struct sv_sql *s);
         /* The connection is gone: whether the last statement was done is not known. NULL: as

@@ -2,6 +2,7 @@
 /* SQLite: one file. WAL lets readers go on while one writes; a writer waits for another up to
  * BUSY_MS. */
 #include "broker/store/sqlite.h"
+#include "broker/store/syncs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 
 #include "base/core/file.h"
 
-#define BUSY_MS 10000
+#define BUSY_MS           10000
+#define CHECKPOINT_FRAMES 1000 /* as SQLite's own */
 
 static int exec_sqlite(struct sv_sql *s, const char *sql)
 {
@@ -38,18 +40,35 @@ static int set_durable_sqlite(struct sv_sql *s, bool durable)
 
 /* The log is a file of SQLite's own, which is open as long as the connection. A new database has
  * none yet (its journal is gone after a commit), and syncs by itself. */
-static int sync_sqlite(struct sv_sql *s)
+static int sync_sqlite(struct sv_sql *s, bool again)
 {
         sqlite3_file *log = NULL;
 
         if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK ||
             !log)
                 return -1;
-        return !log->pMethods || log->pMethods->xSync(log,
-                                                      SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) ==
-                                         SQLITE_OK
+        if (!log->pMethods)
+                return 0;
+        if (again && sv_sqlite_write_log_anew(s->db, log) < 0)
+                return -1;
+        return log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) == SQLITE_OK
                        ? 0
                        : -1;
+}
+
+/* In place of SQLite's own checkpoint after a commit, which tells nobody that its sync has failed,
+ * and would copy into the database what the log may not have. */
+static int checkpoint_log(void *context, sqlite3 *db, const char *name, int frames)
+{
+        struct sv_syncs *syncs = ((struct sv_sql *)context)->place.syncs;
+        int rc;
+
+        if (frames < CHECKPOINT_FRAMES || sv_syncs_has_failed(syncs))
+                return SQLITE_OK;
+        rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) & 0xff;
+        if (rc != SQLITE_OK && rc != SQLITE_BUSY && rc != SQLITE_LOCKED)
+                sv_syncs_note_failed(syncs);
+        return SQLITE_OK;
 }
 
 /* --- statements --- */
@@ -242,6 +261,7 @@ struct sv_sql *sv_sqlite_connect(const char *path, bool make, struct sv_err *err
         refuse_foreign_code(db);
         sqlite3_busy_timeout(db, BUSY_MS);
         sqlite3_extended_result_codes(db, 1);
+        sqlite3_wal_hook(db, checkpoint_log, s);
         return s;
 }
 

@@ -17,6 +17,9 @@ struct sv_syncs {
                 int64_t synced;
                 uint64_t database;
                 _Atomic int64_t syncs;
+                /* As many syncs have failed, and what so many had left was written anew. They are
+                 * of whichever database: another one's log is written once too often. */
+                _Atomic int64_t failed, mended;
         } * shared;
 };
 
@@ -36,6 +39,8 @@ int sv_syncs_open(struct sv_syncs **out, struct sv_err *err)
                 sv_syncs_free(s);
                 return -1;
         }
+        /* what those before have failed to sync, nobody here knows */
+        atomic_store(&s->shared->failed, 1);
         *out = s;
         return 0;
 }
@@ -51,11 +56,6 @@ void sv_syncs_free(struct sv_syncs *s)
         free(s);
 }
 
-int sv_syncs_lock(const struct sv_syncs *s)
-{
-        return s->fd;
-}
-
 static int set_turn(const struct sv_syncs *s, short type)
 {
         struct flock f = {.l_type = type, .l_whence = SEEK_SET};
@@ -68,30 +68,58 @@ static int set_turn(const struct sv_syncs *s, short type)
 
 /* What a commit has written it has written before it took its number: a sync that begins after the
  * number was given has it. */
-static int sync_all(struct synced *d, uint64_t database, int (*sync)(void *context), void *context)
+static int sync_all(struct synced *d, uint64_t database, int (*sync)(void *context, bool again),
+                    void *context)
 {
-        int64_t up_to = atomic_load(&d->committed);
+        int64_t up_to = atomic_load(&d->committed), failed = atomic_load(&d->failed);
+        int rc;
 
         atomic_fetch_add(&d->syncs, 1);
-        if (sync(context) < 0)
+        rc = sync(context, failed != atomic_load(&d->mended));
+        if (rc < 0)
+                atomic_fetch_add(&d->failed, 1);
+        if (rc < 0 || atomic_load(&d->failed) != failed)
                 return -1;
+        atomic_store(&d->mended, failed);
         d->synced = up_to;
         d->database = database;
         return 0;
 }
 
-int sv_syncs_wait(struct sv_syncs *s, uint64_t database, int (*sync)(void *context), void *context)
+/* Without a turn each is for itself, and may not say that what others have left is mended. */
+static int sync_alone(struct sv_syncs *s, int (*sync)(void *context, bool again), void *context)
+{
+        int rc = sync(context, sv_syncs_has_failed(s));
+
+        if (rc < 0)
+                sv_syncs_note_failed(s);
+        return rc;
+}
+
+int sv_syncs_wait(struct sv_syncs *s, uint64_t database, int (*sync)(void *context, bool again),
+                  void *context)
 {
         struct synced *d = s->shared;
         int64_t number = atomic_fetch_add(&d->committed, 1) + 1;
         int rc = 0;
 
-        if (set_turn(s, F_WRLCK) < 0) /* then each for itself */
-                return sync(context);
+        if (set_turn(s, F_WRLCK) < 0)
+                return sync_alone(s, sync, context);
         if (d->synced < number || d->database != database)
                 rc = sync_all(d, database, sync, context);
         set_turn(s, F_UNLCK);
         return rc;
+}
+
+void sv_syncs_note_failed(struct sv_syncs *s)
+{
+        if (s)
+                atomic_fetch_add(&s->shared->failed, 1);
+}
+
+bool sv_syncs_has_failed(const struct sv_syncs *s)
+{
+        return s && atomic_load(&s->shared->failed) != atomic_load(&s->shared->mended);
 }
 
 void sv_syncs_count(const struct sv_syncs *s, int64_t *commits, int64_t *syncs)

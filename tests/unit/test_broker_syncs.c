@@ -14,14 +14,14 @@
 #define OURS   7
 #define OTHERS 8
 
-int __real_sv_syncs_wait(struct sv_syncs *s, uint64_t database, int (*sync)(void *context),
-                         void *context);
+int __real_sv_syncs_wait(struct sv_syncs *s, uint64_t database,
+                         int (*sync)(void *context, bool again), void *context);
 
 static struct sv_syncs *syncs;
 
 static struct shared {
         volatile bool go_on, begun;
-        volatile int mine, waited;
+        volatile int mine, anew, waited;
 } * shared;
 
 static int sync_setup(void **state)
@@ -53,13 +53,14 @@ static int64_t count_syncs(int64_t *commits)
         return n;
 }
 
-static int sync_at_once(void *context)
+static int sync_at_once(void *context, bool again)
 {
         __atomic_fetch_add(&shared->mine, 1, __ATOMIC_SEQ_CST);
+        __atomic_fetch_add(&shared->anew, again, __ATOMIC_SEQ_CST);
         return 0;
 }
 
-static int sync_slowly(void *context)
+static int sync_slowly(void *context, bool again)
 {
         shared->begun = true;
         while (!shared->go_on)
@@ -67,12 +68,12 @@ static int sync_slowly(void *context)
         return 0;
 }
 
-static int sync_never(void *context)
+static int sync_never(void *context, bool again)
 {
         return -1;
 }
 
-static pid_t wait_aside(uint64_t database, int (*sync)(void *context))
+static pid_t wait_aside(uint64_t database, int (*sync)(void *context, bool again))
 {
         pid_t pid = fork();
 
@@ -123,6 +124,7 @@ static void one_after_the_other(void **state)
         for (int i = 0; i < 3; i++)
                 assert_int_equal(__real_sv_syncs_wait(syncs, OURS, sync_at_once, NULL), 0);
         assert_int_equal(shared->mine, 3);
+        assert_int_equal(shared->anew, 1); /* the first, as nobody knows what was before */
 }
 
 /* Who is killed in it has synced nothing for anybody. */
@@ -139,12 +141,37 @@ static void killed_in_it(void **state)
         assert_int_equal(shared->mine, 1);
 }
 
-/* One that fails counts for nobody either, and those behind it try for themselves. */
+/* One that fails counts for nobody either, and what it has left is written anew by the next, also
+ * in another process, until one has done it. */
 static void failing(void **state)
 {
-        assert_int_equal(__real_sv_syncs_wait(syncs, OURS, sync_never, NULL), -1);
         assert_int_equal(__real_sv_syncs_wait(syncs, OURS, sync_at_once, NULL), 0);
-        assert_int_equal(shared->mine, 1);
+        shared->anew = 0;
+        for (int i = 0; i < 2; i++)
+                assert_int_equal(__real_sv_syncs_wait(syncs, OURS, sync_never, NULL), -1);
+        assert_true(sv_syncs_has_failed(syncs));
+        must_end(wait_aside(OURS, sync_at_once));
+        assert_int_equal(shared->anew, 1);
+        assert_false(sv_syncs_has_failed(syncs));
+        must_end(wait_aside(OURS, sync_at_once));
+        assert_int_equal(shared->anew, 1);
+        sv_syncs_note_failed(syncs);
+        must_end(wait_aside(OURS, sync_at_once));
+        assert_int_equal(shared->anew, 2);
+        assert_false(sv_syncs_has_failed(syncs));
+}
+
+static int sync_beside_a_failure(void *context, bool again)
+{
+        sv_syncs_note_failed(syncs);
+        return 0;
+}
+
+/* Nobody knows which of the two the kernel would have told of it. */
+static void failing_meanwhile(void **state)
+{
+        assert_int_equal(__real_sv_syncs_wait(syncs, OURS, sync_beside_a_failure, NULL), -1);
+        assert_true(sv_syncs_has_failed(syncs));
 }
 
 /* Another file has taken the database's place: its syncs are not those of the one before. */
@@ -165,10 +192,10 @@ static void of_another_file(void **state)
 
 static bool disk_fails;
 
-int __wrap_sv_syncs_wait(struct sv_syncs *s, uint64_t database, int (*sync)(void *context),
-                         void *context);
-int __wrap_sv_syncs_wait(struct sv_syncs *s, uint64_t database, int (*sync)(void *context),
-                         void *context)
+int __wrap_sv_syncs_wait(struct sv_syncs *s, uint64_t database,
+                         int (*sync)(void *context, bool again), void *context);
+int __wrap_sv_syncs_wait(struct sv_syncs *s, uint64_t database,
+                         int (*sync)(void *context, bool again), void *context)
 {
         assert_true(sqlite3_get_autocommit(((struct sv_sql *)context)->db)); /* committed */
         shared->waited++;
@@ -213,6 +240,149 @@ static void commits_wait(void **state)
         assert_int_equal(shared->waited, 1);
 }
 
+/* --- a disk --- */
+
+#define BLOCK  4096
+#define BLOCKS 4096
+
+/* As Linux has it: a sync that fails takes what it has not written for written. */
+static struct {
+        const sqlite3_io_methods *real;
+        bool fails, dirty[BLOCKS];
+        int failures;
+        uint8_t has[BLOCKS * BLOCK];
+} disk;
+
+static int write_to_memory(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
+{
+        assert_true(at + n <= (sqlite3_int64)sizeof(disk.has));
+        for (sqlite3_int64 i = at / BLOCK; i <= (at + n - 1) / BLOCK; i++)
+                disk.dirty[i] = true;
+        return disk.real->xWrite(f, p, n, at);
+}
+
+static int sync_to_disk(sqlite3_file *f, int flags)
+{
+        for (int i = 0; i < BLOCKS; i++) {
+                if (disk.dirty[i] && !disk.fails)
+                        disk.real->xRead(f, disk.has + i * BLOCK, BLOCK, (sqlite3_int64)i * BLOCK);
+                disk.dirty[i] = false;
+        }
+        disk.failures += disk.fails;
+        return disk.fails ? SQLITE_IOERR_FSYNC : SQLITE_OK;
+}
+
+static sqlite3_file *get_log(struct sv_store *s)
+{
+        sqlite3_file *log = NULL;
+
+        sqlite3_file_control(((struct sv_sql *)s)->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+        assert_true(log && log->pMethods);
+        return log;
+}
+
+static struct sv_store *open_on_disk(void)
+{
+        static sqlite3_io_methods methods;
+        struct sv_store *s;
+        struct sv_err err;
+
+        place.syncs = syncs;
+        s = open_store();
+        shared->waited = 0;
+        OK(settle_record(s, true, &err)); /* it has a log */
+        memset(&disk, 0, sizeof(disk));
+        disk.real = get_log(s)->pMethods;
+        methods = *disk.real;
+        methods.xWrite = write_to_memory;
+        methods.xSync = sync_to_disk;
+        get_log(s)->pMethods = &methods;
+        OK(s->ops->sync(s, &err)); /* all of it */
+        return s;
+}
+
+static bool has_all(struct sv_store *s)
+{
+        static uint8_t memory[BLOCKS * BLOCK];
+        sqlite3_int64 size;
+        sqlite3_file *log = get_log(s);
+
+        assert_int_equal(disk.real->xFileSize(log, &size), SQLITE_OK);
+        assert_true(size > 0 && size <= (sqlite3_int64)sizeof(memory));
+        disk.real->xRead(log, memory, (int)size, 0);
+        return !memcmp(memory, disk.has, (size_t)size);
+}
+
+/* Who is told that it is kept has it on the disk, and all that came before. */
+static void forgotten_pages(void **state)
+{
+        SV_STORE *s = open_on_disk();
+        struct sv_err err;
+
+        assert_true(has_all(s));
+        disk.fails = true;
+        for (int i = 0; i < 2; i++) {
+                shared->waited = 0;
+                FAILS(settle_record(s, true, &err), SV_SYSTEM, "broker.store.unsure");
+        }
+        disk.fails = false;
+        assert_false(has_all(s));
+        shared->waited = 0;
+        OK(settle_record(s, true, &err));
+        assert_true(has_all(s));
+        disk.fails = true;
+        FAILS(s->ops->sync(s, &err), SV_SYSTEM, "broker.store");
+        disk.fails = false;
+        shared->waited = 0;
+        OK(settle_record(s, false, &err));
+        sync_to_disk(get_log(s), 0);
+        disk.fails = true;
+        shared->waited = 0;
+        FAILS(settle_record(s, true, &err), SV_SYSTEM, "broker.store.unsure");
+        disk.fails = false;
+        OK(s->ops->sync(s, &err)); /* of somebody who knows nothing of that */
+        assert_true(has_all(s));
+}
+
+/* SQLite syncs the log before it copies from it, and says to nobody that it could not. */
+static void failing_checkpoint(void **state)
+{
+        SV_STORE *s = open_on_disk();
+        struct sv_err err;
+
+        disk.fails = true;
+        for (int i = 0; i < 4000 && !disk.failures; i++) {
+                shared->waited = 0;
+                OK(settle_record(s, false, &err));
+        }
+        assert_int_equal(disk.failures, 1);
+        shared->waited = 0;
+        OK(settle_record(s, false, &err)); /* and copies no more of it */
+        assert_int_equal(disk.failures, 1);
+        disk.fails = false;
+        shared->waited = 0;
+        OK(settle_record(s, true, &err));
+        assert_true(has_all(s));
+}
+
+/* What has gone from memory too nobody can write anew. */
+static void gone_from_memory(void **state)
+{
+        SV_STORE *s = open_on_disk();
+        struct sv_err err;
+        sqlite3_int64 size;
+        uint8_t byte;
+
+        disk.real->xFileSize(get_log(s), &size);
+        disk.real->xRead(get_log(s), &byte, 1, size - 1);
+        byte ^= 1;
+        disk.real->xWrite(get_log(s), &byte, 1, size - 1);
+        FAILS(s->ops->sync(s, &err), SV_SYSTEM, "broker.store");
+        byte ^= 1;
+        disk.real->xWrite(get_log(s), &byte, 1, size - 1);
+        OK(s->ops->sync(s, &err));
+}
+
 static int store_setup(void **state)
 {
         return sync_setup(state) || setup_place(state);
@@ -230,8 +400,12 @@ int main(void)
                 cmocka_unit_test_setup_teardown(one_after_the_other, sync_setup, sync_teardown),
                 cmocka_unit_test_setup_teardown(killed_in_it, sync_setup, sync_teardown),
                 cmocka_unit_test_setup_teardown(failing, sync_setup, sync_teardown),
+                cmocka_unit_test_setup_teardown(failing_meanwhile, sync_setup, sync_teardown),
                 cmocka_unit_test_setup_teardown(of_another_file, sync_setup, sync_teardown),
                 cmocka_unit_test_setup_teardown(commits_wait, store_setup, store_teardown),
+                cmocka_unit_test_setup_teardown(forgotten_pages, store_setup, store_teardown),
+                cmocka_unit_test_setup_teardown(failing_checkpoint, store_setup, store_teardown),
+                cmocka_unit_test_setup_teardown(gone_from_memory, store_setup, store_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
