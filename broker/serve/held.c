@@ -509,6 +509,11 @@ int sv_held_watch(struct sv_held *h, int fd, unsigned number, struct sv_err *err
         return 0;
 }
 
+void sv_held_forget(struct sv_held *h, int fd)
+{
+        (void)!epoll_ctl(h->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
 void sv_held_close(struct sv_held *h)
 {
         for (enum sv_stage s = SV_CONN_SHAKES; h->queue.list && s < SV_N_STAGES; s++)

@@ -26,6 +26,8 @@ int sv_held_open(struct sv_held *h, struct sv_broker *b, int keeper, struct sv_e
 void sv_held_close(struct sv_held *h);
 /* The caller's descriptor `number` is looked at for input. */
 int sv_held_watch(struct sv_held *h, int fd, unsigned number, struct sv_err *err);
+/* No longer: also when others have the same socket open (a service manager). */
+void sv_held_forget(struct sv_held *h, int fd);
 /* Takes the socket of a new connection. */
 void sv_held_add(struct sv_held *h, int fd, uint64_t source, bool local);
 /* Of epoll_wait. */

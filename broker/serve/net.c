@@ -162,13 +162,21 @@ static void serve_listener(struct listener *l)
                 ;
 }
 
+/* A socket that a service manager has too is heard of after it was closed here. */
+static void end_listening(struct listener *l, int *fd)
+{
+        if (*fd >= 0)
+                sv_held_forget(&l->held, *fd);
+        sv_closep(fd);
+}
+
 /* Nobody new; what runs gets some time. */
 static void drain_listener(struct listener *l)
 {
         time_t end = time(NULL) + DRAIN_S;
 
-        sv_closep(&l->fd);
-        sv_closep(&l->metrics);
+        end_listening(l, &l->fd);
+        end_listening(l, &l->metrics);
         sv_held_drain(&l->held);
         while (sv_queue_held(&l->held.queue) && time(NULL) < end)
                 serve_events(l, DRAIN_LOOK_MS);
