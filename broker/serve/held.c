@@ -215,15 +215,18 @@ static int move_answer(struct sv_held *h, struct sv_conn *c, uint32_t *peer)
         return 0;
 }
 
-/* The answer is with the peer's system, and nothing more of the request is anywhere. */
-static void note_answered(struct sv_held *h, struct sv_conn *c)
+/* The answer is with the peer's system, and nothing more of the request is anywhere. False: it was
+ * closed. */
+static bool note_answered(struct sv_held *h, struct sv_conn *c)
 {
-        if (c->stage != SV_CONN_SERVED || c->taken != c->forwarded)
-                return;
+        if (c->stage != SV_CONN_SERVED || !c->taken || c->taken != c->forwarded)
+                return true;
         c->answers++;
         sv_queue_move(&h->queue, c, SV_CONN_RESTS, sv_clock_ms());
-        if (c->asked || h->draining || c->no_more)
-                close_held(h, c);
+        if (!c->asked && !h->draining && !c->no_more)
+                return true;
+        close_held(h, c);
+        return false;
 }
 
 static void end_soon(struct sv_conn *c)
@@ -234,28 +237,33 @@ static void end_soon(struct sv_conn *c)
                 c->end_ms = end;
 }
 
+static void hear_process(struct sv_conn *c)
+{
+        uint64_t before = c->taken;
+
+        if (c->control < 0)
+                return;
+        if (!sv_connection_hear(c->control, &c->taken))
+                sv_closep(&c->control);
+        if (c->control < 0 || c->taken != before)
+                end_soon(c);
+}
+
+/* An answer has come to its end before bytes of a next request are taken. */
 static void step_served(struct sv_held *h, struct sv_conn *c)
 {
         uint32_t peer = 0;
         int moved;
 
         c->full = false;
-        /* before bytes of a next request are taken */
-        if (c->control >= 0) {
-                uint64_t before = c->taken;
-
-                if (!sv_connection_hear(c->control, &c->taken))
-                        sv_closep(&c->control);
-                if (c->control < 0 || c->taken != before)
-                        end_soon(c);
-        }
+        hear_process(c);
         moved = move_answer(h, c, &peer);
-        if (moved < 0 || !move_request(h, c, &peer) ||
-            !watch_process(h, c, moved == 0 && peer & EPOLLOUT) || !watch_peer(h, c, peer))
-                return;
+        if (moved == 1 && !note_answered(h, c))
+                moved = -1;
+        if (moved >= 0 && move_request(h, c, &peer) &&
+            watch_process(h, c, moved == 0 && peer & EPOLLOUT))
+                watch_peer(h, c, peer);
         sv_wipe(h->room, ROOM);
-        if (moved == 1)
-                note_answered(h, c);
 }
 
 /* --- the way of a connection --- */

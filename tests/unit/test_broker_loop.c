@@ -9,7 +9,9 @@
 #include "tests/unit/broker_process.h"
 
 #include "attest/kbs/http-conn.h"
+#include "base/core/clock.h"
 #include "base/net/tls.h"
+#include "broker/serve/connection.h"
 #include "broker/serve/held.h"
 
 /* Shared with all processes of the broker. */
@@ -17,6 +19,12 @@ static struct loop {
         volatile bool drains;
         volatile int turns; /* of a loop that drains */
         volatile size_t served;
+        volatile int64_t left_ms; /* of the first that is served */
+        volatile int unwiped;     /* turns that left bytes of somebody's */
+        volatile bool plays, pause,
+                waits; /* the test plays the process; the loop is to, and does */
+        volatile int read, answer, processes; /* bytes it has; that it is to say; so far */
+        volatile bool told;                   /* that the first was answered */
 } * loop;
 
 static uint8_t pin[32];
@@ -30,6 +38,49 @@ void __wrap_sv_held_step(struct sv_held *h)
         loop->drains = h->draining;
         loop->turns += h->draining;
         loop->served = h->queue.lines[SV_CONN_SERVED].n;
+        if (loop->served)
+                loop->left_ms =
+                        sv_queue_next(&h->queue, SV_CONN_SERVED, NULL)->end_ms - sv_clock_ms();
+        for (size_t i = 0; i < 16384; i++)
+                if (h->room[i]) {
+                        loop->unwiped++;
+                        break;
+                }
+        while (loop->pause) {
+                loop->waits = true;
+                usleep(1000);
+        }
+        loop->waits = false;
+}
+
+/* A process that answers a byte with a byte, when the test says so. */
+static void play_process(const struct sv_connection *c)
+{
+        uint8_t byte, said[9] = {'K', 1};
+
+        loop->processes++;
+        while (recv(c->data, &byte, 1, 0) == 1) {
+                loop->read++;
+                while (loop->answer < loop->read)
+                        usleep(1000);
+                (void)!send(c->data, "a", 1, MSG_NOSIGNAL);
+                while (!loop->told)
+                        usleep(1000);
+                (void)!send(c->control, said, sizeof(said), MSG_NOSIGNAL);
+                said[1]++;
+        }
+}
+
+void __real_sv_connection_serve(struct sv_broker *b, int control);
+void __wrap_sv_connection_serve(struct sv_broker *b, int control);
+void __wrap_sv_connection_serve(struct sv_broker *b, int control)
+{
+        struct sv_connection c;
+
+        if (!loop->plays)
+                __real_sv_connection_serve(b, control);
+        else if (sv_connection_take(control, &c, NULL) == 0)
+                play_process(&c);
 }
 
 static int setup(void **state)
@@ -122,10 +173,72 @@ static void drains_with_a_managers_socket(void **state)
         close(manager_fd);
 }
 
+/* --- one request after another --- */
+
+static void expect_answer(struct sv_tls *t)
+{
+        uint8_t byte = 0;
+        struct sv_err err;
+
+        sv_tls_deadline(t, (int)test_patience(PATIENCE) * 1000);
+        assert_int_equal(sv_tls_read(t, &byte, 1, &err), 1);
+        assert_int_equal(byte, 'a');
+}
+
+/* The loop hears of an answer in the same turn as of the next request: this has all its time. */
+static void next_request_in_one_turn(void **state)
+{
+        SV_TLS *t = NULL;
+
+        loop->plays = true;
+        loop->answer = 1;
+        t = connect_tls();
+        send_text(t, "x");
+        expect_answer(t);
+        loop->pause = true;
+        WAIT_UNTIL(loop->waits, PATIENCE, "%s", "the loop does not come to its turn's end");
+        send_text(t, "y");
+        loop->told = true;
+        usleep(200000); /* both are there now */
+        loop->pause = false;
+        WAIT_UNTIL(loop->read == 2, PATIENCE, "%s", "the second request is not forwarded");
+        WAIT_UNTIL(!loop->waits && loop->left_ms > 60000, 5, "the second request has %d ms",
+                   (int)loop->left_ms);
+        loop->answer = 2;
+        expect_answer(t);
+        assert_int_equal(loop->processes, 1);
+}
+
+static int ask_health(void)
+{
+        struct sv_http_conn conn;
+        SV_HTTP req = {0};
+        SV_HTTP answer = {0};
+        struct sv_err err;
+        int rc;
+
+        OK(sv_http_conn_init(&conn, url, tls, &err));
+        OK(sv_http_add(&req, "Connection", "close", &err));
+        rc = sv_http_conn_call(&conn, "GET", "/secure-vm/v0/health", &req, SV_BYTES_NULL, &answer,
+                               &err);
+        sv_http_conn_close(&conn);
+        return rc < 0 ? -1 : answer.status;
+}
+
+/* Also when the connection is closed in the turn. */
+static void nothing_stays_in_the_room(void **state)
+{
+        for (int i = 0; i < 5; i++)
+                assert_int_equal(ask_health(), 200);
+        assert_int_equal(loop->unwiped, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(drains_with_a_managers_socket, setup, teardown),
+                cmocka_unit_test_setup_teardown(next_request_in_one_turn, setup, teardown),
+                cmocka_unit_test_setup_teardown(nothing_stays_in_the_room, setup, teardown),
         };
 
         loop = mmap(NULL, sizeof(*loop), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
