@@ -20,7 +20,8 @@
 #include "broker/limits.h"
 #include "broker/process/channel.h"
 
-#define LOOK_MS 1000 /* how often children are looked at while there are some */
+#define LOOK_MS 1000  /* how often children are looked at while there are some */
+#define WARN_MS 10000 /* between two words about too many */
 
 static void warm_certificates(const struct sv_key *key)
 {
@@ -59,6 +60,7 @@ struct children {
                 int64_t end; /* of the monotonic clock: it is killed then */
         } * list;
         size_t n, max;
+        int64_t quiet_ms; /* until then nothing is said of refusals */
 };
 
 /* A child that was taken over does not end when it is told to. */
@@ -89,6 +91,17 @@ static void run_service_child(struct sv_broker *b, const struct sv_service *s, i
         _exit(0);
 }
 
+static void warn_refusal(const struct sv_service *s, struct children *c)
+{
+        int64_t now = sv_clock_ms();
+
+        if (now < c->quiet_ms)
+                return;
+        c->quiet_ms = now + WARN_MS;
+        sv_warn("%s refuses a request: of its processes %zu live, of at most %zu", s->name, c->n,
+                c->max);
+}
+
 /* False when the other side has gone. */
 static bool take_call(struct sv_broker *b, const struct sv_service *s, int control,
                       struct children *c)
@@ -111,6 +124,8 @@ static bool take_call(struct sv_broker *b, const struct sv_service *s, int contr
         }
         if (pid > 0)
                 c->list[c->n++] = (struct child){pid, sv_clock_ms() + SV_SERVICE_MS};
+        else
+                warn_refusal(s, c);
         close(channel);
         return true;
 }

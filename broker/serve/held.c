@@ -28,12 +28,18 @@
 #define LOOK_MS       1000   /* while there are connections */
 #define OTHER_FILES   64     /* open beside the connections' */
 
+/* Its process may work on a request still: until that ends it counts as its source's. */
 static void close_held(struct sv_held *h, struct sv_conn *c)
 {
         sv_tls_free(c->tls); /* and its socket */
         sv_closep(&c->data);
-        sv_closep(&c->control);
         c->tls = NULL;
+        if (c->stage == SV_CONN_SERVED && c->control >= 0) {
+                c->end_ms = c->since_ms + SERVED_MS;
+                sv_queue_move(&h->queue, c, SV_CONN_LEFT, sv_clock_ms());
+                return;
+        }
+        sv_closep(&c->control);
         sv_queue_move(&h->queue, c, SV_CONN_FREE, 0);
 }
 
@@ -266,6 +272,12 @@ static void step_served(struct sv_held *h, struct sv_conn *c)
         sv_wipe(h->room, ROOM);
 }
 
+static void step_left(struct sv_held *h, struct sv_conn *c)
+{
+        if (!sv_connection_hear(c->control, &c->taken))
+                close_held(h, c);
+}
+
 /* --- the way of a connection --- */
 
 static void give_way(struct sv_held *h, struct sv_conn *c)
@@ -295,6 +307,7 @@ static void begin_request(struct sv_held *h, struct sv_conn *c)
         sv_queue_move(&h->queue, c, SV_CONN_SERVED, sv_clock_ms());
         c->end_ms = c->since_ms + SERVED_MS;
         if (!set_events(h, c, c->control, &none, EPOLLIN)) {
+                sv_closep(&c->control);
                 close_held(h, c);
                 return;
         }
@@ -385,6 +398,9 @@ void sv_held_event(struct sv_held *h, uint64_t number, uint32_t events)
         case SV_CONN_RESTS:
                 step_served(h, c);
                 return;
+        case SV_CONN_LEFT:
+                step_left(h, c);
+                return;
         case SV_CONN_FREE: /* closed since epoll_wait */
         case SV_CONN_ASKS:
         case SV_N_STAGES:
@@ -402,9 +418,21 @@ static void close_late(struct sv_held *h, enum sv_stage line, int64_t ms, int64_
                 close_held(h, c);
 }
 
-static void end_late(struct sv_held *h, int64_t now)
+/* Whatever happens, these end. */
+static void close_ended(struct sv_held *h, enum sv_stage line, int64_t now)
 {
         struct sv_conn *c, *next;
+
+        for (c = sv_queue_next(&h->queue, line, NULL); c; c = next) {
+                next = sv_queue_next(&h->queue, line, c);
+                if (now >= c->end_ms)
+                        close_held(h, c);
+        }
+}
+
+static void end_late(struct sv_held *h, int64_t now)
+{
+        struct sv_conn *c;
 
         sv_queue_expire(&h->queue, now);
         close_late(h, SV_CONN_SHAKES, h->b->config.handshake_seconds * 1000, now);
@@ -412,11 +440,8 @@ static void end_late(struct sv_held *h, int64_t now)
         close_late(h, SV_CONN_ASKS, SV_WAIT_MS, now);
         while ((c = sv_queue_late(&h->queue, SV_CONN_RESTS, REST_MS, now)))
                 end_process(h, c);
-        for (c = sv_queue_next(&h->queue, SV_CONN_SERVED, NULL); c; c = next) {
-                next = sv_queue_next(&h->queue, SV_CONN_SERVED, c);
-                if (now >= c->end_ms)
-                        close_held(h, c);
-        }
+        close_ended(h, SV_CONN_SERVED, now);
+        close_ended(h, SV_CONN_LEFT, now);
 }
 
 void sv_held_step(struct sv_held *h)
@@ -443,7 +468,8 @@ int sv_held_wait(const struct sv_held *h)
 
         if (q->lines[SV_CONN_BEGUN].n || q->lines[SV_CONN_ASKS].n || q->lines[SV_CONN_RESTS].n)
                 return TICK_MS;
-        return q->lines[SV_CONN_SILENT].n || sv_queue_held(q) ? LOOK_MS : -1;
+        return q->lines[SV_CONN_SILENT].n || q->lines[SV_CONN_LEFT].n || sv_queue_held(q) ? LOOK_MS
+                                                                                          : -1;
 }
 
 void sv_held_drain(struct sv_held *h)

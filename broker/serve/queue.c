@@ -130,12 +130,13 @@ static size_t waiting_of(const struct sv_source *s)
 
 static size_t served_of(const struct sv_source *s)
 {
-        return s->n[SV_CONN_SERVED] + s->n[SV_CONN_RESTS];
+        return s->n[SV_CONN_SERVED] + s->n[SV_CONN_RESTS] + s->n[SV_CONN_LEFT];
 }
 
 static size_t held_of(const struct sv_source *s)
 {
-        return s->n[SV_CONN_SHAKES] + s->n[SV_CONN_IDLE] + s->n[SV_CONN_ASKS] + served_of(s);
+        return s->n[SV_CONN_SHAKES] + s->n[SV_CONN_IDLE] + s->n[SV_CONN_ASKS] +
+               s->n[SV_CONN_SERVED] + s->n[SV_CONN_RESTS];
 }
 
 size_t sv_queue_served(const struct sv_queue *q, uint64_t source)
@@ -152,13 +153,13 @@ static size_t count_waiting(const struct sv_queue *q)
 
 static size_t count_served(const struct sv_queue *q)
 {
-        return q->lines[SV_CONN_SERVED].n + q->lines[SV_CONN_RESTS].n;
+        return q->lines[SV_CONN_SERVED].n + q->lines[SV_CONN_RESTS].n + q->lines[SV_CONN_LEFT].n;
 }
 
 size_t sv_queue_held(const struct sv_queue *q)
 {
         return q->lines[SV_CONN_SHAKES].n + q->lines[SV_CONN_IDLE].n + q->lines[SV_CONN_ASKS].n +
-               count_served(q);
+               q->lines[SV_CONN_SERVED].n + q->lines[SV_CONN_RESTS].n;
 }
 
 void sv_queue_move(struct sv_queue *q, struct sv_conn *c, enum sv_stage to, int64_t now_ms)
@@ -186,7 +187,7 @@ void sv_queue_drop(struct sv_queue *q, struct sv_conn *c)
 
 int sv_queue_open(struct sv_queue *q, struct sv_err *err)
 {
-        q->size = q->waiting.all + q->held.all;
+        q->size = q->waiting.all + q->held.all + q->served.all;
         q->list = calloc(q->size, sizeof(*q->list));
         q->sources = calloc(q->size, sizeof(*q->sources));
         q->hashed = calloc(q->size, sizeof(*q->hashed));

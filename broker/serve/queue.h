@@ -26,6 +26,7 @@ enum sv_stage {
         SV_CONN_ASKS,   /* a request's first bytes are there: waits for a process */
         SV_CONN_SERVED, /* a process works on its request */
         SV_CONN_RESTS,  /* its request was answered; has its process for a moment more */
+        SV_CONN_LEFT,   /* its peer has gone, and its place; its process works on */
         SV_N_STAGES
 };
 
@@ -48,7 +49,7 @@ struct sv_conn {
         uint64_t forwarded, taken;    /* bytes of requests: given to its process; read by it */
         bool no_more;                 /* the peer sends nothing more */
         bool full;                    /* its process takes nothing now */
-        int64_t end_ms;               /* of one that is served: whatever happens */
+        int64_t end_ms;               /* of one that is served, or left: whatever happens */
 };
 
 #define SV_NO_CONN UINT32_MAX
@@ -76,7 +77,7 @@ struct sv_queue {
         uint64_t added, dropped; /* since the start; dropped: before they had one */
 };
 
-/* Room for all of q->waiting and q->held; the limits must be set. */
+/* Room for all of q->waiting, q->held and q->served; the limits must be set. */
 int sv_queue_open(struct sv_queue *q, struct sv_err *err);
 /* Closes what waits, too. */
 void sv_queue_close(struct sv_queue *q);

@@ -299,6 +299,39 @@ static void fewest_processes_first(void **state)
         assert_true(sv_queue_call(&q) == c);
 }
 
+/* Whose peer has gone has no place, but its process, which is its source's. */
+static void left_behind(void **state)
+{
+        struct sv_conn *a, *b, *other;
+
+        q.served = (struct sv_limit){2, 1};
+        add(1, BEGUN, 0);
+        add(1, BEGUN, 0);
+        add(2, BEGUN, 0);
+        a = takes(1, 0);
+        other = takes(2, 0);
+        b = takes(1, 0);
+        sv_queue_move(&q, a, SV_CONN_SERVED, 1);
+        sv_queue_move(&q, a, SV_CONN_LEFT, 2);
+        assert_int_equal(sv_queue_held(&q), 2);
+        assert_int_equal(sv_queue_served(&q, 1), 1);
+        sv_queue_move(&q, b, SV_CONN_ASKS, 3);
+        assert_null(sv_queue_call(&q));
+        sv_queue_move(&q, other, SV_CONN_ASKS, 4);
+        assert_true(sv_queue_call(&q) == other);
+        sv_queue_move(&q, other, SV_CONN_SERVED, 4);
+        sv_queue_move(&q, other, SV_CONN_LEFT, 5);
+        for (uint64_t i = 3; i < 8; i++) /* there is room for all that may wait and have a place */
+                add(i, BEGUN, 6);
+        for (uint64_t i = 3; i < 6; i++)
+                takes(i, 6);
+        while (count_waiting() < 8)
+                assert_non_null(add(9, BEGUN, 7));
+        assert_int_equal(sv_queue_held(&q), 4);
+        leaves(a);
+        assert_true(sv_queue_call(&q) == b);
+}
+
 /* As many sources as connections, over and over: none is forgotten, none stays. */
 static void sources_come_and_go(void **state)
 {
@@ -331,6 +364,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(who_gives_a_place_up, setup, drain),
                 cmocka_unit_test_setup_teardown(who_makes_room, setup, drain),
                 cmocka_unit_test_setup_teardown(fewest_processes_first, setup, drain),
+                cmocka_unit_test_setup_teardown(left_behind, setup, drain),
                 cmocka_unit_test_setup_teardown(sources_come_and_go, setup, drain),
         };
 

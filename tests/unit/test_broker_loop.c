@@ -18,7 +18,7 @@
 static struct loop {
         volatile bool drains;
         volatile int turns; /* of a loop that drains */
-        volatile size_t served;
+        volatile size_t served, left;
         volatile int64_t left_ms; /* of the first that is served */
         volatile int unwiped;     /* turns that left bytes of somebody's */
         volatile bool plays, pause,
@@ -38,6 +38,7 @@ void __wrap_sv_held_step(struct sv_held *h)
         loop->drains = h->draining;
         loop->turns += h->draining;
         loop->served = h->queue.lines[SV_CONN_SERVED].n;
+        loop->left = h->queue.lines[SV_CONN_LEFT].n;
         if (loop->served)
                 loop->left_ms =
                         sv_queue_next(&h->queue, SV_CONN_SERVED, NULL)->end_ms - sv_clock_ms();
@@ -233,11 +234,55 @@ static void nothing_stays_in_the_room(void **state)
         assert_int_equal(loop->unwiped, 0);
 }
 
+/* Its connection is gone with its request under way, and no word of an end. */
+static void reset_after_a_byte(void)
+{
+        const struct linger at_once = {1, 0};
+        int fd = connect_tcp(), none = open("/dev/null", O_RDWR | O_CLOEXEC);
+        struct sv_err err;
+        SV_TLS *t = sv_tls_connect(tls, fd, "127.0.0.1", &err);
+
+        assert_non_null(t);
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+        send_text(t, "x");
+        WAIT_UNTIL(loop->read == 1, PATIENCE, "%s", "no request is served");
+        assert_true(dup2(none, fd) == fd);
+        close(none);
+}
+
+/* Clients that go keep no more processes than those that stay: the next waits for the one before.
+ */
+static void client_goes(void **state)
+{
+        assert_int_equal(stop_broker(), 0);
+        set_member("connections", sv_json_new_int(2));
+        set_member("requests", sv_json_new_int(2));
+        start_broker();
+        loop->plays = true;
+        reset_after_a_byte();
+        WAIT_UNTIL(loop->left == 1, PATIENCE, "%s", "a process is not counted");
+        usleep(500000);
+        assert_int_equal(loop->processes, 1);
+        {
+                SV_TLS *t = connect_tls();
+
+                send_text(t, "x");
+                usleep(500000);
+                assert_int_equal(loop->processes, 1);
+                loop->answer = 100;
+                loop->told = true; /* the first ends, and this one is served */
+                expect_answer(t);
+                assert_true(loop->processes > 1);
+                WAIT_UNTIL(!loop->left, PATIENCE, "%s", "a process is counted for ever");
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(drains_with_a_managers_socket, setup, teardown),
                 cmocka_unit_test_setup_teardown(next_request_in_one_turn, setup, teardown),
+                cmocka_unit_test_setup_teardown(client_goes, setup, teardown),
                 cmocka_unit_test_setup_teardown(nothing_stays_in_the_room, setup, teardown),
         };
 
