@@ -336,15 +336,37 @@ static bool is_worse(const struct sv_queue *q, const struct sv_conn *a, const st
         return n > m || (n == m && a->stage == b->stage && a->begun_ms < b->begun_ms);
 }
 
+/* Does one wait that its own source's share keeps out? */
+static bool is_at_share(const struct sv_queue *q)
+{
+        for (const struct sv_conn *c = sv_queue_next(q, SV_CONN_BEGUN, NULL); c;
+             c = sv_queue_next(q, SV_CONN_BEGUN, c))
+                if (held_of(source_of(q, c)) >= q->held.each)
+                        return true;
+        return false;
+}
+
+static size_t count_asked(const struct sv_queue *q)
+{
+        size_t n = 0;
+
+        for (const struct sv_conn *c = sv_queue_next(q, SV_CONN_SERVED, NULL); c;
+             c = sv_queue_next(q, SV_CONN_SERVED, c))
+                n += c->asked;
+        return n;
+}
+
 struct sv_conn *sv_queue_yield(const struct sv_queue *q, int64_t now_ms)
 {
         static const enum sv_stage lines[] = {SV_CONN_IDLE, SV_CONN_RESTS, SV_CONN_SERVED};
         bool full = sv_queue_held(q) >= q->held.all;
         struct sv_conn *found = NULL;
+        size_t n;
 
-        if (!q->lines[SV_CONN_BEGUN].n)
+        if (!q->lines[SV_CONN_BEGUN].n || !(full || is_at_share(q)))
                 return NULL;
-        for (size_t i = 0; i < 3; i++)
+        n = full && count_asked(q) >= q->lines[SV_CONN_BEGUN].n ? 2 : 3;
+        for (size_t i = 0; i < n; i++)
                 for (struct sv_conn *c = sv_queue_next(q, lines[i], NULL); c;
                      c = sv_queue_next(q, lines[i], c)) {
                         const struct sv_source *s = source_of(q, c);

@@ -258,6 +258,43 @@ static void who_makes_room(void **state)
         assert_null(sv_queue_yield(&q, 9000));
 }
 
+/* Those that are served are asked to end by as many as wait. */
+static void no_more_are_asked_than_wait(void **state)
+{
+        struct sv_conn *c[4];
+
+        q.served = (struct sv_limit){4, 4};
+        for (uint64_t i = 0; i < 4; i++) {
+                add(1 + i, BEGUN, 0);
+                c[i] = takes(1 + i, 0);
+                sv_queue_move(&q, c[i], SV_CONN_SERVED, (int64_t)i);
+        }
+        add(7, BEGUN, 9000);
+        assert_true(sv_queue_yield(&q, 9000) == c[0]);
+        c[0]->asked = true;
+        assert_null(sv_queue_yield(&q, 9000));
+        sv_queue_move(&q, c[1], SV_CONN_RESTS, 9000); /* which is not asked, but ends at once */
+        assert_true(sv_queue_yield(&q, 9000) == c[1]);
+        sv_queue_move(&q, c[1], SV_CONN_SERVED, 9000);
+        add(8, BEGUN, 9000);
+        assert_non_null(sv_queue_yield(&q, 9000));
+}
+
+/* Who waits for its rate alone needs nobody's place: who is idle is not looked at. */
+static void idle_ones_cost_nothing(void **state)
+{
+        uint32_t first;
+
+        q.each = (struct sv_rate){SECOND, 1};
+        add(1, BEGUN, 0);
+        takes(1, 0);
+        add(1, BEGUN, 1);
+        first = q.lines[SV_CONN_IDLE].first;
+        q.lines[SV_CONN_IDLE].first = (uint32_t)1 << 30; /* to look there ends the test */
+        assert_null(sv_queue_yield(&q, 9000));
+        q.lines[SV_CONN_IDLE].first = first;
+}
+
 static void fewest_processes_first(void **state)
 {
         struct sv_conn *a, *b, *c, *other;
@@ -363,6 +400,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(crowded, setup, drain),
                 cmocka_unit_test_setup_teardown(who_gives_a_place_up, setup, drain),
                 cmocka_unit_test_setup_teardown(who_makes_room, setup, drain),
+                cmocka_unit_test_setup_teardown(no_more_are_asked_than_wait, setup, drain),
+                cmocka_unit_test_setup_teardown(idle_ones_cost_nothing, setup, drain),
                 cmocka_unit_test_setup_teardown(fewest_processes_first, setup, drain),
                 cmocka_unit_test_setup_teardown(left_behind, setup, drain),
                 cmocka_unit_test_setup_teardown(sources_come_and_go, setup, drain),
