@@ -29,6 +29,59 @@ static int compare_versions(struct sv_store *s, struct sv_store *backup, const c
         return 0;
 }
 
+/* A count that was put, or put anew, after the backup would be none, or another. */
+static int compare_counts(struct sv_store *s, struct sv_store *backup, const char *path,
+                          struct sv_err *err)
+{
+        struct sv_settings ours, theirs;
+
+        if (s->ops->get_settings(s, path, &ours, err) < 0 ||
+            backup->ops->get_settings(backup, path, &theirs, err) < 0)
+                return -1;
+        if (ours.most == theirs.most)
+                return 0;
+        return sv_fail(err, SV_USAGE, "broker.restore.loses",
+                       "the database lets %s be released %lld times and the backup %lld (0: any "
+                       "number): make a backup first, then say --replace, and \"key set "
+                       "--releases\" afterwards",
+                       path, (long long)ours.most, (long long)theirs.most);
+}
+
+static int64_t find_generation(const struct sv_json *list, const char *name)
+{
+        for (size_t i = 0; i < sv_json_len(list); i++) {
+                const struct sv_json *row = sv_json_at(list, i);
+                const char *is = sv_json_str(sv_json_get(row, "name"));
+
+                if (is && !strcmp(is, name))
+                        return sv_json_int(sv_json_get(row, "generation"), 0);
+        }
+        return 0;
+}
+
+/* An older generation would count again, also of one that was removed since. */
+static int compare_references(struct sv_store *s, struct sv_store *backup, struct sv_err *err)
+{
+        SV_JSON *ours = sv_json_array(), *theirs = sv_json_array();
+
+        if (s->ops->list_references(s, true, ours, err) < 0 ||
+            backup->ops->list_references(backup, true, theirs, err) < 0)
+                return -1;
+        for (size_t i = 0; i < sv_json_len(ours); i++) {
+                const char *name = sv_json_str(sv_json_get(sv_json_at(ours, i), "name"));
+                int64_t have = sv_json_int(sv_json_get(sv_json_at(ours, i), "generation"), 0);
+                int64_t has = find_generation(theirs, name);
+
+                if (have > has)
+                        return sv_fail(err, SV_USAGE, "broker.restore.loses",
+                                       "the database has had generation %lld of reference set %s "
+                                       "and the backup %lld (0: none): make a backup first, then "
+                                       "say --replace, and put the newest anew afterwards",
+                                       (long long)have, name, (long long)has);
+        }
+        return 0;
+}
+
 int sv_losses_compare(struct sv_store *s, void *backup, struct sv_err *err)
 {
         SV_JSON *list = sv_json_array();
@@ -38,10 +91,11 @@ int sv_losses_compare(struct sv_store *s, void *backup, struct sv_err *err)
         for (size_t i = 0; i < sv_json_len(list); i++) {
                 const char *path = sv_json_str(sv_json_get(sv_json_at(list, i), "path"));
 
-                if (compare_versions(s, backup, path, err) < 0)
+                if (compare_versions(s, backup, path, err) < 0 ||
+                    compare_counts(s, backup, path, err) < 0)
                         return -1;
         }
-        return 0;
+        return compare_references(s, backup, err);
 }
 
 /* `s` may be NULL, no database: then all are added. */

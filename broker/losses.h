@@ -10,7 +10,8 @@ struct sv_policy_changes {
 };
 
 /* SV_USAGE "broker.restore.loses" when the database has a version of a resource that the backup
- * does not have, unless `replace`: then also a database that cannot be read is no failure. Policies
+ * does not have, another number of releases that are allowed, or a higher generation of a reference
+ * set, unless `replace`: then also a database that cannot be read is no failure. Policies
  * are counted only: a backup is taken for the policies that it has, too. There need be no
  * database. */
 int sv_losses_check(const char *database, struct sv_store *backup, bool replace,

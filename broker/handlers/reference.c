@@ -153,7 +153,7 @@ int sv_handle_list_references(struct sv_request *r, struct sv_err *err)
         SV_JSON *all = sv_json_array(), *j = sv_json_object();
         struct sv_json *list = sv_json_set(j, "references", sv_json_array());
 
-        if (r->broker->store->ops->list_references(r->broker->store, all, err) < 0)
+        if (r->broker->store->ops->list_references(r->broker->store, false, all, err) < 0)
                 return -1;
         for (size_t i = 0; i < sv_json_len(all); i++) {
                 struct sv_json *row = sv_json_at(all, i);

@@ -111,8 +111,8 @@ int sv_sql_delete_reference(struct sv_store *s, const char *name, int64_t now, s
         return sv_macs_end_change(s, &m, empty_reference(s, &m, name, now, err), err);
 }
 
-static int read_references(struct sv_store *s, struct sv_macs *m, struct sv_json *list,
-                           struct sv_err *err)
+static int read_references(struct sv_store *s, struct sv_macs *m, bool removed,
+                           struct sv_json *list, struct sv_err *err)
 {
         SV_STMT *names =
                 sv_sql_prepare(s, "SELECT name FROM reference_sets ORDER BY name", err, "");
@@ -126,7 +126,7 @@ static int read_references(struct sv_store *s, struct sv_macs *m, struct sv_json
 
                 if (get_reference_row(s, m, name ? name : "", &q, err) != 1)
                         return -1;
-                if (!sv_sql_bytes(q, 0).n)
+                if (!removed && !sv_sql_bytes(q, 0).n)
                         continue;
                 row = sv_json_add(list, sv_json_object());
                 sv_json_set_str(row, "name", name);
@@ -136,11 +136,12 @@ static int read_references(struct sv_store *s, struct sv_macs *m, struct sv_json
         return rc;
 }
 
-int sv_sql_list_references(struct sv_store *s, struct sv_json *list, struct sv_err *err)
+int sv_sql_list_references(struct sv_store *s, bool removed, struct sv_json *list,
+                           struct sv_err *err)
 {
         struct sv_macs m = {.lock = 0};
 
         if (sv_macs_begin_read(s, &m, err) < 0)
                 return -1;
-        return sv_macs_end_read(s, &m, read_references(s, &m, list, err));
+        return sv_macs_end_read(s, &m, read_references(s, &m, removed, list, err));
 }

@@ -268,7 +268,8 @@ int sv_sql_put_reference(struct sv_store *s, const char *name, struct sv_bytes t
 int sv_sql_get_reference(struct sv_store *s, const char *name, struct sv_buf *text,
                          struct sv_err *err);
 int sv_sql_delete_reference(struct sv_store *s, const char *name, int64_t now, struct sv_err *err);
-int sv_sql_list_references(struct sv_store *s, struct sv_json *list, struct sv_err *err);
+int sv_sql_list_references(struct sv_store *s, bool removed, struct sv_json *list,
+                           struct sv_err *err);
 
 int sv_sql_put_policy(struct sv_store *s, const char *path, const struct sv_policy_put *put,
                       struct sv_err *err);

@@ -201,8 +201,10 @@ struct sv_store_ops {
                              struct sv_err *err);
         int (*delete_reference)(struct sv_store *s, const char *name, int64_t now,
                                 struct sv_err *err);
-        /* Adds {"name","generation","created"} to the array, by name. */
-        int (*list_references)(struct sv_store *s, struct sv_json *list, struct sv_err *err);
+        /* Adds {"name","generation","created"} to the array, by name; with `removed` also those
+         * that were removed, whose generation still counts. */
+        int (*list_references)(struct sv_store *s, bool removed, struct sv_json *list,
+                               struct sv_err *err);
 
         /* `volume` is the UUID of a disk whose key the resource is. */
         int (*get_disk)(struct sv_store *s, const char *path, const char *volume,

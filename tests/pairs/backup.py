@@ -71,6 +71,19 @@ def nothing_is_lost(w, out):
     broker(w, 0, 'restore', '--from', out, '--replace')
 
 
+def counts_are_not_lost(w, out):
+    """How often a key may be released is said after the backup."""
+    w.run(0, 'key', 'set', OTHER, '--releases', '1')
+    said = broker(w, 2, 'restore', '--from', out, check='broker.restore.loses')
+    assert OTHER in said['error']['message'] and 'released 1 times' in said['error']['message'], said
+    newer = w.path('counted-too')
+    broker(w, 0, 'backup', '--out', newer)
+    broker(w, 0, 'restore', '--from', newer)
+    row = w.run(0, 'key', 'show', OTHER)
+    assert (row['releases'], row['released']) == (1, 1), row
+    broker(w, 0, 'restore', '--from', out, '--replace')
+
+
 def put_back(w):
     """An older database in the place of the newer one: refused by name, and taken on the administrator's word, which is recorded."""
     db, serial, old = os.path.join(w.home, 'broker.db'), os.path.join(w.home, 'serial'), w.path('old')
@@ -297,6 +310,7 @@ def main():
         w.run(0, 'key', 'rotate', OTHER, stdin=b'two')
         out = made_and_restored(w, disk, pair)
         nothing_is_lost(w, out)
+        counts_are_not_lost(w, out)
         put_back(w)
         journal_comes_along(w)
         if sys.argv[2] == 'kill':
