@@ -21,6 +21,7 @@
 #define PIECES        4      /* of such, that a connection may move before others have their turn */
 #define IDLE_MS       60000  /* between two requests, and before the first */
 #define REST_MS       1000   /* an answered connection's process */
+#define PROCESS_MS    50000  /* for new requests: its service kills it at SV_SERVICE_MS */
 #define SERVED_MS     120000 /* a request, whatever its process does */
 #define FLUSH_MS      30000  /* the end of an answer, once its process is done with it */
 #define CONNECTION_MS 600000 /* whatever happens, a connection ends */
@@ -222,16 +223,19 @@ static int move_answer(struct sv_held *h, struct sv_conn *c, uint32_t *peer)
 }
 
 /* The answer is with the peer's system, and nothing more of the request is anywhere. False: it was
- * closed. */
+ * closed, or its process has served for long enough. */
 static bool note_answered(struct sv_held *h, struct sv_conn *c)
 {
         if (c->stage != SV_CONN_SERVED || !c->taken || c->taken != c->forwarded)
                 return true;
         c->answers++;
         sv_queue_move(&h->queue, c, SV_CONN_RESTS, sv_clock_ms());
-        if (!c->asked && !h->draining && !c->no_more)
+        if (c->asked || h->draining || c->no_more)
+                close_held(h, c);
+        else if (c->since_ms - c->called_ms < PROCESS_MS)
                 return true;
-        close_held(h, c);
+        else
+                end_process(h, c);
         return false;
 }
 
@@ -305,6 +309,7 @@ static void begin_request(struct sv_held *h, struct sv_conn *c)
         c->full = c->no_more = false;
         c->data_events = 0;
         sv_queue_move(&h->queue, c, SV_CONN_SERVED, sv_clock_ms());
+        c->called_ms = c->since_ms;
         c->end_ms = c->since_ms + SERVED_MS;
         if (!set_events(h, c, c->control, &none, EPOLLIN)) {
                 sv_closep(&c->control);

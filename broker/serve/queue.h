@@ -45,6 +45,7 @@ struct sv_conn {
         struct sv_tls *tls;
         uint32_t events, data_events; /* that are waited for, of fd and of data */
         int data, control;            /* to its process; -1: none */
+        int64_t called_ms;            /* when its process was asked for */
         uint32_t answers;             /* that it had */
         uint64_t forwarded, taken;    /* bytes of requests: given to its process; read by it */
         bool no_more;                 /* the peer sends nothing more */

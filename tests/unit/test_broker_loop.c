@@ -19,8 +19,9 @@ static struct loop {
         volatile bool drains;
         volatile int turns; /* of a loop that drains */
         volatile size_t served, left;
-        volatile int64_t left_ms; /* of the first that is served */
-        volatile int unwiped;     /* turns that left bytes of somebody's */
+        volatile int64_t later_ms; /* than it is */
+        volatile int64_t left_ms;  /* of the first that is served */
+        volatile int unwiped;      /* turns that left bytes of somebody's */
         volatile bool plays, pause,
                 waits; /* the test plays the process; the loop is to, and does */
         volatile int read, answer, processes; /* bytes it has; that it is to say; so far */
@@ -29,6 +30,13 @@ static struct loop {
 
 static uint8_t pin[32];
 static struct sv_tls_ctx *tls;
+
+int64_t __real_sv_clock_ms(void);
+int64_t __wrap_sv_clock_ms(void);
+int64_t __wrap_sv_clock_ms(void)
+{
+        return __real_sv_clock_ms() + loop->later_ms;
+}
 
 void __real_sv_held_step(struct sv_held *h);
 void __wrap_sv_held_step(struct sv_held *h);
@@ -210,6 +218,26 @@ static void next_request_in_one_turn(void **state)
         assert_int_equal(loop->processes, 1);
 }
 
+/* A process is not killed in a request for those before it. */
+static void a_process_has_its_time(void **state)
+{
+        SV_TLS *t = NULL;
+
+        loop->plays = loop->told = true;
+        t = connect_tls();
+        send_text(t, "x");
+        WAIT_UNTIL(loop->read == 1, PATIENCE, "%s", "no request is served");
+        loop->later_ms = 55000;
+        loop->answer = 1;
+        expect_answer(t);
+        WAIT_UNTIL(!loop->served, PATIENCE, "%s", "the first answer has no end");
+        send_text(t, "y");
+        WAIT_UNTIL(loop->read == 2, PATIENCE, "%s", "the second request is not forwarded");
+        assert_int_equal(loop->processes, 2);
+        loop->answer = 2;
+        expect_answer(t);
+}
+
 static int ask_health(void)
 {
         struct sv_http_conn conn;
@@ -282,6 +310,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(drains_with_a_managers_socket, setup, teardown),
                 cmocka_unit_test_setup_teardown(next_request_in_one_turn, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_process_has_its_time, setup, teardown),
                 cmocka_unit_test_setup_teardown(client_goes, setup, teardown),
                 cmocka_unit_test_setup_teardown(nothing_stays_in_the_room, setup, teardown),
         };
