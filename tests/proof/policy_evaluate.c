@@ -52,6 +52,11 @@ const struct sv_json *sv_policy_sets(const struct sv_policy *p)
         return NULL;
 }
 
+const char *sv_policy_reference(const struct sv_policy *p)
+{
+        return NULL;
+}
+
 size_t sv_json_len(const struct sv_json *j)
 {
         return n_rules;
