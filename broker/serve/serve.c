@@ -236,11 +236,11 @@ static int offer_certificate(const struct keeper *k, const struct sv_broker *fre
         return sv_net_offer_tls(&k->net, cert, key, err);
 }
 
-/* 0 in the new process, which has only the descriptor `keep` (-1: none) besides the standard ones;
- * -1 here. */
-static int fork_side(struct keeper *k, struct side *side, const char *name, int keep)
+/* 0 in the new process, which has only the descriptor `keep` (-1: none) besides the standard ones
+ * and that of shared syncs; -1 here. */
+static int fork_side(const struct keeper *k, struct side *side, const char *name, int keep)
 {
-        const int fds[] = {keep, -1};
+        const int fds[] = {sv_syncs_lock(k->b->syncs), keep, -1};
         struct sv_err err = SV_ERR_NULL;
         pid_t pid = fork();
 
@@ -251,7 +251,6 @@ static int fork_side(struct keeper *k, struct side *side, const char *name, int 
         }
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         prctl(PR_SET_NAME, name);
-        k->b->syncs = NULL; /* whose lock is closed, and its number may become another file's */
         if (sv_close_other_fds(fds, "broker.process", &err) == 0)
                 return 0;
         sv_log_err(&err);

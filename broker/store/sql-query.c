@@ -169,11 +169,16 @@ static int sync_log(void *context, bool again)
         return s->driver->sync(s, again);
 }
 
+static int sync_shared(struct sv_sql *s)
+{
+        return sv_syncs_wait(s->place.syncs, s->number, sync_log, s);
+}
+
 /* It is committed, and what others commit may build on it; but who asked for it hears of it only
  * when it is on the disk. */
 static int wait_for_disk(struct sv_sql *s, struct sv_err *err)
 {
-        if (!shares_syncs(s) || sv_syncs_wait(s->place.syncs, s->number, sync_log, s) == 0)
+        if (!shares_syncs(s) || sync_shared(s) == 0)
                 return 0;
         return sv_fail(err, SV_SYSTEM, "broker.store.unsure",
                        "the disk has not taken a change, which may have been done all the same: "
@@ -221,13 +226,15 @@ int sv_sql_hold(struct sv_store *s, bool durable, struct sv_err *err)
         return 0;
 }
 
-/* Who asks here may not share what is known of others' syncs, and takes none's word. */
+/* Who shares nothing of what is known of others' syncs takes none's word. */
 int sv_sql_sync(struct sv_store *s, struct sv_err *err)
 {
         struct sv_sql *self = (struct sv_sql *)s;
+        int rc = shares_syncs(self)   ? sync_shared(self)
+                 : self->driver->sync ? self->driver->sync(self, true)
+                                      : 0;
 
-        return !self->driver->sync || self->driver->sync(self, true) == 0
-                       ? 0
+        return rc == 0 ? 0
                        : sv_fail(err, SV_SYSTEM, "broker.store",
                                  "the disk does not take what was written to the database");
 }

@@ -56,6 +56,11 @@ void sv_syncs_free(struct sv_syncs *s)
         free(s);
 }
 
+int sv_syncs_lock(const struct sv_syncs *s)
+{
+        return s->fd;
+}
+
 static int set_turn(const struct sv_syncs *s, short type)
 {
         struct flock f = {.l_type = type, .l_whence = SEEK_SET};

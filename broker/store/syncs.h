@@ -19,10 +19,13 @@ struct sv_syncs;
 /* In memory that is shared with the processes forked later. SV_SYSTEM "broker.serve". */
 int sv_syncs_open(struct sv_syncs **out, struct sv_err *err);
 void sv_syncs_free(struct sv_syncs *s);
+/* Of processes that close what they do not use: its descriptor. */
+int sv_syncs_lock(const struct sv_syncs *s);
 
-/* A commit was written to the log of the database with this number (its file's; another one may
- * take its place): returns when it was synced, by sync(context, again) or by another process; -1
- * when that has failed, which says so by that. `again`: the log is to be written anew first. */
+/* What the caller, or who it has read from, has committed was written to the log of the database
+ * with this number (its file's; another one may take its place): returns when it was synced, by
+ * sync(context, again) or by another process; -1 when that has failed, which says so by that.
+ * `again`: the log is to be written anew first. */
 int sv_syncs_wait(struct sv_syncs *s, uint64_t database, int (*sync)(void *context, bool again),
                   void *context);
 /* A sync of the log has failed that was not asked for here. NULL: of nobody else's. */

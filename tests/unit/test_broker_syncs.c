@@ -249,13 +249,14 @@ static void commits_wait(void **state)
 static struct {
         const sqlite3_io_methods *real;
         bool fails, dirty[BLOCKS];
-        int failures;
+        int failures, writes;
         uint8_t has[BLOCKS * BLOCK];
 } disk;
 
 static int write_to_memory(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
         assert_true(at + n <= (sqlite3_int64)sizeof(disk.has));
+        disk.writes++;
         for (sqlite3_int64 i = at / BLOCK; i <= (at + n - 1) / BLOCK; i++)
                 disk.dirty[i] = true;
         return disk.real->xWrite(f, p, n, at);
@@ -292,12 +293,14 @@ static struct sv_store *open_on_disk(void)
         shared->waited = 0;
         OK(settle_record(s, true, &err)); /* it has a log */
         memset(&disk, 0, sizeof(disk));
+        memset(disk.dirty, true, sizeof(disk.dirty)); /* what was written before */
         disk.real = get_log(s)->pMethods;
         methods = *disk.real;
         methods.xWrite = write_to_memory;
         methods.xSync = sync_to_disk;
         get_log(s)->pMethods = &methods;
-        OK(s->ops->sync(s, &err)); /* all of it */
+        OK(s->ops->sync(s, &err)); /* all of it, which none has failed to write */
+        assert_int_equal(disk.writes, 0);
         return s;
 }
 
@@ -340,7 +343,8 @@ static void forgotten_pages(void **state)
         shared->waited = 0;
         FAILS(settle_record(s, true, &err), SV_SYSTEM, "broker.store.unsure");
         disk.fails = false;
-        OK(s->ops->sync(s, &err)); /* of somebody who knows nothing of that */
+        OK(s->ops->sync(s, &err));
+        assert_true(disk.writes);
         assert_true(has_all(s));
 }
 
@@ -377,6 +381,7 @@ static void gone_from_memory(void **state)
         disk.real->xRead(get_log(s), &byte, 1, size - 1);
         byte ^= 1;
         disk.real->xWrite(get_log(s), &byte, 1, size - 1);
+        sv_syncs_note_failed(syncs);
         FAILS(s->ops->sync(s, &err), SV_SYSTEM, "broker.store");
         byte ^= 1;
         disk.real->xWrite(get_log(s), &byte, 1, size - 1);
