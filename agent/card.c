@@ -297,7 +297,7 @@ static void ask_v6(struct sv_card *c, const struct sv_netlink_event *e)
                 return;
         c->v6.v6 = true;
         c->v6.no_lease = !e->ask_address;
-        sv_lease_begin(&c->v6, c->link, NULL); /* the next announcement tries again */
+        sv_lease_begin(&c->v6, c->link, NULL); /* the next one that is told of tries again */
 }
 
 bool sv_card_take_event(struct sv_card *c, const struct sv_netlink_event *e)

@@ -193,6 +193,7 @@ static int wait_ready(struct sv_net *net, unsigned seconds, struct sv_err *err)
                         sv_event_print("network: no address on %s yet; asking for %lld s more",
                                        sv_buf_str(&names), (long long)(end - now) / 1000);
                         report = now + REPORT_MS;
+                        sv_netlink_ask_announced(net->events, NULL); /* should one be lost */
                 }
                 if (step_net(net, end < report ? end : report, err) < 0)
                         return -1;
@@ -244,6 +245,8 @@ static int start_net(struct sv_net *net, const struct sv_agent_config *config, s
         for (size_t i = 0; i < net->n; i++)
                 if (sv_card_up(&net->cards[i], net->requests, err) < 0)
                         return -1;
+        if (sv_netlink_ask_announced(net->events, err) < 0)
+                return -1;
         return write_resolvers(net, err);
 }
 

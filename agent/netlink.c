@@ -17,9 +17,8 @@
 #include "base/core/rd.h"
 
 /* include/net/if_inet6.h of the kernel */
-#define RA_OTHERS   0x80
-#define RA_MANAGED  0x40
-#define RA_RECEIVED 0x20
+#define RA_OTHERS  0x80
+#define RA_MANAGED 0x40
 
 #define GROUP(n) (1u << ((n)-1))
 
@@ -37,6 +36,22 @@ int sv_netlink_open(bool events, struct sv_err *err)
                 return -1;
         }
         return fd;
+}
+
+int sv_netlink_ask_announced(int fd, struct sv_err *err)
+{
+        const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+        const struct {
+                struct nlmsghdr h;
+                struct ifinfomsg links;
+        } request = {.h = {.nlmsg_len = sizeof(request),
+                           .nlmsg_type = RTM_GETLINK,
+                           .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+                     .links = {.ifi_family = AF_INET6}};
+
+        if (sendto(fd, &request, sizeof(request), 0, (const void *)&kernel, sizeof(kernel)) < 0)
+                return sv_fail_errno(err, "agent.net.link", "cannot ask what routers announced");
+        return 0;
 }
 
 /* --- requests --- */
@@ -288,7 +303,9 @@ static void read_event_link(struct sv_rd *r, struct sv_netlink_event *out)
         while (family == AF_INET6 && read_attribute(r, &type, &value))
                 if (type == IFLA_PROTINFO)
                         flags = read_inet6_flags(value);
-        if (!(flags & RA_RECEIVED))
+        /* Not by the flag that an announcement was received: the kernel sets it only when it had
+         * asked for one, and a router may speak before. */
+        if (!(flags & (RA_MANAGED | RA_OTHERS)))
                 return;
         out->ask_address = flags & RA_MANAGED;
         out->ask_others = flags & RA_OTHERS;

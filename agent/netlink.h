@@ -9,6 +9,10 @@
 /* A socket for requests (`events` false), or one for events of addresses and announcements. */
 int sv_netlink_open(bool events, struct sv_err *err);
 
+/* Asks, on a socket for events, for the last announcement of each link: the answers are events. The
+ * kernel tells by itself only of one that differs from the one before it. */
+int sv_netlink_ask_announced(int fd, struct sv_err *err);
+
 /* Requests: SV_SYSTEM "agent.net.link". mtu 0: as it is. */
 int sv_netlink_set_link(int fd, unsigned index, bool up, unsigned mtu, struct sv_err *err);
 int sv_netlink_add_vlan(int fd, unsigned parent, unsigned vlan, const char *name,
@@ -26,7 +30,7 @@ int sv_netlink_add_route(int fd, unsigned index, const struct sv_address *to,
 enum sv_netlink_kind {
         SV_NETLINK_OTHER,
         SV_NETLINK_ADDRESS,   /* this one can be used, also beyond the link */
-        SV_NETLINK_ANNOUNCED, /* a router has spoken */
+        SV_NETLINK_ANNOUNCED, /* a router has said that DHCPv6 is to be asked */
         SV_NETLINK_RESOLVERS  /* a router has named some */
 };
 

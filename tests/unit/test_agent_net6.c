@@ -302,10 +302,10 @@ static void test_event_announced(void **state)
         static const struct {
                 uint32_t flags;
                 bool announced, address, others;
-        } t[] = {{0, false, false, false},
-                 {0x80000000, false, false, false},
-                 {0x20, true, false, false},
-                 {0x20 | 0x40, true, true, false},
+        } t[] = {{0, false, false, false},        {0x80000000, false, false, false},
+                 {0x20, false, false, false}, /* there is a router, and nothing to ask */
+                 {0x40, true, true, false},   /* it spoke before it was asked */
+                 {0x80, true, false, true},       {0x20 | 0x40, true, true, false},
                  {0x20 | 0x80, true, false, true}};
         struct ifinfomsg m = {.ifi_family = AF_INET6, .ifi_index = 5};
         struct sv_netlink_event e;
