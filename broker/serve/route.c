@@ -43,13 +43,16 @@ static const struct route {
         bool secret; /* the request's body is one */
         bool local; /* on the address for metrics it needs no token; nothing else is served there */
         bool filters; /* shows an administrator what is below their paths */
-        bool soft;    /* a loss of power may take it: its guest has no key yet and begins again */
+        /* Is answered before it is on the disk, which it is a second later at most. A loss of
+         * power may take it: a guest that has no key yet, and begins again, or what a guest says
+         * of itself. */
+        bool soft;
 } routes[] = {
         {"POST", "/kbs/v0/auth", "auth", 0, sv_handle_auth, SV_AUTH_SIZE_MAX},
         {"POST", "/kbs/v0/attest", "attest", 0, sv_handle_attest, SV_EVIDENCE_SIZE_MAX,
          .soft = true},
         {"GET", "/kbs/v0/resource/", "resource", 0, sv_handle_resource, SMALL},
-        {"POST", "/secure-vm/v0/outcome/", "outcome", 0, sv_handle_outcome, SMALL},
+        {"POST", "/secure-vm/v0/outcome/", "outcome", 0, sv_handle_outcome, SMALL, .soft = true},
         {"POST", "/secure-vm/v0/disk/", "disk", 0, sv_handle_disk, SMALL},
         {"POST", "/kbs/v0/resource/", "admin-put-resource", OPERATOR, sv_handle_put_resource,
          SV_SECRET_MAX + 1, true},

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/serve/worker.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "broker/metrics.h"
@@ -15,6 +17,7 @@
 #include "broker/serve/request.h"
 
 #define READ_MS 10000 /* a request is sent when it was read, in one piece */
+#define OWED_MS 1000  /* until what nobody waited for is on the disk */
 
 /* Of the monotonic clock, for how long something took. */
 static int64_t read_us(void)
@@ -65,6 +68,30 @@ static int work_on_request(struct sv_broker *b, int fd, const struct sv_net_peer
         return sv_forward_answer(fd, &r.answer, err);
 }
 
+static int64_t get_owed(const struct sv_broker *b)
+{
+        return b->store ? b->store->ops->owes_sync(b->store) : 0;
+}
+
+static void sync_owed(struct sv_broker *b)
+{
+        struct sv_err err = SV_ERR_NULL;
+
+        if (get_owed(b) && b->store->ops->sync(b->store, &err) < 0)
+                sv_log_err(&err);
+}
+
+/* For the next request. What was committed and nobody waited for is synced with what is committed
+ * next, here or in another process, or by itself after a moment. */
+static void wait_for_request(struct sv_broker *b, int control)
+{
+        struct pollfd p = {.fd = control, .events = POLLIN};
+        int64_t owed = get_owed(b), left = owed + OWED_MS - sv_clock_ms();
+
+        if (owed && (left <= 0 || poll(&p, 1, (int)left) == 0))
+                sync_owed(b);
+}
+
 void sv_keeper_work(struct sv_broker *b, int control)
 {
         struct sv_err err = SV_ERR_NULL;
@@ -74,8 +101,11 @@ void sv_keeper_work(struct sv_broker *b, int control)
         for (;;) {
                 SV_FD fd = -1;
 
-                if (sv_control_take(control, line, sizeof(line), &fd, &err) < 0 || fd < 0)
+                wait_for_request(b, control);
+                if (sv_control_take(control, line, sizeof(line), &fd, &err) < 0 || fd < 0) {
+                        sync_owed(b);
                         return;
+                }
                 sv_net_read_peer(line, &peer);
                 if (work_on_request(b, fd, &peer, &err) < 0) {
                         sv_log_err(&err);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/core/clock.h"
 #include "base/core/file.h"
 
 static const struct sv_sql_driver *driver_of(const struct sv_store *s)
@@ -239,6 +240,24 @@ int sv_sql_sync(struct sv_store *s, struct sv_err *err)
                                  "the disk does not take what was written to the database");
 }
 
+int64_t sv_sql_owes_sync(struct sv_store *s)
+{
+        struct sv_sql *self = (struct sv_sql *)s;
+
+        if (self->owed && sv_syncs_has_synced(self->place.syncs, self->number, self->owed))
+                self->owed = 0;
+        return self->owed ? self->owed_ms : 0;
+}
+
+static void owe_sync(struct sv_sql *s)
+{
+        if (!shares_syncs(s))
+                return; /* the server sees to it, or nobody does */
+        if (!sv_sql_owes_sync(&s->store))
+                s->owed_ms = sv_clock_ms();
+        s->owed = sv_syncs_defer(s->place.syncs);
+}
+
 int sv_sql_reserve(struct sv_store *s, struct sv_err *err)
 {
         struct sv_held *held = &((struct sv_sql *)s)->held;
@@ -266,7 +285,9 @@ static int end_held(struct sv_store *s, struct sv_held *held, bool keep, struct 
                 close(held->lock);
                 held->lock = 0;
         }
-        if ((held->durable || held->serial.number) && wait_for_disk((struct sv_sql *)s, err) < 0)
+        if (!held->durable && !held->serial.number)
+                owe_sync((struct sv_sql *)s);
+        else if (wait_for_disk((struct sv_sql *)s, err) < 0)
                 return -1;
         return held->serial.number ? sv_serial_write(path, &held->serial, err) : 0;
 }

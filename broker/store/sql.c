@@ -48,6 +48,7 @@ const struct sv_store_ops sv_sql_ops = {
         .get_number = sv_sql_get_number,
         .hold = sv_sql_hold,
         .sync = sv_sql_sync,
+        .owes_sync = sv_sql_owes_sync,
         .reserve = sv_sql_reserve,
         .settle = sv_sql_settle,
         .put_audit = sv_sql_put_audit,

@@ -94,6 +94,8 @@ struct sv_sql {
                 struct sv_serial serial; /* to be written after it; number 0: none */
         } held;
         uint64_t number;      /* of the database's file, for syncs */
+        int64_t owed;         /* a commit that no sync was waited for; 0: none */
+        int64_t owed_ms;      /* since when, of the monotonic clock */
         int64_t version;      /* of the schema, as it was opened; 0: not yet */
         bool soft;            /* a commit does not wait for the disk */
         struct sv_stmt *idle; /* prepared, not in use; as many as there are texts in the code */
@@ -149,6 +151,7 @@ int sv_sql_take_values(const char *types, va_list ap, struct sv_sql_value *value
 int sv_sql_reconnect(struct sv_store *s, struct sv_err *err);
 int sv_sql_hold(struct sv_store *s, bool durable, struct sv_err *err);
 int sv_sql_sync(struct sv_store *s, struct sv_err *err);
+int64_t sv_sql_owes_sync(struct sv_store *s);
 int sv_sql_reserve(struct sv_store *s, struct sv_err *err);
 int sv_sql_settle(struct sv_store *s, bool keep, struct sv_err *err);
 

@@ -280,6 +280,9 @@ struct sv_store_ops {
         int (*settle)(struct sv_store *s, bool keep, struct sv_err *err);
         /* What was committed before, by whomever, is on the disk now. */
         int (*sync)(struct sv_store *s, struct sv_err *err);
+        /* Since when (of the monotonic clock, in ms) something waits for a sync that was committed
+         * here and is not `durable`; 0: nothing does. */
+        int64_t (*owes_sync)(struct sv_store *s);
         /* One record, and what it is known by. `strangers` is 0, or the record is of
          * somebody who has proven nothing: then as many of those are kept, the newest, and for a
          * while a 64th part more. */

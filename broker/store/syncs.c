@@ -14,8 +14,8 @@ struct sv_syncs {
                 _Atomic int64_t committed; /* numbers that were given */
                 /* under the lock: what was written up to this number is on the disk, of this
                  * database */
-                int64_t synced;
-                uint64_t database;
+                _Atomic int64_t synced;
+                _Atomic uint64_t database;
                 _Atomic int64_t syncs;
                 /* As many syncs have failed, and what so many had left was written anew. They are
                  * of whichever database: another one's log is written once too often. */
@@ -86,8 +86,9 @@ static int sync_all(struct synced *d, uint64_t database, int (*sync)(void *conte
         if (rc < 0 || atomic_load(&d->failed) != failed)
                 return -1;
         atomic_store(&d->mended, failed);
-        d->synced = up_to;
-        d->database = database;
+        atomic_store(&d->synced, 0); /* who reads both without the lock sees no mixture */
+        atomic_store(&d->database, database);
+        atomic_store(&d->synced, up_to);
         return 0;
 }
 
@@ -101,11 +102,25 @@ static int sync_alone(struct sv_syncs *s, int (*sync)(void *context, bool again)
         return rc;
 }
 
+int64_t sv_syncs_defer(struct sv_syncs *s)
+{
+        return atomic_fetch_add(&s->shared->committed, 1) + 1;
+}
+
+bool sv_syncs_has_synced(const struct sv_syncs *s, uint64_t database, int64_t number)
+{
+        const struct synced *d = s->shared;
+
+        /* twice: another database's number may come in between */
+        return atomic_load(&d->database) == database && atomic_load(&d->synced) >= number &&
+               atomic_load(&d->database) == database;
+}
+
 int sv_syncs_wait(struct sv_syncs *s, uint64_t database, int (*sync)(void *context, bool again),
                   void *context)
 {
         struct synced *d = s->shared;
-        int64_t number = atomic_fetch_add(&d->committed, 1) + 1;
+        int64_t number = sv_syncs_defer(s);
         int rc = 0;
 
         if (set_turn(s, F_WRLCK) < 0)

@@ -28,6 +28,11 @@ int sv_syncs_lock(const struct sv_syncs *s);
  * `again`: the log is to be written anew first. */
 int sv_syncs_wait(struct sv_syncs *s, uint64_t database, int (*sync)(void *context, bool again),
                   void *context);
+/* The same, and waits for nobody: the number of what was committed. Somebody is to ask for a sync
+ * later, unless another's sync has had it until then. */
+int64_t sv_syncs_defer(struct sv_syncs *s);
+/* Has what was committed under this number been synced? */
+bool sv_syncs_has_synced(const struct sv_syncs *s, uint64_t database, int64_t number);
 /* A sync of the log has failed that was not asked for here. NULL: of nobody else's. */
 void sv_syncs_note_failed(struct sv_syncs *s);
 /* Has one, and the log was not written anew since? */

@@ -8,6 +8,7 @@
 
 #include "tests/unit/broker_place.h"
 
+#include "base/core/clock.h"
 #include "broker/store/sql.h"
 #include "broker/store/syncs.h"
 
@@ -240,6 +241,39 @@ static void commits_wait(void **state)
         assert_int_equal(shared->waited, 1);
 }
 
+/* What nobody waits for is owed, since its first, until a sync has had it, whoever's. */
+static void commits_owe(void **state)
+{
+        SV_STORE *s = NULL;
+        struct sv_err err;
+        int64_t before, since;
+
+        place.syncs = syncs;
+        s = open_store();
+        shared->waited = 0;
+        OK(settle_record(s, true, &err));
+        assert_int_equal(s->ops->owes_sync(s), 0);
+        before = sv_clock_ms();
+        shared->waited = 0;
+        OK(settle_record(s, false, &err));
+        since = s->ops->owes_sync(s);
+        assert_true(since >= before);
+        WAIT_UNTIL(sv_clock_ms() > since, PATIENCE, "%s", "the clock stands still");
+        OK(settle_record(s, false, &err));
+        assert_int_equal(s->ops->owes_sync(s), since);
+        must_end(wait_aside(((struct sv_sql *)s)->number + 1, sync_at_once)); /* of another file */
+        assert_int_equal(s->ops->owes_sync(s), since);
+        must_end(wait_aside(((struct sv_sql *)s)->number, sync_at_once));
+        assert_int_equal(s->ops->owes_sync(s), 0);
+        OK(settle_record(s, false, &err));
+        disk_fails = true;
+        FAILS(s->ops->sync(s, &err), SV_SYSTEM, "broker.store");
+        disk_fails = false;
+        assert_true(s->ops->owes_sync(s) > 0);
+        OK(s->ops->sync(s, &err));
+        assert_int_equal(s->ops->owes_sync(s), 0);
+}
+
 /* --- a disk --- */
 
 #define BLOCK  4096
@@ -408,6 +442,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(failing_meanwhile, sync_setup, sync_teardown),
                 cmocka_unit_test_setup_teardown(of_another_file, sync_setup, sync_teardown),
                 cmocka_unit_test_setup_teardown(commits_wait, store_setup, store_teardown),
+                cmocka_unit_test_setup_teardown(commits_owe, store_setup, store_teardown),
                 cmocka_unit_test_setup_teardown(forgotten_pages, store_setup, store_teardown),
                 cmocka_unit_test_setup_teardown(failing_checkpoint, store_setup, store_teardown),
                 cmocka_unit_test_setup_teardown(gone_from_memory, store_setup, store_teardown),
