@@ -3,12 +3,15 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/core/file.h"
+#include "base/core/limits.h"
 #include "base/json/member.h"
 #include "broker/store/store.h"
 
-#define CONFIG_MAX (64u << 10)
+#define CONFIG_MAX  (64u << 10)
+#define OTHER_FILES 64 /* open in the network's process beside those of connections */
 
 enum kind { STRING, PATH, INT };
 
@@ -34,7 +37,7 @@ static const struct row {
         {"audit_head", PATH, offsetof(struct sv_broker_config, audit_head), "audit.head", 0, 0, 0},
         {"audit_log", PATH, offsetof(struct sv_broker_config, audit_log), NULL, 0, 0, 0},
         {"port_file", PATH, offsetof(struct sv_broker_config, port_file), NULL, 0, 0, 0},
-        {"connections", INT, offsetof(struct sv_broker_config, connections), NULL, 64, 1, 65536},
+        {"connections", INT, offsetof(struct sv_broker_config, connections), NULL, 10000, 1, 65536},
         {"connections_per_source", INT, offsetof(struct sv_broker_config, connections_per_source),
          NULL, 0, 0, 65536},
         {"requests", INT, offsetof(struct sv_broker_config, requests), NULL, 64, 1, 4096},
@@ -173,10 +176,29 @@ static int split_listen(const struct row *r, char *address, uint16_t *out, struc
         return 0;
 }
 
+uint64_t sv_broker_config_files(const struct sv_broker_config *c)
+{
+        /* a place has a socket; a process has two beside it */
+        return (uint64_t)(c->waiting + c->connections + 2 * c->requests) + OTHER_FILES;
+}
+
+void sv_broker_config_fit(struct sv_broker_config *c, uint64_t files)
+{
+        uint64_t need = sv_broker_config_files(c), most = (uint64_t)c->connections;
+
+        if (!c->fits || files >= need)
+                return;
+        most = need - files < most ? most - (need - files) : 0;
+        c->connections = most > SV_CONNECTIONS_LEAST ? (int64_t)most : SV_CONNECTIONS_LEAST;
+        if (c->halves)
+                c->connections_per_source = (c->connections + 1) / 2;
+}
+
 /* Unless configured, one source has half of it. */
 static void choose_shares(struct sv_broker_config *c)
 {
-        if (!c->connections_per_source)
+        c->halves = !c->connections_per_source;
+        if (c->halves)
                 c->connections_per_source = (c->connections + 1) / 2;
         if (!c->sessions_per_source)
                 c->sessions_per_source = (c->sessions + 1) / 2;
@@ -205,6 +227,7 @@ int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_brok
         for (size_t i = 0; i < N_ROWS; i++)
                 if (take_member(&rows[i], sv_json_get(j, rows[i].name), text, dir, &c, err) < 0)
                         return -1;
+        c.fits = !sv_json_get(j, "connections");
         choose_shares(&c);
         if (!sv_kbs_find_protocol(c.oldest_protocol, &c.oldest))
                 return fail_member(&rows[PROTOCOL], text, "\"0.4.0\", \"0.2.0\" or \"0.1.1\"", err);
@@ -226,10 +249,13 @@ int sv_broker_config_read(const char *path, struct sv_broker_config *out, struct
         SV_BUF text = SV_BUF_NULL;
         const char *slash = strrchr(path, '/');
         SV_STR dir = slash ? sv_asprintf("%.*s", (int)(slash - path), path) : sv_asprintf(".");
+        struct rlimit files;
 
         if (sv_file_read(path, CONFIG_MAX, &text, "broker.config.size", err) < 0)
                 return -1;
         if (sv_broker_config_parse(sv_buf_bytes(&text), dir, out, err) < 0)
                 return sv_wrap(err, "%s", path);
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0)
+                sv_broker_config_fit(out, files.rlim_max);
         return 0;
 }

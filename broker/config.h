@@ -20,6 +20,7 @@ struct sv_broker_config {
         char *audit_log;             /* one JSON object a line, appended; NULL: none */
         char *port_file;     /* the port is written there once the broker listens; NULL: nowhere */
         int64_t connections; /* held at a time: idle, or with a request */
+        bool fits, halves;   /* `connections`, and the share of a source, were not configured */
         int64_t connections_per_source; /* of them by one source (broker/serve/source.h) */
         int64_t requests;               /* worked on at a time */
         int64_t waiting;                /* accepted and not held yet */
@@ -44,6 +45,12 @@ struct sv_broker_config {
  * *out must be zeroed. */
 int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_broker_config *out,
                            struct sv_err *err);
+/* Open files that the network's process needs for it. */
+uint64_t sv_broker_config_files(const struct sv_broker_config *c);
+/* As many `connections` as `files` may be open for, at least SV_CONNECTIONS_LEAST; as they are when
+ * they were configured. */
+void sv_broker_config_fit(struct sv_broker_config *c, uint64_t files);
+/* Fitted to what this process may have open in the end. */
 int sv_broker_config_read(const char *path, struct sv_broker_config *out, struct sv_err *err);
 /* The member "collateral" of it. */
 int sv_broker_collateral_parse(const struct sv_json *value, struct sv_bytes text, const char *dir,

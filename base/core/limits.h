@@ -74,6 +74,9 @@
 /* a guest whose disk another one has asks again: as long as the default lease, and a bit more */
 #define SV_LEASE_TRIES             100
 #define SV_LEASE_PAUSE_MS          10000
+/* connections that a broker holds at a time at least, however few files it may have open; with
+ * fewer it does not start */
+#define SV_CONNECTIONS_LEAST       64
 /* connections that the kernel keeps until they are accepted */
 #define SV_LISTEN_BACKLOG          1024
 /* bytes of a TCG event log; the kernel's own limit is 256 KiB pages */

@@ -27,7 +27,6 @@
 #define CONNECTION_MS 600000 /* whatever happens, a connection ends */
 #define TICK_MS       100    /* while something waits */
 #define LOOK_MS       1000   /* while there are connections */
-#define OTHER_FILES   64     /* open beside the connections' */
 
 /* Its process may work on a request still: until that ends it counts as its source's. */
 static void close_held(struct sv_held *h, struct sv_conn *c)
@@ -496,11 +495,10 @@ void sv_held_drain(struct sv_held *h)
 
 /* --- all of them --- */
 
-/* A place has a socket; a process has two beside it. */
 static int make_files(const struct sv_broker_config *c, struct sv_err *err)
 {
+        const uint64_t need = sv_broker_config_files(c);
         struct rlimit files;
-        size_t need = (size_t)(c->waiting + c->connections + 2 * c->requests) + OTHER_FILES;
 
         if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= need)
                 return 0;
@@ -509,9 +507,9 @@ static int make_files(const struct sv_broker_config *c, struct sv_err *err)
         if (files.rlim_cur >= need)
                 return 0;
         return sv_fail(err, SV_USAGE, "broker.config.waiting",
-                       "\"waiting\" is %lld and \"connections\" is %lld, which needs %zu open "
+                       "\"waiting\" is %lld and \"connections\" is %lld, which needs %llu open "
                        "files, and the system allows %llu",
-                       (long long)c->waiting, (long long)c->connections, need,
+                       (long long)c->waiting, (long long)c->connections, (unsigned long long)need,
                        (unsigned long long)files.rlim_max);
 }
 

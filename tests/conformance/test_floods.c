@@ -8,8 +8,8 @@
 
 #include "tests/conformance/floods.h"
 
-/* For longer than the test takes, so that nothing but the shares helps. */
-#define PATIENT "\"handshake_seconds\":30"
+/* For longer than the test takes, and few places, so that nothing but the shares helps. */
+#define PATIENT "\"handshake_seconds\":30,\"connections\":64"
 
 static void serves_beside(const int *fds, int n, const char *what)
 {
@@ -370,28 +370,51 @@ static void deadlines(void **state)
         close_all(fds, 2);
 }
 
-/* More may wait than the system lets the broker have open: said at the start. */
-static void too_few_files(void **state)
+static rlim_t files; /* that the broker may have open */
+
+static int serve_with_files(const char *config)
+{
+        const struct rlimit few = {files / 2, files};
+        SV_BROKER b = {.audit_fd = -1};
+        struct sv_err err = SV_ERR_NULL;
+
+        setrlimit(RLIMIT_NOFILE, &few);
+        if (sv_broker_open(config, &b, &err) < 0 || sv_broker_serve(&b, &err) < 0)
+                return strcmp(err.check, "broker.config.waiting") == 0 ? 7 : 1;
+        return 0;
+}
+
+static int refuse_files(const char *members)
 {
         char config[256];
         int status;
         pid_t pid;
 
-        configure("\"waiting\":4096");
+        configure(members);
         in_dir(config, "config.json");
         pid = fork();
-        if (pid == 0) {
-                const struct rlimit few = {256, 256};
-                SV_BROKER b = {.audit_fd = -1};
-                struct sv_err err = SV_ERR_NULL;
-
-                setrlimit(RLIMIT_NOFILE, &few);
-                if (sv_broker_open(config, &b, &err) == 0)
-                        sv_broker_serve(&b, &err);
-                _exit(strcmp(err.check, "broker.config.waiting") == 0 ? 0 : 1);
-        }
+        if (pid == 0)
+                _exit(serve_with_files(config));
         assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_int_equal(status, 0);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* A broker holds as many connections as it may have files open for, unless its configuration asks
+ * for more, or they are too few for the least. That is said at the start. */
+static void few_files(void **state)
+{
+        SV_BROKER_CONFIG c = {0};
+        struct sv_err err;
+
+        OK(sv_broker_config_parse(sv_bytes_str("{\"connections\":64}"), "/", &c, &err));
+        files = (rlim_t)sv_broker_config_files(&c);
+        assert_int_equal(refuse_files("\"connections\":65"), 7);
+        configure("");
+        start_broker_by(serve_with_files);
+        release();
+        assert_int_equal(stop_broker(), 0);
+        files--;
+        assert_int_equal(refuse_files(""), 7);
 }
 
 int main(void)
@@ -406,7 +429,7 @@ int main(void)
                 cmocka_unit_test_teardown(unknown_chips, stop),
                 cmocka_unit_test_teardown(restarted, stop),
                 cmocka_unit_test_teardown(deadlines, stop),
-                cmocka_unit_test(too_few_files),
+                cmocka_unit_test(few_files),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);

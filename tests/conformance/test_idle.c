@@ -10,10 +10,11 @@
 
 #include "tests/conformance/floods.h"
 
-#define MANY      2000 /* unless said otherwise */
-#define OF_SOURCE 100
-#define EACH      100 /* of so many one asks again */
-#define MOST_KIB  32
+#define MANY              2000 /* unless said otherwise */
+#define UNLESS_CONFIGURED 10000
+#define OF_SOURCE         100
+#define EACH              100 /* of so many one asks again */
+#define MOST_KIB          32
 
 static int many = MANY;
 static int *idle; /* sockets of the peers */
@@ -137,7 +138,9 @@ static void must_cost_little(long kib, int n)
 
 static void live_at_once(void **state)
 {
-        SV_STR members = sv_asprintf("\"connections\":%d", many + 64);
+        SV_STR members = many + 64 <= UNLESS_CONFIGURED
+                                 ? sv_asprintf("%s", "")
+                                 : sv_asprintf("\"connections\":%d", many + 64);
         int64_t began;
         long before;
         pid_t net;

@@ -10,6 +10,8 @@
 
 #include "broker/config.h"
 
+#define UNLESS_CONFIGURED 10000 /* connections */
+
 static const struct sv_session_limits three = {3, 2};
 
 static int put(struct sv_store *s, const char *id, uint64_t source, int64_t now, int64_t expires,
@@ -474,7 +476,7 @@ static void configuration(void **state)
         assert_null(c.port_file);
         assert_false(c.collateral.fetch);
         assert_int_equal(c.session_seconds, 300);
-        assert_int_equal(c.connections_per_source, 32); /* half of them */
+        assert_int_equal(c.connections_per_source, UNLESS_CONFIGURED / 2);
         for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
                 SV_BROKER_CONFIG none = {0};
 
@@ -527,6 +529,38 @@ static void config_numbers(void **state)
                 }
 }
 
+/* Unless configured, as many connections as there may be files; not fewer than the least. */
+static void config_fits(void **state)
+{
+        static const struct {
+                const char *text;
+                int64_t fewer; /* files than all of it needs */
+                int64_t connections, of_source;
+        } rows[] = {
+                {"{}", -1, UNLESS_CONFIGURED, UNLESS_CONFIGURED / 2},
+                {"{}", 0, UNLESS_CONFIGURED, UNLESS_CONFIGURED / 2},
+                {"{}", 1, UNLESS_CONFIGURED - 1, UNLESS_CONFIGURED / 2},
+                {"{}", 2, UNLESS_CONFIGURED - 2, UNLESS_CONFIGURED / 2 - 1},
+                {"{}", UNLESS_CONFIGURED - SV_CONNECTIONS_LEAST, SV_CONNECTIONS_LEAST,
+                 SV_CONNECTIONS_LEAST / 2},
+                {"{}", UNLESS_CONFIGURED - SV_CONNECTIONS_LEAST + 1, SV_CONNECTIONS_LEAST,
+                 SV_CONNECTIONS_LEAST / 2},
+                {"{}", UNLESS_CONFIGURED + 1, SV_CONNECTIONS_LEAST, SV_CONNECTIONS_LEAST / 2},
+                {"{\"connections_per_source\":7}", 2, UNLESS_CONFIGURED - 2, 7},
+                {"{\"connections\":5000}", 1, 5000, 2500},
+        };
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                SV_BROKER_CONFIG c = {0};
+
+                OK(sv_broker_config_parse(sv_bytes_str(rows[i].text), "/d", &c, &err));
+                sv_broker_config_fit(&c, sv_broker_config_files(&c) - (uint64_t)rows[i].fewer);
+                assert_int_equal(c.connections, rows[i].connections);
+                assert_int_equal(c.connections_per_source, rows[i].of_source);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -545,6 +579,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(not_a_database, setup_place, teardown_place),
                 cmocka_unit_test(configuration),
                 cmocka_unit_test(config_numbers),
+                cmocka_unit_test(config_fits),
                 cmocka_unit_test(values_of_a_statement),
         };
         const struct CMUnitTest on_server[] = {
