@@ -184,22 +184,18 @@ int sv_system_read_head(const char *device, size_t size, struct sv_buf *head, st
 {
         SV_FD fd = open(device, O_RDONLY | O_CLOEXEC);
         uint8_t *p = sv_buf_grow(head, size);
-        size_t n = 0;
+        ssize_t n;
 
         if (sv_buf_ok(head, "the disk's header", err) < 0)
                 return -1;
         if (fd < 0)
                 return sv_fail_errno(err, "agent.disk", "cannot open %s", device);
-        while (n < size) {
-                ssize_t got = pread(fd, p + n, size - n, (off_t)n);
-
-                if (got < 0)
-                        return sv_fail_errno(err, "agent.disk", "cannot read %s", device);
-                if (got == 0)
-                        return sv_fail(err, SV_FORMAT, "luks.header.short",
-                                       "%s is too small to be an encrypted disk", device);
-                n += (size_t)got;
-        }
+        n = sv_fd_read_at(fd, p, size, 0);
+        if (n < 0)
+                return sv_fail_errno(err, "agent.disk", "cannot read %s", device);
+        if ((size_t)n < size)
+                return sv_fail(err, SV_FORMAT, "luks.header.short",
+                               "%s is too small to be an encrypted disk", device);
         return 0;
 }
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image/qcow2.h"
 
-#include <endian.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,45 +34,45 @@ static int fail_write(const char *path, struct sv_err *err)
         return sv_fail_errno(err, "image.qcow2.write", "%s", path);
 }
 
-static void put_be32(uint8_t *out, uint32_t v)
+static void put_empty_header(struct sv_buf *b, uint64_t size)
 {
-        v = htobe32(v);
-        memcpy(out, &v, sizeof(v));
-}
-
-static void put_be64(uint8_t *out, uint64_t v)
-{
-        v = htobe64(v);
-        memcpy(out, &v, sizeof(v));
+        sv_buf_u32be(b, MAGIC);
+        sv_buf_u32be(b, 3);
+        sv_buf_grow(b, 12);  /* no backing file */
+        sv_buf_u32be(b, 16); /* a cluster is 1 << 16 */
+        sv_buf_u64be(b, size);
+        sv_buf_u32be(b, 0); /* no encryption */
+        sv_buf_u32be(b, (uint32_t)count_l1(size));
+        sv_buf_u64be(b, L1 * SV_QCOW2_CLUSTER);
+        sv_buf_u64be(b, REFCOUNT * SV_QCOW2_CLUSTER);
+        sv_buf_u32be(b, 1);
+        sv_buf_grow(b, 36); /* no snapshots, no features */
+        sv_buf_u32be(b, 4); /* a count is 1 << 4 bits */
+        sv_buf_u32be(b, HEADER);
 }
 
 int sv_qcow2_make(int fd, const char *path, uint64_t size, struct sv_err *err)
 {
-        uint8_t header[HEADER] = {0}, table[8], counts[SV_QCOW2_CLUSTER] = {0};
-        uint64_t n = count_l1(size), clusters;
+        SV_BUF header = SV_BUF_NULL;
+        SV_BUF table = SV_BUF_NULL;
+        SV_BUF counts = SV_BUF_NULL;
+        uint64_t clusters = L1 + (count_l1(size) + ENTRIES - 1) / ENTRIES;
 
         if (!size || size > SV_QCOW2_DISK_MAX)
                 return sv_fail(err, SV_USAGE, "image.qcow2.size",
                                "%s: expected a disk of 1 byte to %llu TiB, found %llu bytes", path,
                                SV_QCOW2_DISK_MAX >> 40, (unsigned long long)size);
-        clusters = L1 + (n + ENTRIES - 1) / ENTRIES;
-        put_be32(header, MAGIC);
-        put_be32(header + 4, 3);
-        put_be32(header + 20, 16); /* a cluster is 1 << 16 */
-        put_be64(header + 24, size);
-        put_be32(header + 36, (uint32_t)n);
-        put_be64(header + 40, L1 * SV_QCOW2_CLUSTER);
-        put_be64(header + 48, REFCOUNT * SV_QCOW2_CLUSTER);
-        put_be32(header + 56, 1);
-        put_be32(header + 96, 4); /* a count is 1 << 4 bits */
-        put_be32(header + 100, HEADER);
-        put_be64(table, BLOCK * SV_QCOW2_CLUSTER);
+        put_empty_header(&header, size);
+        sv_buf_u64be(&table, BLOCK * SV_QCOW2_CLUSTER);
         for (uint64_t i = 0; i < clusters; i++)
-                counts[2 * i + 1] = 1;
+                sv_buf_u16be(&counts, 1);
+        if (sv_buf_ok(&header, "a header", err) < 0 || sv_buf_ok(&table, "a table", err) < 0 ||
+            sv_buf_ok(&counts, "a table", err) < 0)
+                return -1;
         if (ftruncate(fd, (off_t)(clusters * SV_QCOW2_CLUSTER)) < 0 ||
-            sv_fd_write_at(fd, sv_bytes(header, sizeof(header)), 0) < 0 ||
-            sv_fd_write_at(fd, sv_bytes(table, sizeof(table)), REFCOUNT * SV_QCOW2_CLUSTER) < 0 ||
-            sv_fd_write_at(fd, sv_bytes(counts, sizeof(counts)), BLOCK * SV_QCOW2_CLUSTER) < 0)
+            sv_fd_write_at(fd, sv_buf_bytes(&header), 0) < 0 ||
+            sv_fd_write_at(fd, sv_buf_bytes(&table), REFCOUNT * SV_QCOW2_CLUSTER) < 0 ||
+            sv_fd_write_at(fd, sv_buf_bytes(&counts), BLOCK * SV_QCOW2_CLUSTER) < 0)
                 return fail_write(path, err);
         return 0;
 }
@@ -84,22 +82,17 @@ int sv_qcow2_make(int fd, const char *path, uint64_t size, struct sv_err *err)
 static int read_at(const struct sv_qcow2 *q, uint64_t at, uint8_t *out, size_t n,
                    struct sv_err *err)
 {
+        ssize_t got;
+
         if (at > q->file || n > q->file - at)
                 return sv_fail(err, SV_FORMAT, "image.qcow2.table",
                                "%s: something is said to be at byte %llu of a file that has %llu",
                                q->path, (unsigned long long)at, (unsigned long long)q->file);
-        for (size_t got = 0; got < n;) {
-                ssize_t r = pread(q->fd, out + got, n - got, (off_t)(at + got));
-
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r < 0)
-                        return sv_fail_errno(err, "image.qcow2.read", "%s", q->path);
-                if (r == 0)
-                        return sv_fail(err, SV_SYSTEM, "image.qcow2.read", "%s was cut meanwhile",
-                                       q->path);
-                got += (size_t)r;
-        }
+        got = sv_fd_read_at(q->fd, out, n, at);
+        if (got < 0)
+                return sv_fail_errno(err, "image.qcow2.read", "%s", q->path);
+        if ((size_t)got < n)
+                return sv_fail(err, SV_SYSTEM, "image.qcow2.read", "%s was cut meanwhile", q->path);
         return 0;
 }
 

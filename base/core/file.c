@@ -226,6 +226,24 @@ int sv_fd_write_at(int fd, struct sv_bytes data, uint64_t at)
         return 0;
 }
 
+ssize_t sv_fd_read_at(int fd, void *out, size_t n, uint64_t at)
+{
+        size_t got = 0;
+
+        while (got < n) {
+                ssize_t r = pread(fd, (uint8_t *)out + got, n - got, (off_t)(at + got));
+
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r < 0)
+                        return -1;
+                if (r == 0)
+                        break;
+                got += (size_t)r;
+        }
+        return (ssize_t)got;
+}
+
 int sv_file_write(const char *path, unsigned mode, struct sv_bytes data, struct sv_err *err)
 {
         SV_STR temp = sv_asprintf("%s.XXXXXX", path);

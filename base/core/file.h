@@ -2,6 +2,8 @@
 /* Files, whole or in pieces, bounded; writing is all or nothing. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/core/buf.h"
 
 /* Append a whole regular file (or pipe) of at most max bytes. `check` names what it is
@@ -31,6 +33,9 @@ int sv_fd_read(int fd, const char *name, size_t max, struct sv_buf *out, const c
 int sv_fd_write(int fd, const char *name, struct sv_bytes data, struct sv_err *err);
 /* The same at a place of a file: -1 and errno. */
 int sv_fd_write_at(int fd, struct sv_bytes data, uint64_t at);
+/* So many bytes from a place of a file on: how many there were, fewer than n at its end only; -1
+ * and errno. */
+ssize_t sv_fd_read_at(int fd, void *out, size_t n, uint64_t at);
 /* Holds the file's lock (flock) for this descriptor alone: tried until nobody else has it, for so
  * long. -1 and errno, EWOULDBLOCK when the time is over. */
 int sv_fd_lock(int fd, unsigned wait_ms);

@@ -6,23 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/core/file.h"
+
 static int read_file_piece(const struct sv_source *s, uint64_t at, uint8_t *p, size_t n,
                            struct sv_err *err)
 {
-        size_t got = 0;
+        ssize_t got = sv_fd_read_at(s->fd, p, n, s->first + at);
 
-        while (got < n) {
-                ssize_t r = pread(s->fd, p + got, n - got, (off_t)(s->first + at + got));
-
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r < 0)
-                        return sv_fail_errno(err, "source.read", "cannot read the contents");
-                if (r == 0)
-                        break;
-                got += (size_t)r;
-        }
-        memset(p + got, 0, n - got);
+        if (got < 0)
+                return sv_fail_errno(err, "source.read", "cannot read the contents");
+        memset(p + got, 0, n - (size_t)got);
         return 0;
 }
 
