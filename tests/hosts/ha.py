@@ -143,7 +143,7 @@ def start_in_cluster(c, first, options=CIB):
     given = {'name': 'g', 'config': c.file, 'binary': c.env.vm, 'unlock_timeout': 0}
     times = {'monitor': '60s', 'start': '240s', 'stop': '26s'}
     c.hosts.configure(
-        make_primitive('g', 'secure-vm', 'guest', given, times, {'migration-threshold': 3}),
+        make_primitive('g', 'secure-vm', 'guest', given, times, {'migration-threshold': 3, 'resource-stickiness': 100}),  # it stays where it went
         f'<rsc_location id="g-first" rsc="g" node="{first.hostname}" score="10"/>', options)
     wait_until(lambda: f'the cluster does not start the guest: {c.hosts.any().ask("crm_mon", "-1")}', lambda: c.hosts.where('g') == [first.name])
     wait_until(lambda: f'the guest does not get its disk: {c.broker.audit()[-2:]}', lambda: reports(c), 240)
@@ -260,12 +260,16 @@ FREEZE = CIB.replace('value="stop"', 'value="freeze"')  # a host without the oth
 
 
 def split_once(c, storage, first, lie):
-    """The cluster loses its host while guest and host live on; with `lie` its fencing says that it is off, and it is not. Where the guest runs then."""
+    """The cluster loses its host while guest and host live on; with `lie` its fencing says that it is off, and it is not. Seconds until that was said, and to
+    the first instruction elsewhere."""
     before, holder = len(refusals(c)), reports(c)[-1][0]
     if lie:
         c.hosts.power.lie.add(first)
+    begin, fenced = time.monotonic(), len(c.hosts.power.cuts(first.name))
     c.hosts.unplug(first)
-    second = wait_until(lambda: f'the guest does not run elsewhere: {c.hosts.others(first)[0].ask("crm_mon", "-1")}', lambda: elsewhere(c, first), 120)
+    wait_until(lambda: f'the guest does not run elsewhere: {c.hosts.others(first)[0].ask("crm_mon", "-1")}', lambda: elsewhere(c, first), 120)
+    runs, cuts = time.monotonic() - begin, c.hosts.power.cuts(first.name)
+    c.must(len(cuts) > fenced, 'the guest runs elsewhere, and nobody asked to have its host fenced')
     c.must(bool(c.running(first) if first.pid else []) == lie, f'expected {first.name} to be off: {not lie}')
     wait_until(lambda: f'the broker does not refuse the second instance: {c.broker.audit()[-3:]}', lambda: len(refusals(c)) > before, 240)
     if lie:
@@ -276,7 +280,7 @@ def split_once(c, storage, first, lie):
         c.hosts.power.lie.clear()
         first.off()
         storage.replicate(first)
-    return second
+    return cuts[fenced] - begin, runs
 
 
 def back_on(c, host, holder):
@@ -307,6 +311,16 @@ def split_brain(c):
         storage.end()
 
 
+ROUNDS = {'cut': lambda c, storage, first: cut(c, first)[1:], 'split': lambda c, storage, first: split_once(c, storage, first, False),
+          'lie': lambda c, storage, first: split_once(c, storage, first, True)}
+
+
+def say_seconds(c, what, seconds):
+    """The least, the median and the most."""
+    s = sorted(seconds)
+    print(f'    {c.name}: {what}: {s[0]:.1f}, {s[len(s) // 2]:.1f}, {s[-1]:.1f} s ({len(s)})', flush=True)
+
+
 def power_cuts(c):
     """many times in a row, at any moment: a host's power is cut, or the cluster loses it and fences it, or believes so; the disk is never opened twice"""
     rounds = int(os.environ.get('SV_HA_CUTS') or 100)
@@ -315,23 +329,25 @@ def power_cuts(c):
     print(f'    {c.name}: SV_HA_SEED={seed}', flush=True)
     c.prepare()
     storage = Storage(c)
-    seconds, kinds = [], ('cut', 'split', 'lie')
+    seconds = {kind: [] for kind in ROUNDS}
     try:
         first = c.hosts.a
         start_in_cluster(c, first, FREEZE)
         for i in range(rounds):
             time.sleep(moments.uniform(0, 4))  # at any moment; nothing is judged by it
-            holder = reports(c)[-1][0]
-            if kinds[i % 3] == 'cut':
-                _, fenced, runs = cut(c, first)
-                seconds.append(runs - fenced)
-            else:
-                split_once(c, storage, first, kinds[i % 3] == 'lie')
+            begin, holder, kind = time.monotonic(), reports(c)[-1][0], 'lie' if i % 10 == 9 else list(ROUNDS)[i % 2]
+            fenced, runs = ROUNDS[kind](c, storage, first)
+            seconds[kind].append((fenced, runs))
             second = back_on(c, first, holder)
-            c.must(count_double_opens(c) == 0, f'round {i}, {kinds[i % 3]}: two instances had the disk')
+            c.must(count_double_opens(c) == 0, f'round {i}, {kind}: two instances had the disk')
+            print(f'    {c.name}: {i + 1}, {kind} at {first.name}: fenced after {fenced:.1f} s, first instruction elsewhere after {runs:.1f} s, '
+                  f'disk and host back after {time.monotonic() - begin:.1f} s', flush=True)
             first = second
-        print(f'    {c.name}: {rounds} rounds, {count_double_opens(c)} double opens, {len(refusals(c))} refusals by the lease; from the fencing to the first instruction '
-              f'elsewhere {min(seconds):.1f} to {max(seconds):.1f} s', flush=True)
+        print(f'    {c.name}: {rounds} rounds, {count_double_opens(c)} double opens, {len(refusals(c))} refusals by the lease', flush=True)
+        for kind, rows in seconds.items():
+            if rows:
+                say_seconds(c, f'{kind}, until its host is fenced', [f for f, _ in rows])
+                say_seconds(c, f'{kind}, from there to the first instruction elsewhere', [r - f for f, r in rows])
         stop_in_cluster(c)
     finally:
         storage.end()
