@@ -97,13 +97,7 @@ static const struct sv_opt move_opts[] = {
         {.name = "recover",
          .help = "take back a move that was broken off; where that would lose what the guest wrote "
                  "there, go on"},
-        {.name = "timeout",
-         .arg = "SECONDS",
-         .help = "how long to wait for the guest to shut down (60)"},
-        {.name = "force", .help = "end it when it has not shut down by then", .letter = 'f'},
-        {.name = "boot-timeout",
-         .arg = "SECONDS",
-         .help = "how long it may take until it has its disk there (0: for ever)"},
+        SV_MOVE_OPTS,
         SV_ADMIN_OPTS,
         {0},
 };

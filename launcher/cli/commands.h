@@ -102,3 +102,15 @@ struct sv_move;
 /* cmd-migrate.c, cmd-move.c: --bandwidth and --downtime, --timeout and --boot-timeout. */
 int sv_migrate_read_numbers(const struct sv_args *args, struct sv_migrate *m, struct sv_err *err);
 int sv_move_read_seconds(const struct sv_args *args, struct sv_move *mv, struct sv_err *err);
+/* Of move and drain: how a guest is stopped here, and seen to have its disk there. */
+#define SV_MOVE_OPTS                                                                     \
+        {.name = "timeout",                                                              \
+         .arg = "SECONDS",                                                               \
+         .help = "how long to wait for a guest that goes cold to shut down (60)"},       \
+                {.name = "force",                                                        \
+                 .help = "end it when it has not shut down by then",                     \
+                 .letter = 'f'},                                                         \
+        {                                                                                \
+                .name = "boot-timeout", .arg = "SECONDS",                                \
+                .help = "how long it may take until it has its disk there (0: for ever)" \
+        }

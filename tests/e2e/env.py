@@ -17,6 +17,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from patience import Failed, patient, wait_until  # noqa: E402
+from processes import find_children  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CACHE = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'secure-vm', 'e2e')
@@ -153,10 +154,8 @@ class Broker:
     def processes(self):
         """{pid: name} of all that it consists of."""
         pid = self.process.pid
-        with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as f:
-            pids = [pid, *map(int, f.read().split())]
         found = {}
-        for p in pids:
+        for p in [pid, *find_children(pid)]:
             try:
                 with open(f'/proc/{p}/comm', encoding='ascii') as f:
                     found[p] = f.read().strip()

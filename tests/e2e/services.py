@@ -13,6 +13,7 @@ import subprocess
 from cases import case
 from env import TOP, free_port, run
 from patience import patient, wait_until
+from processes import find_children
 
 SYSTEMD = '/usr/lib/systemd/systemd'
 # As PID 1: proc and cgroups of these namespaces, no generators, an empty /run. $1: the guests' folder, $2: their definitions.
@@ -142,8 +143,7 @@ class System:
         return self
 
     def pid(self):
-        with open(f'/proc/{self.process.pid}/task/{self.process.pid}/children', encoding='ascii') as f:
-            return (f.read().split() or ['0'])[0]
+        return str((find_children(self.process.pid) or [0])[0])
 
     def inside(self, *args, **kw):
         return run('nsenter', '--target', self.pid(), '--mount', '--pid', *args, env={'PATH': os.environ['PATH']}, **kw)

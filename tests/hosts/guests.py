@@ -14,6 +14,7 @@ import env  # noqa: E402
 from env import TOP, Case, Env, run  # noqa: E402
 from hosts import enter  # noqa: E402
 from patience import wait_until  # noqa: E402
+from processes import find_children  # noqa: E402
 
 GUEST = '10.9.0.50'  # as init.c has it
 
@@ -86,6 +87,10 @@ class Guest(Case):
         """At the guest's host, or at another."""
         return run(*enter(host or self.host), self.env.vm, *argv, check=check, timeout=timeout, env=self.environment)
 
+    def start_vm(self, *argv):
+        """The same, going on; the caller's to end. find_command() is the command itself, which hears Ctrl-C also where this process does not."""
+        return self.host.start('env', '--default-signal=INT', self.env.vm, *argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment)
+
     def ask(self, *argv, **kw):
         return json.loads(self.secure_vm(*argv, *self.more, '--json', **kw).stdout)
 
@@ -119,6 +124,11 @@ class Guest(Case):
                 os.remove(image)
         if hasattr(self, 'broker'):
             self.broker.stop()
+
+
+def find_command(p):
+    """The command itself, child of what entered the host; None before it is there and after its end."""
+    return next(iter(find_children(p.pid)), None)
 
 
 def make_base(hosts):

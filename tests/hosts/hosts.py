@@ -29,6 +29,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from patience import Failed, wait_until  # noqa: E402
+from processes import find_children  # noqa: E402
 
 PREFIX = 'svhosts-'
 # What a host has for itself, and the folder of its own in which that is.
@@ -159,8 +160,7 @@ class Host:
 
     def find_init(self):
         """The one child of unshare, in this machine's numbers."""
-        with open(f'/proc/{self.process.pid}/task/{self.process.pid}/children', encoding='ascii') as f:
-            return int(f.read().split()[0])
+        return find_children(self.process.pid)[0]
 
     def plug_in(self):
         """The bridge has an address of its own: by itself it takes that of a guest's tap, which during a migration two hosts have."""

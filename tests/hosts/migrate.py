@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from guests import GUEST, enter
+from guests import GUEST, enter, find_command
 from patience import wait_until
 
 BOOT = 'lib/secure-vm/.elsewhere/g/boot'  # at a host
@@ -194,7 +194,7 @@ def live_copied(c):
 
 def begin(c, *options):
     """A migration that takes long; its process, when memory is on its way."""
-    p = c.host.start('env', '--default-signal=INT', c.env.vm, *command(c, '--bandwidth', '1MiB', *options), '--json', stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=c.environment)
+    p = c.start_vm(*command(c, '--bandwidth', '1MiB', *options), '--json')
 
     def moves():
         info = subprocess.run([*enter(c.hosts.a), 'virsh', 'domjobinfo', 'g'], capture_output=True, text=True, check=False).stdout
@@ -204,24 +204,18 @@ def begin(c, *options):
     return p
 
 
-def send(p, number):
-    """To the command itself, which is the child of what entered the host."""
-    with open(f'/proc/{p.pid}/task/{p.pid}/children', encoding='ascii') as f:
-        os.kill(int(f.read().split()[0]), number)
-
-
 def live_broken(c):
     """cancelled by Ctrl-C, its command killed, the target's power cut in the middle: the guest goes on at the source without a lost line, and the next migration works"""
     start(c)
     with connection(c) as figures:
         p = begin(c)
-        send(p, signal.SIGINT)
+        os.kill(find_command(p), signal.SIGINT)
         error = json.loads(p.communicate()[0])['error']
         c.must(error['check'] == 'migrate.interrupted' and p.returncode == 3 and 'running where it was' in error['message'],
                f'expected migrate.interrupted, found {error} and {p.returncode}')
         must_be_as_before(c)
         p = begin(c)
-        send(p, signal.SIGKILL)
+        os.kill(find_command(p), signal.SIGKILL)
         p.communicate()
         wait_until(lambda: 'the source still migrates: ' + c.hosts.a.run('virsh', 'domjobinfo', 'g'), lambda: 'None' in c.hosts.a.run('virsh', 'domjobinfo', 'g'))
         c.must(c.listed(c.hosts.a) in RUNS, 'expected the guest to run at a')
@@ -251,8 +245,7 @@ def live_post_copy(c):
     # Its disk and card are at rest: QEMU serves them in the thread that also hears libvirt, and that thread waits for a page of memory for as long as the hosts are apart.
     start(c, data=False)
     set_link(c.hosts.a, 'down')
-    p = c.host.start('env', '--default-signal=INT', c.env.vm, *command(c, '--post-copy', '--bandwidth', '8MiB'), '--json', stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                     env=c.environment)
+    p = c.start_vm(*command(c, '--post-copy', '--bandwidth', '8MiB'), '--json')
     wait_until('the migration does not go over to post-copy', lambda: p.poll() is not None or 'post-copy' in reason(c.hosts.b))
     c.must(p.poll() is None, f'the migration ended: {p.communicate() if p.poll() is not None else ""}')
     c.hosts.a.run('virsh', 'domjobabort', 'g', '--postcopy')

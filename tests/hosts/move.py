@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests that are stopped at one host and launched at another."""
 import contextlib
-import glob
 import json
 import os
 import signal
 import subprocess
 
-from guests import enter
+from guests import enter, find_command
 from migrate import BOOT, IMAGES, counter, left, must_write, start
 from patience import wait_until
+from processes import has_ended, read_states
 
 FENCE = '.moved-away'
 
@@ -76,23 +76,12 @@ def move_copied(c):
     c.must(counter(b, f'{IMAGES}/data.img') > stale > 0, 'the copy lacks what the guest wrote before')
 
 
-def find_command(p):
-    """The command itself, child of what entered the host; None before it is there and after its end."""
-    try:
-        with open(f'/proc/{p.pid}/task/{p.pid}/children', encoding='ascii') as f:
-            return int(f.read().split()[0])
-    except (OSError, IndexError):
-        return None
-
-
 def stand_still(pid):
     """Stops it with all its threads; False when it has ended."""
     def stopped():
-        try:
-            states = [open(t, encoding='ascii').read().rsplit(')', 1)[1].split()[0] for t in glob.glob(f'/proc/{pid}/task/*/stat')]
-        except FileNotFoundError:  # a thread that ended meanwhile
-            return None
-        return 'ended' if not states or 'Z' in states or 'X' in states else set(states) == {'T'}
+        if has_ended(pid):
+            return 'ended'
+        return read_states(pid) == {'T'}  # a thread that ended meanwhile: look again
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGSTOP)
     return wait_until('the command does not stand still', stopped) != 'ended'
@@ -101,7 +90,7 @@ def stand_still(pid):
 def begin(c, reached, *options):
     """A move whose command is killed when that is so: it goes on for a millisecond at a time, and stands still while that is asked. Who entered the host for it
     stands still all the while: it would wake its child."""
-    p = c.host.start(c.env.vm, *command(c, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=c.environment)
+    p = c.start_vm(*command(c, *options))
     killed = False
 
     def step():

@@ -9,19 +9,11 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 import patience
+from processes import find_children, has_ended  # noqa: E402
 
 PATH = 'default/demo/root'
 MIB = 1 << 20
 PLAIN = b'PLAINTEXT-OF-THE-DISK-'
-
-
-def has_ended(pid):
-    """Also when nobody has asked how."""
-    try:
-        with open(f'/proc/{pid}/stat', encoding='ascii') as f:
-            return f.read().rsplit(')', 1)[1].split()[0] in 'ZX'
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 class World:
@@ -96,14 +88,11 @@ class World:
 
     def settle(self):
         """Until the broker serves nobody any more: a request has a process."""
-        self.wait('the broker still serves somebody', lambda: not [p for p in self.children(self.find_maker()) if not has_ended(p)])
-
-    def children(self, pid):
-        return open(f'/proc/{pid}/task/{pid}/children').read().split()
+        self.wait('the broker still serves somebody', lambda: not [p for p in find_children(self.find_maker()) if not has_ended(p)])
 
     def find_maker(self):
         """Whose children these processes are."""
-        return next(p for p in self.children(self.process.pid) if open(f'/proc/{p}/comm').read().strip() == 'sv-http')
+        return next(p for p in find_children(self.process.pid) if open(f'/proc/{p}/comm').read().strip() == 'sv-http')
 
     def store_files(self, folder):
         return [f for f in os.listdir(folder) if f.startswith('broker.db') or f == 'serial']
