@@ -34,8 +34,14 @@ static const struct {
         {"Unable to find 'efi' firmware", "virt.firmware",
          "name an image with \"firmware\" in the guest file", SV_SYSTEM},
         {"cannot open binary of", "virt.swtpm", "install swtpm and swtpm-tools", SV_SYSTEM},
-        {"swtpm", "virt.swtpm",
+        {"Unable to find 'swtpm", "virt.swtpm", "install swtpm and swtpm-tools", SV_SYSTEM},
+        /* it makes the vTPM's certificate; swtpm itself needs none */
+        {"swtpm_setup'", "virt.swtpm",
          "\"secure-vm host vtpm-ca\" makes the certificate authority that swtpm needs", SV_SYSTEM},
+        {"swtpm", "virt.swtpm",
+         "its log says more: in log/swtpm/ of the guest's folder, under a daemon in "
+         "/var/log/swtpm/libvirt/qemu/",
+         SV_SYSTEM},
         {"KVM_SET_USER_MEMORY_REGION2", "virt.firmware",
          "a confidential guest takes its firmware as a rom, not as flash", SV_SYSTEM},
         {"Unknown CPU model", "virt.cpuid",
