@@ -2,6 +2,7 @@
 #include "tee/host/apparmor.h"
 
 #include <glob.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
@@ -19,18 +20,26 @@ bool sv_apparmor_confines(const char *sysroot, bool daemon)
                (daemon && strstr(sv_buf_str(&loaded), "virtqemud ("));
 }
 
-bool sv_apparmor_has_helper(const char *sysroot)
+char *sv_apparmor_find_helper(const char *sysroot)
 {
         static const char *const places[] = {"/usr/lib/libvirt", "/usr/libexec/libvirt",
                                              "/usr/lib64/libvirt", "/usr/libexec"};
 
         for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-                SV_STR path = sv_asprintf("%s%s/virt-aa-helper", sysroot, places[i]);
+                char *path = sv_asprintf("%s%s/virt-aa-helper", sysroot, places[i]);
 
                 if (access(path, X_OK) == 0)
-                        return true;
+                        return path;
+                free(path);
         }
-        return false;
+        return NULL;
+}
+
+bool sv_apparmor_has_helper(const char *sysroot)
+{
+        SV_STR path = sv_apparmor_find_helper(sysroot);
+
+        return path;
 }
 
 static bool file_allows(const char *path, bool (*allows)(const char *rules))
