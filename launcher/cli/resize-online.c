@@ -8,6 +8,7 @@
 #include "launcher/cli/budget-guests.h"
 #include "launcher/keeper/claim.h"
 #include "launcher/keeper/life.h"
+#include "launcher/tune/growth.h"
 #include "launcher/virt/virt-dac.h"
 
 /* --- the way --- */
@@ -105,6 +106,8 @@ static int check_growth_fits(const char *uri, const char *name, const struct sv_
                 return -1;
         if (!makes_larger(r, before, &to))
                 return 0;
+        if (sv_tune_check_growth("", before, to.memory, err) < 0)
+                return -1;
         if (sv_budget_check_guest(uri, name, &to, &advice, &why) < 0) {
                 *err = why;
                 return -1;

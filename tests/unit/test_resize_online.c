@@ -151,6 +151,20 @@ static void budgets(void **state)
         }
 }
 
+/* Of pages that no machine here has. */
+static void huge_pages(void **state)
+{
+        struct sv_resize r = {0};
+
+        kept.status = "{\"name\":\"g\",\"tee\":\"vtpm\",\"state\":\"running\",\"vcpus\":1,"
+                      "\"memory\":1073741824,\"memory_max\":4294967296,"
+                      "\"tuning\":{\"hugepages\":17179869184}}";
+        kept.resized = 0;
+        OK(sv_resize_add(&r, SV_RESIZE_MEMORY, "1536MiB", &err));
+        FAILS(sv_resize_within_budget(NULL, "g", &r, &err), SV_SYSTEM, "tuning.hugepages");
+        assert_int_equal(kept.resized, 0);
+}
+
 /* A supervisor that answers whatever it is asked: its guest has 3 GiB. */
 static void *answer_requests(void *arg)
 {
@@ -257,10 +271,8 @@ static int tear_down(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(ways),
-                cmocka_unit_test(budgets),
-                cmocka_unit_test(asked),
-                cmocka_unit_test(taken),
+                cmocka_unit_test(ways),  cmocka_unit_test(budgets), cmocka_unit_test(huge_pages),
+                cmocka_unit_test(asked), cmocka_unit_test(taken),
         };
 
         return cmocka_run_group_tests_name("resize-online", tests, set_up, tear_down);

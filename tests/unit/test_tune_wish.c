@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "launcher/keeper/tune-for.h"
+#include "launcher/tune/growth.h"
 #include "launcher/tune/owners.h"
 #include "launcher/tune/threads.h"
 #include "launcher/tune/trust.h"
@@ -163,6 +164,62 @@ static void refused(void **state)
         }
 }
 
+/* What it gets while it runs lies on the same pages, of the nodes of its first cell. */
+static void growth(void **state)
+{
+#define GROWN(tuning) "{\"memory\":1073741824,\"tuning\":{" tuning "}}"
+        static const struct {
+                const char *status;
+                uint64_t memory;
+                const char *says; /* NULL: there is room */
+        } t[] = {
+                {"{\"memory\":1}", 99 * GIB, NULL},
+                {GROWN("\"memory\":1"), 99 * GIB, NULL},
+                /* 3 + 5 pages are free on nodes 1 and 2 */
+                {GROWN("\"hugepages\":2097152"), GIB + 16 * MIB, NULL},
+                {GROWN("\"hugepages\":2097152"), GIB + 18 * MIB,
+                 "needs 9 more pages of 2048 KiB and 8 are free;"},
+                {GROWN("\"hugepages\":2097152"), GIB, NULL},
+                {GROWN("\"hugepages\":2097152,\"cells\":[\"1\",\"2\"],\"mode\":\"strict\""),
+                 GIB + 6 * MIB, NULL},
+                {GROWN("\"hugepages\":2097152,\"cells\":[\"1\",\"2\"],\"mode\":\"strict\""),
+                 GIB + 8 * MIB, "needs 4 more pages of 2048 KiB and 3 are free on the nodes"},
+                {GROWN("\"hugepages\":2097152,\"cells\":[\"1-2\"],\"mode\":\"strict\""),
+                 GIB + 16 * MIB, NULL},
+                {GROWN("\"hugepages\":2097152,\"cells\":[\"1\"],\"mode\":\"preferred\""),
+                 GIB + 16 * MIB, NULL},
+                {GROWN("\"hugepages\":1073741824"), 2 * GIB, "needs 1 more pages of 1048576 KiB"},
+                /* what it has by now is not needed again */
+                {"{\"memory\":1073741824,\"memory_now\":2147483648,\"tuning\":{\"hugepages\":"
+                 "2097152}}",
+                 2 * GIB + 16 * MIB, NULL},
+        };
+        static const char pages[] = "sys/devices/system/node/node%u/hugepages/hugepages-2048kB/%s";
+
+        for (unsigned node = 1; node <= 2; node++) {
+                put_host_file(base, "9\n", pages, node, "nr_hugepages");
+                put_host_file(base, node == 1 ? "3\n" : "5\n", pages, node, "free_hugepages");
+        }
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_JSON *status = NULL;
+
+                print_message("%s\n", t[i].status);
+                OK(sv_json_parse(sv_bytes_str(t[i].status), "t", &status, &err));
+                if (!t[i].says) {
+                        OK(sv_tune_check_growth(base, status, t[i].memory, &err));
+                        continue;
+                }
+                FAILS(sv_tune_check_growth(base, status, t[i].memory, &err), SV_SYSTEM,
+                      "tuning.hugepages");
+                if (!strstr(err.msg, t[i].says))
+                        fail_msg("\"%s\" is not in \"%s\"", t[i].says, err.msg);
+        }
+        for (unsigned node = 1; node <= 2; node++) {
+                put_host_file(base, "0\n", pages, node, "nr_hugepages");
+                put_host_file(base, "0\n", pages, node, "free_hugepages");
+        }
+}
+
 /* Nodes without memory, and another machine. */
 static void elsewhere(void **state)
 {
@@ -288,9 +345,10 @@ static int make_machine(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(decided),     cmocka_unit_test(refused),
-                cmocka_unit_test(elsewhere),   cmocka_unit_test(caches),
-                cmocka_unit_test(own_threads), cmocka_unit_test(trusted_users),
+                cmocka_unit_test(decided),       cmocka_unit_test(refused),
+                cmocka_unit_test(growth),        cmocka_unit_test(elsewhere),
+                cmocka_unit_test(caches),        cmocka_unit_test(own_threads),
+                cmocka_unit_test(trusted_users),
         };
 
         return cmocka_run_group_tests(tests, make_machine, remove_base);
