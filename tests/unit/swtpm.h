@@ -86,10 +86,63 @@ static inline bool swtpm_listens(const char *path)
         return listens;
 }
 
+/* With the state in its folder: a TPM that was switched off is the same again. */
+static inline void swtpm_serve(struct swtpm *t)
+{
+        char server[256], ctrl[256], statearg[256];
+
+        snprintf(server, sizeof(server), "type=unixio,path=%s/tpm", t->dir);
+        snprintf(ctrl, sizeof(ctrl), "type=unixio,path=%s/tpm.ctrl", t->dir);
+        snprintf(statearg, sizeof(statearg), "dir=%s/state", t->dir);
+        t->pid = fork();
+        if (t->pid == 0) {
+                int fd = open("/dev/null", O_RDWR);
+
+                dup2(fd, 1);
+                dup2(fd, 2);
+                execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", statearg, "--server",
+                       server, "--ctrl", ctrl, "--flags", "not-need-init,startup-clear", NULL);
+                _exit(127);
+        }
+        snprintf(t->device, sizeof(t->device), "swtpm:path=%s/tpm", t->dir);
+        snprintf(ctrl, sizeof(ctrl), "%s/tpm.ctrl", t->dir);
+        snprintf(server, sizeof(server), "%s/tpm", t->dir);
+        WAIT_UNTIL(swtpm_listens(ctrl) && swtpm_listens(server), PATIENCE,
+                   "swtpm does not listen at %s and %s", ctrl, server);
+}
+
+static inline void swtpm_switch_off(struct swtpm *t)
+{
+        if (t->pid > 0) {
+                kill(t->pid, SIGTERM);
+                waitpid(t->pid, NULL, 0);
+        }
+        t->pid = 0;
+}
+
+/* Without an EK's certificate: as the maker of nobody. */
+static inline bool swtpm_start_bare(struct swtpm *t)
+{
+        SV_STR state = NULL;
+        struct sv_err err;
+
+        if (access("/usr/bin/swtpm", X_OK)) {
+                print_message("SKIP: swtpm is not on this machine\n");
+                return false;
+        }
+        memset(t, 0, sizeof(*t));
+        snprintf(t->dir, sizeof(t->dir), "/tmp/sv-swtpm-XXXXXX");
+        assert_non_null(mkdtemp(t->dir));
+        state = sv_asprintf("%s/state", t->dir);
+        OK(sv_mkdirs(state, 0700, &err));
+        swtpm_serve(t);
+        return true;
+}
+
 /* False when swtpm is not installed. */
 static inline bool swtpm_start(struct swtpm *t, const char *ca, const char *vmid)
 {
-        char state[128], conf[256], server[256], ctrl[256], statearg[256];
+        char state[128], conf[256];
         struct sv_err err;
 
         if (access("/usr/bin/swtpm", X_OK) || access("/usr/bin/swtpm_setup", X_OK) ||
@@ -122,24 +175,7 @@ static inline bool swtpm_start(struct swtpm *t, const char *ca, const char *vmid
                                NULL};
         if (swtpm_run(t, setup) != 0)
                 fail_msg("swtpm_setup failed, see %s/log", t->dir);
-        snprintf(server, sizeof(server), "type=unixio,path=%s/tpm", t->dir);
-        snprintf(ctrl, sizeof(ctrl), "type=unixio,path=%s/tpm.ctrl", t->dir);
-        snprintf(statearg, sizeof(statearg), "dir=%s", state);
-        t->pid = fork();
-        if (t->pid == 0) {
-                int fd = open("/dev/null", O_RDWR);
-
-                dup2(fd, 1);
-                dup2(fd, 2);
-                execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", statearg, "--server",
-                       server, "--ctrl", ctrl, "--flags", "not-need-init,startup-clear", NULL);
-                _exit(127);
-        }
-        snprintf(t->device, sizeof(t->device), "swtpm:path=%s/tpm", t->dir);
-        snprintf(ctrl, sizeof(ctrl), "%s/tpm.ctrl", t->dir);
-        snprintf(server, sizeof(server), "%s/tpm", t->dir);
-        WAIT_UNTIL(swtpm_listens(ctrl) && swtpm_listens(server), PATIENCE,
-                   "swtpm does not listen at %s and %s", ctrl, server);
+        swtpm_serve(t);
         return true;
 }
 
@@ -147,10 +183,7 @@ static inline void swtpm_stop(struct swtpm *t)
 {
         struct sv_err err;
 
-        if (t->pid > 0) {
-                kill(t->pid, SIGTERM);
-                waitpid(t->pid, NULL, 0);
-        }
+        swtpm_switch_off(t);
         if (t->dir[0])
                 OK(sv_remove_tree(t->dir, &err));
         memset(t, 0, sizeof(*t));

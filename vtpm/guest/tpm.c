@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The only file that sees tpm2-tss: its ESYS, the TCTI for the kernel's device, and (loaded when
- * asked for) the one for swtpm. */
+/* Through tpm2-tss's ESYS (base/tpm/tpm-device.h). */
 #include "vtpm/guest/tpm.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
-#include <tss2/tss2_esys.h>
 #include <tss2/tss2_mu.h>
-#include <tss2/tss2_tcti_device.h>
 
 #include "base/core/limits.h"
+#include "base/tpm/tpm-device.h"
 
 #define KEYS_MAX     8
 /* every TPM reads so much at once (PC Client profile: TPM_PT_NV_BUFFER_MAX) */
@@ -18,8 +15,7 @@
 #define PCRS_AT_ONCE 8 /* TPML_DIGEST holds eight */
 
 struct sv_tpm {
-        TSS2_TCTI_CONTEXT *tcti;
-        ESYS_CONTEXT *esys;
+        struct sv_tpm_device device;
         struct {
                 ESYS_TR tr;
                 bool persistent;
@@ -27,77 +23,18 @@ struct sv_tpm {
         size_t n_keys;
 };
 
-static void free_esys(void *p)
-{
-        Esys_Free(*(void **)p);
-}
-#define ESYS __attribute__((cleanup(free_esys)))
-
-static int fail_tpm(struct sv_err *err, const char *check, const char *what, TSS2_RC rc)
-{
-        return sv_fail(err, SV_SYSTEM, check, "%s: the TPM or the way to it says 0x%08x", what, rc);
-}
-
-/* --- opening --- */
-
-static TSS2_TCTI_INIT_FUNC find_tcti(const char *device, const char **conf, struct sv_err *err)
-{
-        static const char prefix_device[] = "device:", prefix_swtpm[] = "swtpm:";
-        TSS2_TCTI_INIT_FUNC fn = NULL;
-        void *lib;
-
-        if (!strncmp(device, prefix_device, sizeof(prefix_device) - 1)) {
-                *conf = device + sizeof(prefix_device) - 1;
-                return Tss2_Tcti_Device_Init;
-        }
-        if (strncmp(device, prefix_swtpm, sizeof(prefix_swtpm) - 1)) {
-                sv_fail(err, SV_USAGE, "tpm.device",
-                        "expected device:PATH or swtpm:path=SOCKET, found \"%s\"", device);
-                return NULL;
-        }
-        *conf = device + sizeof(prefix_swtpm) - 1;
-        lib = dlopen("libtss2-tcti-swtpm.so.0", RTLD_NOW);
-        if (lib)
-                fn = (TSS2_TCTI_INIT_FUNC)dlsym(lib, "Tss2_Tcti_Swtpm_Init");
-        if (!fn)
-                sv_fail(err, SV_SYSTEM, "tpm.device",
-                        "libtss2-tcti-swtpm.so.0 is not here, so \"%s\" cannot be reached", device);
-        return fn;
-}
-
 struct sv_tpm *sv_tpm_open(const char *device, struct sv_err *err)
 {
-        const char *name = device ? device : "device:/dev/tpmrm0", *conf = NULL;
-        TSS2_TCTI_INIT_FUNC init = find_tcti(name, &conf, err);
-        SV_TPM *t = calloc(1, sizeof(*t));
-        struct sv_tpm *ready;
-        size_t size = 0;
-        TSS2_RC rc;
+        struct sv_tpm *t = calloc(1, sizeof(*t));
 
-        if (!init)
-                return NULL;
-        rc = init(NULL, &size, NULL);
-        if (t && rc == TSS2_RC_SUCCESS)
-                t->tcti = calloc(1, size);
-        if (!t || !t->tcti) {
+        if (!t) {
                 sv_fail(err, SV_SYSTEM, "base.memory", "no memory for the way to the TPM");
                 return NULL;
         }
-        rc = init(t->tcti, &size, conf);
-        if (rc != TSS2_RC_SUCCESS) {
-                free(t->tcti);
-                t->tcti = NULL;
-                fail_tpm(err, "tpm.device", name, rc);
-                return NULL;
-        }
-        rc = Esys_Initialize(&t->esys, t->tcti, NULL);
-        if (rc != TSS2_RC_SUCCESS) {
-                fail_tpm(err, "tpm.device", name, rc);
-                return NULL;
-        }
-        ready = t;
-        t = NULL;
-        return ready;
+        if (sv_tpm_device_open(device, &t->device, err) == 0)
+                return t;
+        free(t);
+        return NULL;
 }
 
 void sv_tpm_close(struct sv_tpm *t)
@@ -106,11 +43,7 @@ void sv_tpm_close(struct sv_tpm *t)
                 return;
         while (t->n_keys)
                 sv_tpm_flush(t, t->keys[t->n_keys - 1].tr);
-        if (t->esys)
-                Esys_Finalize(&t->esys);
-        if (t->tcti)
-                Tss2_Tcti_Finalize(t->tcti);
-        free(t->tcti);
+        sv_tpm_device_close(&t->device);
         free(t);
 }
 
@@ -120,20 +53,6 @@ void sv_tpm_closep(struct sv_tpm **t)
 }
 
 /* --- handles --- */
-
-/* Asked before use, because a look-up that fails makes tpm2-tss write to stderr. */
-static int has_handle(struct sv_tpm *t, uint32_t handle, bool *found, struct sv_err *err)
-{
-        ESYS TPMS_CAPABILITY_DATA *data = NULL;
-        TPMI_YES_NO more;
-        TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                                        TPM2_CAP_HANDLES, handle, 1, &more, &data);
-
-        if (rc != TSS2_RC_SUCCESS)
-                return fail_tpm(err, "tpm.capability", "listing handles", rc);
-        *found = data->data.handles.count == 1 && data->data.handles.handle[0] == handle;
-        return 0;
-}
 
 static int keep_key(struct sv_tpm *t, ESYS_TR tr, bool persistent, struct sv_err *err)
 {
@@ -152,9 +71,9 @@ void sv_tpm_flush(struct sv_tpm *t, sv_tpm_handle key)
                 if (tr != key)
                         continue;
                 if (t->keys[i].persistent)
-                        Esys_TR_Close(t->esys, &tr);
+                        Esys_TR_Close(t->device.esys, &tr);
                 else
-                        Esys_FlushContext(t->esys, tr);
+                        Esys_FlushContext(t->device.esys, tr);
                 t->keys[i] = t->keys[--t->n_keys];
                 return;
         }
@@ -165,36 +84,37 @@ void sv_tpm_flush(struct sv_tpm *t, sv_tpm_handle key)
 int sv_tpm_nv_read(struct sv_tpm *t, uint32_t index, struct sv_buf *out, bool *found,
                    struct sv_err *err)
 {
-        ESYS TPM2B_NV_PUBLIC *pub = NULL;
-        ESYS TPM2B_NAME *name = NULL;
+        SV_ESYS TPM2B_NV_PUBLIC *pub = NULL;
+        SV_ESYS TPM2B_NAME *name = NULL;
         ESYS_TR tr = ESYS_TR_NONE;
         SV_BUF data = {.max = SV_TPM_BLOB_MAX};
         TSS2_RC rc;
 
-        if (has_handle(t, index, found, err) < 0)
+        if (sv_tpm_has_handle(t->device.esys, index, found, err) < 0)
                 return -1;
         if (!*found)
                 return 0;
-        rc = Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
+        rc = Esys_TR_FromTPMPublic(t->device.esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                   &tr);
         if (rc == TSS2_RC_SUCCESS)
-                rc = Esys_NV_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub,
-                                        &name);
+                rc = Esys_NV_ReadPublic(t->device.esys, tr, ESYS_TR_NONE, ESYS_TR_NONE,
+                                        ESYS_TR_NONE, &pub, &name);
         for (uint16_t at = 0; rc == TSS2_RC_SUCCESS && at < pub->nvPublic.dataSize;) {
                 uint16_t n = pub->nvPublic.dataSize - at > NV_CHUNK
                                      ? NV_CHUNK
                                      : (uint16_t)(pub->nvPublic.dataSize - at);
-                ESYS TPM2B_MAX_NV_BUFFER *chunk = NULL;
+                SV_ESYS TPM2B_MAX_NV_BUFFER *chunk = NULL;
 
-                rc = Esys_NV_Read(t->esys, tr, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, n,
-                                  at, &chunk);
+                rc = Esys_NV_Read(t->device.esys, tr, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                  ESYS_TR_NONE, n, at, &chunk);
                 if (rc == TSS2_RC_SUCCESS)
                         sv_buf_put(&data, sv_bytes(chunk->buffer, chunk->size));
                 at = (uint16_t)(at + n);
         }
         if (tr != ESYS_TR_NONE)
-                Esys_TR_Close(t->esys, &tr);
+                Esys_TR_Close(t->device.esys, &tr);
         if (rc != TSS2_RC_SUCCESS)
-                return fail_tpm(err, "tpm.nv", "reading an NV index", rc);
+                return sv_tpm_fail(err, "tpm.nv", "reading an NV index", rc);
         sv_buf_put(out, sv_buf_bytes(&data));
         if (sv_buf_ok(&data, "NV index", err) < 0)
                 return -1;
@@ -210,7 +130,7 @@ static int marshal_public(const TPM2B_PUBLIC *pub, struct sv_buf *out, struct sv
         TSS2_RC rc = Tss2_MU_TPM2B_PUBLIC_Marshal(pub, bytes, sizeof(bytes), &n);
 
         if (rc != TSS2_RC_SUCCESS)
-                return fail_tpm(err, "tpm.key", "writing a public area", rc);
+                return sv_tpm_fail(err, "tpm.key", "writing a public area", rc);
         sv_buf_put(out, sv_bytes(bytes, n));
         return sv_buf_ok(out, "public area", err);
 }
@@ -222,19 +142,19 @@ int sv_tpm_create_primary(struct sv_tpm *t, struct sv_bytes template2b, sv_tpm_h
         TPM2B_DATA outside = {0};
         TPML_PCR_SELECTION none = {0};
         TPM2B_PUBLIC template = {0};
-        ESYS TPM2B_PUBLIC *pub = NULL;
+        SV_ESYS TPM2B_PUBLIC *pub = NULL;
         ESYS_TR tr;
         size_t at = 0;
         TSS2_RC rc = Tss2_MU_TPM2B_PUBLIC_Unmarshal(template2b.p, template2b.n, &at, &template);
 
         if (rc == TSS2_RC_SUCCESS)
-                rc = Esys_CreatePrimary(t->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
+                rc = Esys_CreatePrimary(t->device.esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
                                         ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &template, &outside,
                                         &none, &tr, &pub, NULL, NULL, NULL);
         if (rc != TSS2_RC_SUCCESS)
-                return fail_tpm(err, "tpm.key", "creating a primary key", rc);
+                return sv_tpm_fail(err, "tpm.key", "creating a primary key", rc);
         if (keep_key(t, tr, false, err) < 0) {
-                Esys_FlushContext(t->esys, tr);
+                Esys_FlushContext(t->device.esys, tr);
                 return -1;
         }
         *key = tr;
@@ -244,25 +164,26 @@ int sv_tpm_create_primary(struct sv_tpm *t, struct sv_bytes template2b, sv_tpm_h
 int sv_tpm_persistent(struct sv_tpm *t, uint32_t handle, sv_tpm_handle *key,
                       struct sv_buf *public2b, bool *found, struct sv_err *err)
 {
-        ESYS TPM2B_PUBLIC *pub = NULL;
+        SV_ESYS TPM2B_PUBLIC *pub = NULL;
         ESYS_TR tr;
         TSS2_RC rc;
 
-        if (has_handle(t, handle, found, err) < 0)
+        if (sv_tpm_has_handle(t->device.esys, handle, found, err) < 0)
                 return -1;
         if (!*found)
                 return 0;
-        rc = Esys_TR_FromTPMPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
+        rc = Esys_TR_FromTPMPublic(t->device.esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                   &tr);
         if (rc != TSS2_RC_SUCCESS)
-                return fail_tpm(err, "tpm.key", "opening a persistent key", rc);
+                return sv_tpm_fail(err, "tpm.key", "opening a persistent key", rc);
         if (keep_key(t, tr, true, err) < 0) {
-                Esys_TR_Close(t->esys, &tr);
+                Esys_TR_Close(t->device.esys, &tr);
                 return -1;
         }
-        rc = Esys_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL,
-                             NULL);
+        rc = Esys_ReadPublic(t->device.esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub,
+                             NULL, NULL);
         if (rc != TSS2_RC_SUCCESS)
-                return fail_tpm(err, "tpm.key", "reading a persistent key", rc);
+                return sv_tpm_fail(err, "tpm.key", "reading a persistent key", rc);
         *key = tr;
         return marshal_public(pub, public2b, err);
 }
@@ -283,13 +204,13 @@ static TPML_PCR_SELECTION select_pcrs(enum sv_digest bank, uint32_t mask)
 
 int sv_tpm_bank_active(struct sv_tpm *t, enum sv_digest bank, bool *active, struct sv_err *err)
 {
-        ESYS TPMS_CAPABILITY_DATA *data = NULL;
+        SV_ESYS TPMS_CAPABILITY_DATA *data = NULL;
         TPMI_YES_NO more;
-        TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+        TSS2_RC rc = Esys_GetCapability(t->device.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
                                         TPM2_CAP_PCRS, 0, 1, &more, &data);
 
         if (rc != TSS2_RC_SUCCESS)
-                return fail_tpm(err, "tpm.capability", "listing PCR banks", rc);
+                return sv_tpm_fail(err, "tpm.capability", "listing PCR banks", rc);
         *active = false;
         for (uint32_t i = 0; i < data->data.assignedPCR.count; i++) {
                 const TPMS_PCR_SELECTION *s = &data->data.assignedPCR.pcrSelections[i];
@@ -310,13 +231,13 @@ static int read_pcrs_once(struct sv_tpm *t, enum sv_digest bank,
 
         for (unsigned at = 0; at < SV_TPM_PCRS; at += PCRS_AT_ONCE) {
                 TPML_PCR_SELECTION in = select_pcrs(bank, 0xffu << at);
-                ESYS TPML_PCR_SELECTION *selected = NULL;
-                ESYS TPML_DIGEST *values = NULL;
-                TSS2_RC rc = Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &in,
-                                           &counter, &selected, &values);
+                SV_ESYS TPML_PCR_SELECTION *selected = NULL;
+                SV_ESYS TPML_DIGEST *values = NULL;
+                TSS2_RC rc = Esys_PCR_Read(t->device.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                           &in, &counter, &selected, &values);
 
                 if (rc != TSS2_RC_SUCCESS)
-                        return fail_tpm(err, "tpm.pcrs", "reading PCRs", rc);
+                        return sv_tpm_fail(err, "tpm.pcrs", "reading PCRs", rc);
                 if (values->count != PCRS_AT_ONCE)
                         return sv_fail(err, SV_SYSTEM, "tpm.pcrs",
                                        "the TPM gave %u of %d PCRs: is the %s bank active?",
@@ -350,7 +271,7 @@ int sv_tpm_pcr_read(struct sv_tpm *t, enum sv_digest bank, uint8_t pcrs[SV_TPM_P
 int sv_tpm_pcr_event(struct sv_tpm *t, unsigned pcr, struct sv_bytes data, struct sv_err *err)
 {
         TPM2B_EVENT event = {0};
-        ESYS TPML_DIGEST_VALUES *digests = NULL;
+        SV_ESYS TPML_DIGEST_VALUES *digests = NULL;
         TSS2_RC rc;
 
         if (pcr >= SV_TPM_PCRS || data.n > sizeof(event.buffer))
@@ -358,9 +279,9 @@ int sv_tpm_pcr_event(struct sv_tpm *t, unsigned pcr, struct sv_bytes data, struc
                                data.n);
         event.size = (uint16_t)data.n;
         memcpy(event.buffer, data.p, data.n);
-        rc = Esys_PCR_Event(t->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+        rc = Esys_PCR_Event(t->device.esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
                             ESYS_TR_NONE, &event, &digests);
-        return rc == TSS2_RC_SUCCESS ? 0 : fail_tpm(err, "tpm.extend", "extending a PCR", rc);
+        return rc == TSS2_RC_SUCCESS ? 0 : sv_tpm_fail(err, "tpm.extend", "extending a PCR", rc);
 }
 
 /* --- proofs --- */
@@ -372,8 +293,8 @@ int sv_tpm_quote(struct sv_tpm *t, sv_tpm_handle key, enum sv_digest bank, uint3
         TPML_PCR_SELECTION selection = select_pcrs(bank, pcr_mask);
         TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_NULL};
         TPM2B_DATA data = {0};
-        ESYS TPM2B_ATTEST *attest = NULL;
-        ESYS TPMT_SIGNATURE *sig = NULL;
+        SV_ESYS TPM2B_ATTEST *attest = NULL;
+        SV_ESYS TPMT_SIGNATURE *sig = NULL;
         uint8_t bytes[sizeof(*sig)];
         size_t n = 0;
         TSS2_RC rc;
@@ -383,12 +304,12 @@ int sv_tpm_quote(struct sv_tpm *t, sv_tpm_handle key, enum sv_digest bank, uint3
                                extra_data.n);
         data.size = (uint16_t)extra_data.n;
         memcpy(data.buffer, extra_data.p, extra_data.n);
-        rc = Esys_Quote(t->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data, &scheme,
-                        &selection, &attest, &sig);
+        rc = Esys_Quote(t->device.esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data,
+                        &scheme, &selection, &attest, &sig);
         if (rc == TSS2_RC_SUCCESS)
                 rc = Tss2_MU_TPMT_SIGNATURE_Marshal(sig, bytes, sizeof(bytes), &n);
         if (rc != TSS2_RC_SUCCESS)
-                return fail_tpm(err, "tpm.quote", "quoting", rc);
+                return sv_tpm_fail(err, "tpm.quote", "quoting", rc);
         sv_buf_put(message, sv_bytes(attest->attestationData, attest->size));
         sv_buf_put(signature, sv_bytes(bytes, n));
         return sv_buf_ok(message, "quote", err) < 0 ? -1 : sv_buf_ok(signature, "quote", err);
@@ -399,34 +320,34 @@ static int start_ek_session(struct sv_tpm *t, ESYS_TR *session, struct sv_err *e
 {
         TPMT_SYM_DEF symmetric = {.algorithm = TPM2_ALG_NULL};
         ESYS_TR s = ESYS_TR_NONE;
-        TSS2_RC rc = Esys_StartAuthSession(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+        TSS2_RC rc = Esys_StartAuthSession(t->device.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
                                            ESYS_TR_NONE, ESYS_TR_NONE, NULL, TPM2_SE_POLICY,
                                            &symmetric, TPM2_ALG_SHA256, &s);
 
         if (rc == TSS2_RC_SUCCESS)
-                rc = Esys_PolicySecret(t->esys, ESYS_TR_RH_ENDORSEMENT, s, ESYS_TR_PASSWORD,
+                rc = Esys_PolicySecret(t->device.esys, ESYS_TR_RH_ENDORSEMENT, s, ESYS_TR_PASSWORD,
                                        ESYS_TR_NONE, ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL);
         if (rc == TSS2_RC_SUCCESS)
-                rc = Esys_TRSess_SetAttributes(t->esys, s, TPMA_SESSION_CONTINUESESSION,
+                rc = Esys_TRSess_SetAttributes(t->device.esys, s, TPMA_SESSION_CONTINUESESSION,
                                                0xff); /* this function flushes it in every case */
         if (rc == TSS2_RC_SUCCESS) {
                 *session = s;
                 return 0;
         }
         if (s != ESYS_TR_NONE)
-                Esys_FlushContext(t->esys, s);
-        return fail_tpm(err, "tpm.session", "opening the endorsement key's policy session", rc);
+                Esys_FlushContext(t->device.esys, s);
+        return sv_tpm_fail(err, "tpm.session", "opening the endorsement key's policy session", rc);
 }
 
 /* Templates with userWithAuth (H-3) take the key's empty password, the others only the policy. */
 static int find_ek_policy(struct sv_tpm *t, sv_tpm_handle ek, bool *policy, struct sv_err *err)
 {
-        ESYS TPM2B_PUBLIC *pub = NULL;
-        TSS2_RC rc = Esys_ReadPublic(t->esys, ek, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub,
-                                     NULL, NULL);
+        SV_ESYS TPM2B_PUBLIC *pub = NULL;
+        TSS2_RC rc = Esys_ReadPublic(t->device.esys, ek, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                     &pub, NULL, NULL);
 
         if (rc != TSS2_RC_SUCCESS)
-                return fail_tpm(err, "tpm.key", "reading the endorsement key", rc);
+                return sv_tpm_fail(err, "tpm.key", "reading the endorsement key", rc);
         *policy = !(pub->publicArea.objectAttributes & TPMA_OBJECT_USERWITHAUTH);
         return 0;
 }
@@ -457,10 +378,10 @@ struct sv_secret *sv_tpm_activate(struct sv_tpm *t, sv_tpm_handle key, sv_tpm_ha
         if (find_ek_policy(t, ek, &policy, err) < 0 ||
             (policy && start_ek_session(t, &session, err) < 0))
                 return NULL;
-        rc = Esys_ActivateCredential(t->esys, key, ek, ESYS_TR_PASSWORD, session, ESYS_TR_NONE,
-                                     &blob, &encrypted, &plain);
+        rc = Esys_ActivateCredential(t->device.esys, key, ek, ESYS_TR_PASSWORD, session,
+                                     ESYS_TR_NONE, &blob, &encrypted, &plain);
         if (policy)
-                Esys_FlushContext(t->esys, session);
+                Esys_FlushContext(t->device.esys, session);
         if (rc != TSS2_RC_SUCCESS) {
                 sv_fail(err, SV_PROOF, "tpm.activate",
                         "the TPM does not open the broker's credential (0x%08x): it was made for "

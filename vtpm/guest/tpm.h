@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commands to the TPM of the guest. vtpm/guest/tpm.c is the only file that sees tpm2-tss. */
+/* Commands to the TPM of the guest. */
 #pragma once
 
 #include "vtpm/verify/structs.h"
