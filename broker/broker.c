@@ -14,11 +14,11 @@
 #include "attest/fetch/cache.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "broker/kek/kek.h"
 #include "broker/limits.h"
 #include "broker/store/syncs.h"
 #include "broker/metrics.h"
 
-#define KEK_SIZE 32
 #define IV_SIZE  12
 #define TAG_SIZE 16
 
@@ -260,7 +260,7 @@ struct sv_secret *sv_broker_store_key(struct sv_secret *kek, struct sv_err *err)
         SV_SECRET *key = sv_secret_new(SV_DIGEST_MAX, err);
         struct sv_secret *out;
 
-        if (!key || sv_hmac(SV_SHA256, sv_bytes(sv_secret_reveal(kek), KEK_SIZE),
+        if (!key || sv_hmac(SV_SHA256, sv_bytes(sv_secret_reveal(kek), SV_KEK_SIZE),
                             sv_bytes(info, sizeof(info) - 1), sv_secret_reveal(key), err) < 0)
                 return NULL;
         sv_secret_shrink(key, 32);
@@ -271,8 +271,6 @@ struct sv_secret *sv_broker_store_key(struct sv_secret *kek, struct sv_err *err)
 
 int sv_broker_read_keys(struct sv_broker *b, struct sv_err *err)
 {
-        SV_BUF raw = SV_BUF_NULL;
-
         if (check_owner(b, b->config.token_key, err) < 0 || check_owner(b, b->config.kek, err) < 0)
                 return -1;
         if (!b->token_key)
@@ -281,13 +279,8 @@ int sv_broker_read_keys(struct sv_broker *b, struct sv_err *err)
                 return -1;
         if (!b->admins.n && sv_broker_read_admins(b, err) < 0)
                 return -1;
-        if (sv_file_read_private(b->config.kek, KEK_SIZE, &raw, "broker.kek", "broker.key.mode",
-                                 err) < 0)
-                return -1;
-        if (raw.n != KEK_SIZE)
-                return sv_fail(err, SV_USAGE, "broker.kek", "%s has %zu bytes, expected %d",
-                               b->config.kek, raw.n, KEK_SIZE);
-        b->kek = sv_secret_copy(sv_buf_bytes(&raw), err);
+        if (!b->kek)
+                b->kek = sv_kek_read(b->config.kek, err);
         if (b->kek)
                 b->store_key = sv_broker_store_key(b->kek, err);
         return b->store_key ? 0 : -1;
@@ -395,7 +388,7 @@ void sv_broker_close(struct sv_broker *b)
 int sv_broker_seal(const struct sv_broker *b, const char *aad, struct sv_bytes plain,
                    struct sv_buf *out, struct sv_err *err)
 {
-        struct sv_bytes kek = sv_bytes(sv_secret_reveal(b->kek), KEK_SIZE);
+        struct sv_bytes kek = sv_bytes(sv_secret_reveal(b->kek), SV_KEK_SIZE);
         SV_BUF cipher = SV_BUF_NULL;
         uint8_t iv[IV_SIZE], tag[TAG_SIZE];
 
@@ -412,7 +405,7 @@ int sv_broker_seal(const struct sv_broker *b, const char *aad, struct sv_bytes p
 struct sv_secret *sv_broker_unseal(const struct sv_broker *b, const char *aad,
                                    struct sv_bytes sealed, struct sv_err *err)
 {
-        struct sv_bytes kek = sv_bytes(sv_secret_reveal(b->kek), KEK_SIZE);
+        struct sv_bytes kek = sv_bytes(sv_secret_reveal(b->kek), SV_KEK_SIZE);
         struct sv_secret *s;
 
         if (sealed.n <= IV_SIZE + TAG_SIZE) {

@@ -50,7 +50,8 @@ struct sv_broker {
 int sv_broker_open(const char *config, struct sv_broker *out, struct sv_err *err);
 /* Starts the verifier and the fetcher: before there is a key in memory. */
 int sv_broker_start(struct sv_broker *b, struct sv_err *err);
-/* Reads the keys, in the process that will use them. SV_SYSTEM "broker.key.mode". */
+/* Reads the keys, in the process that will use them; a kek that b has already is not read.
+ * SV_SYSTEM "broker.key.mode"; what sv_kek_read says. */
 int sv_broker_read_keys(struct sv_broker *b, struct sv_err *err);
 /* Those that may administer. SV_FORMAT or SV_USAGE "broker.admin.keys". */
 int sv_broker_read_admins(struct sv_broker *b, struct sv_err *err);

@@ -16,6 +16,7 @@
 #include "base/program/page.h"
 #include "broker/backup.h"
 #include "broker/cmd-audit.h"
+#include "broker/cmd-kek.h"
 #include "broker/head.h"
 
 static const struct sv_opt config_opts[] = {
@@ -220,6 +221,10 @@ static const struct sv_cmd commands[] = {
         {"backup", "", "copy the database while it is served, and verify the copy", backup_opts,
          run_backup},
         {"restore", "", "take back a backup, verified before and after", restore_opts, run_restore},
+        {"kek show", "", "show what keeps the key-encryption key", sv_kek_show_opts,
+         sv_run_kek_show},
+        {"kek seal", "", "have the key-encryption key kept by a TPM, a token or a file",
+         sv_kek_seal_opts, sv_run_kek_seal},
         {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -257,3 +257,10 @@
  * of processor time */
 #define SV_SERVICE_MS         90000
 #define SV_SERVICE_CPU_S      20
+/* the broker's key-encryption key: bytes of its file, and of it when a token has wrapped it; tokens
+ * that are looked at; bytes of a PIN; milliseconds for what a TPM or token takes to give it */
+#define SV_KEK_FILE_MAX       (16u << 10)
+#define SV_KEK_WRAPPED_MAX    256
+#define SV_TOKEN_SLOTS_MAX    64
+#define SV_PIN_MAX            255
+#define SV_KEK_WAIT_MS        60000

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/core/encoding.h"
@@ -77,15 +78,31 @@ int sv_serial_write(const char *path, const struct sv_serial *serial, struct sv_
         return sync_folder(path, err);
 }
 
+/* Another may have taken its name while it was waited for ("kek seal"). */
+static bool is_still(int fd, const char *file)
+{
+        struct stat open_one, named;
+
+        return fstat(fd, &open_one) == 0 && stat(file, &named) == 0 &&
+               open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+}
+
 int sv_serial_lock(const char *file, struct sv_err *err)
 {
-        int fd = open(file, O_RDONLY | O_CLOEXEC);
+        int fd = -1;
 
-        if (fd < 0)
-                return sv_fail_errno(err, "broker.store.lock", "cannot open %s", file);
         for (int i = 0; i < TRIES; i++) {
-                if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-                        return fd;
+                if (fd < 0)
+                        fd = open(file, O_RDONLY | O_CLOEXEC);
+                if (fd < 0)
+                        return sv_fail_errno(err, "broker.store.lock", "cannot open %s", file);
+                if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+                        if (is_still(fd, file))
+                                return fd;
+                        close(fd);
+                        fd = -1;
+                        continue;
+                }
                 if (errno != EWOULDBLOCK && errno != EINTR)
                         break;
                 usleep(i < WAIT_US / FIRST_US ? (useconds_t)(i + 1) * FIRST_US : WAIT_US);
@@ -93,6 +110,7 @@ int sv_serial_lock(const char *file, struct sv_err *err)
         sv_fail_errno(err, "broker.store.lock",
                       "cannot lock %s, which one process does at a time that changes the database",
                       file);
-        close(fd);
+        if (fd >= 0)
+                close(fd);
         return -1;
 }

@@ -180,6 +180,8 @@ def broker():
                    check=True, capture_output=True)
     refuses(3, 'broker.store.libpq', 'init', '--dir', 'other', '--database', 'postgresql://127.0.0.1:1/x', program=BROKER, env={'LD_LIBRARY_PATH': 'broken'})
     assert not os.path.exists('other'), 'a broker that could not be made has left its folder'
+    refuses(3, 'broker.kek.library', 'kek', 'seal', '--config', 'named/config.json', '--to', 'pkcs11:object=a?pin-source=/pin', '--no-copy', program=BROKER,
+            env={'LD_LIBRARY_PATH': 'broken'})
     names = subprocess.run(['openssl', 'x509', '-in', 'named/tls.crt', '-noout', '-ext', 'subjectAltName'], check=True,
                            capture_output=True, text=True).stdout
     assert 'DNS:a.example' in names and 'IP Address:192.0.2.1' in names, names
@@ -290,7 +292,7 @@ def main():
                            ('guest.json', '{"name": "g", "tee": "vtpm", "kernel": "vmlinuz"}'),
                            ('garbage.json', '{"name": "g", "tee": "vtpm", "kernel": "garbage"}'),
                            ('snp.json', '{"name": "g", "tee": "sev-snp", "cpu": "EPYC-v4", "kernel": "garbage"}'),
-                           ('broken/libvirt.so.0', ''), ('broken/libcurl.so.4', ''), ('broken/libcurl-gnutls.so.4', ''), ('broken/libpq.so.5', '')):
+                           ('broken/libvirt.so.0', ''), ('broken/libcurl.so.4', ''), ('broken/libcurl-gnutls.so.4', ''), ('broken/libpq.so.5', ''), ('broken/libp11-kit.so.0', '')):
             with open(name, 'w') as f:
                 f.write(text)
         for part in (commands, broker, answer, ordinary, terminal, colours):

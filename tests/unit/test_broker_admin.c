@@ -272,7 +272,7 @@ static void sizes_of_the_kek(void **state)
         write_kek(31);
         FAILS(sv_broker_enter(&other, &err), SV_USAGE, "broker.kek");
         write_kek(33);
-        FAILS(sv_broker_enter(&other, &err), SV_FORMAT, "broker.kek");
+        FAILS(sv_broker_enter(&other, &err), SV_USAGE, "broker.kek");
         write_kek(32);
         FAILS(sv_broker_enter(&other, &err), SV_SYSTEM, "broker.store.state");
         sv_store_free(other.store);
