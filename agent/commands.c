@@ -6,10 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/freshness.h"
-#include "agent/net.h"
 #include "agent/release.h"
-#include "agent/root.h"
 #include "agent/system.h"
 #include "base/core/encoding.h"
 #include "base/core/file.h"
@@ -19,24 +16,7 @@
 #define REPORT_DATA_MIN 32 /* what the smallest of the TEEs binds */
 #define REPORT_DATA_MAX 64
 
-#define BROKER_OPTS                                                                          \
-        {.name = "url",                                                                      \
-         .arg = "URL",                                                                       \
-         .help = "the broker; otherwise what this machine was started with (securevm.url)"}, \
-                {.name = "pin",                                                              \
-                 .arg = "PIN",                                                               \
-                 .help = "the broker's key, sha256:HEX; otherwise securevm.pin"},            \
-        {                                                                                    \
-                .name = "ca", .arg = "FILE",                                                 \
-                .help = "know the broker by this CA (PEM) instead of a pin"                  \
-        }
-
-const struct sv_opt sv_agent_attest_opts[] = {BROKER_OPTS, {0}};
-const struct sv_opt sv_agent_report_opts[] = {
-        BROKER_OPTS,
-        {.name = "end", .help = "the last report: another instance may have the disk soon"},
-        {0},
-};
+const struct sv_opt sv_agent_attest_opts[] = {SV_AGENT_BROKER_OPTS, {0}};
 const struct sv_opt sv_agent_evidence_opts[] = {
         {.name = "report-data",
          .arg = "HEX",
@@ -51,7 +31,7 @@ const struct sv_opt sv_agent_evidence_opts[] = {
         {0},
 };
 const struct sv_opt sv_agent_get_opts[] = {
-        BROKER_OPTS,
+        SV_AGENT_BROKER_OPTS,
         {.name = "out",
          .arg = "FILE",
          .help = "write the secret there (mode 0600) instead of to standard output"},
@@ -141,9 +121,8 @@ static int read_broker_options(const struct sv_args *args, const char *url, cons
         return 0;
 }
 
-/* The broker and its key come from the kernel command line; options override them. */
-static int read_command_config(const struct sv_args *args, const char *resource,
-                               struct sv_agent_config *out, struct sv_err *err)
+int sv_agent_read_config(const struct sv_args *args, const char *resource,
+                         struct sv_agent_config *out, struct sv_err *err)
 {
         const char *url = sv_opt(args, "url"), *pin = sv_opt(args, "pin");
         struct sv_agent_config c = {.n_brokers = 0};
@@ -197,7 +176,7 @@ int sv_agent_attest(const struct sv_args *args, struct sv_json **result, struct 
         struct sv_agent_config config;
         SV_RELEASE_OUT out = {0};
 
-        if (read_command_config(args, NULL, &config, err) < 0 ||
+        if (sv_agent_read_config(args, NULL, &config, err) < 0 ||
             release_by_options(args, &config, true, &out, err) < 0)
                 return -1;
         if (!sv_has(args, "json"))
@@ -348,7 +327,7 @@ int sv_agent_get(const struct sv_args *args, struct sv_json **result, struct sv_
 
         if (strip_kbs_uri(args->pos[0], &resource, err) < 0 || check_target(args, err) < 0)
                 return -1;
-        if (read_command_config(args, resource, &config, err) < 0 ||
+        if (sv_agent_read_config(args, resource, &config, err) < 0 ||
             check_wanted_tee(args, err) < 0)
                 return -1;
         if (release_by_options(args, &config, false, &out, err) < 0)
@@ -459,123 +438,5 @@ int sv_agent_derive_key(const struct sv_args *args, struct sv_json **result, str
         *result = sv_json_object();
         sv_json_set_str(*result, "tee", a->id->name);
         sv_json_set_int(*result, "size", (int64_t)sv_secret_size(key));
-        return 0;
-}
-
-/* Where nothing can be written any more the next guest need not wait. By then the system has taken
- * the network down. */
-static int end_disk(const struct sv_agent_config *config, const char *where,
-                    struct sv_disk_report *report, struct sv_err *err)
-{
-        report->state = SV_DISK_ENDS;
-        if (!sv_root_is_readonly(NULL, where))
-                return 0;
-        report->state = SV_DISK_CLOSED;
-        return sv_net_up_again(config, err);
-}
-
-/* Is it the first of its owner's? */
-static bool begins_owner(const struct sv_agent_config *config, size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                if (!strcmp(config->brokers[i].owner, config->brokers[n].owner))
-                        return false;
-        return true;
-}
-
-/* A client of all that one owner has, and their TLS. */
-struct fleet {
-        struct sv_tls_ctx *tls[SV_BROKERS_MAX];
-        struct sv_kbs_client *client;
-};
-
-static void close_fleet(struct fleet *f)
-{
-        sv_kbs_client_free(f->client);
-        for (size_t i = 0; i < SV_BROKERS_MAX; i++)
-                sv_tls_ctx_free(f->tls[i]);
-}
-
-static int open_fleet(const struct sv_agent_config *config, const char *owner, const char *ca,
-                      struct fleet *f, struct sv_err *err)
-{
-        for (size_t i = 0; i < config->n_brokers; i++) {
-                const struct sv_agent_broker *b = &config->brokers[i];
-
-                if (strcmp(b->owner, owner))
-                        continue;
-                f->tls[i] = sv_release_tls(b, ca, err);
-                if (!f->tls[i] ||
-                    (f->client ? sv_kbs_client_also(f->client, b->url, f->tls[i], err)
-                               : sv_kbs_client_new(b->url, f->tls[i], &f->client, err)) < 0)
-                        return -1;
-        }
-        return 0;
-}
-
-/* Each owner has a floor of his own. One who cannot be reached is told the next time; what one
- * refuses is refused. */
-static int confirm_owners(const struct sv_agent_config *config, const char *ca,
-                          struct sv_secret *key, const struct sv_disk_report *report,
-                          struct sv_err *err)
-{
-        struct sv_err deaf = SV_ERR_NULL;
-        unsigned told = 0;
-
-        for (size_t i = 0; i < config->n_brokers; i++) {
-                __attribute__((cleanup(close_fleet))) struct fleet f = {{NULL}};
-                struct sv_err failed = SV_ERR_NULL;
-
-                if (!begins_owner(config, i))
-                        continue;
-                if (open_fleet(config, config->brokers[i].owner, ca, &f, err) < 0)
-                        return -1;
-                if (sv_freshness_confirm(f.client, config->resource, key, report, &failed) == 0) {
-                        told++;
-                        continue;
-                }
-                if (sv_kbs_answered(f.client) && !sv_kbs_retryable(f.client)) {
-                        *err = failed;
-                        return -1;
-                }
-                deaf = failed;
-                if (config->n_brokers > 1)
-                        sv_warn("%s: %s [%s]", config->brokers[i].url, failed.msg, failed.check);
-        }
-        if (!told)
-                *err = deaf;
-        return told ? 0 : -1;
-}
-
-static int report_disk(const struct sv_agent_config *config, const struct sv_args *args,
-                       struct sv_disk_report *report, struct sv_err *err)
-{
-        const char *ca = sv_opt(args, "ca"), *where = *config->data ? SV_ROOT_DATA : "/";
-        SV_SECRET *key = NULL;
-        uint8_t fsid[SV_FSID_SIZE];
-
-        report->state = SV_DISK_RUNS;
-        if (sv_has(args, "end") && end_disk(config, where, report, err) < 0)
-                return -1;
-        if (sv_freshness_find(report, fsid, &key, err) < 0 ||
-            sv_freshness_sync(where, fsid, &report->generation, err) < 0)
-                return -1;
-        return confirm_owners(config, ca ? ca : SV_AGENT_CA_FILE, key, report, err);
-}
-
-int sv_agent_report(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
-{
-        struct sv_agent_config config;
-        struct sv_disk_report report = {0};
-
-        if (read_command_config(args, NULL, &config, err) < 0 ||
-            report_disk(&config, args, &report, err) < 0)
-                return -1;
-        *result = sv_json_object();
-        sv_json_set_int(*result, "generation", (int64_t)report.generation);
-        sv_json_set_str(*result, "state", sv_disk_state_name(report.state));
-        if (!sv_has(args, "json"))
-                printf("the broker knows that the disk is at generation %llu\n",
-                       (unsigned long long)report.generation);
         return 0;
 }

@@ -29,6 +29,7 @@ static const struct sv_machine here = {.files = "",
                                        .mount = mount_here,
                                        .load_module = load_here,
                                        .reboot = reboot,
+                                       .sync = sync,
                                        .chroot = chroot,
                                        .exec = execve,
                                        .pause = pause_here};

@@ -10,6 +10,7 @@ struct sv_machine {
                      const char *options);
         int (*load_module)(int fd);
         int (*reboot)(int how);
+        void (*sync)(void);
         int (*chroot)(const char *path);
         int (*exec)(const char *path, char *const *argv, char *const *envp);
         void (*pause)(unsigned ms);

@@ -7,11 +7,9 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
-#include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "agent/events.h"
+#include "agent/power.h"
 #include "base/core/file.h"
 
 #define MODULES       "/etc/secure-vm/modules"
@@ -201,12 +199,7 @@ int sv_system_read_head(const char *device, size_t size, struct sv_buf *head, st
 
 _Noreturn void sv_system_power_off(void)
 {
-        sync();
-        sv_event_flush();
-        /* The last lines are still on their way through the serial line. */
-        tcdrain(2);
-        nanosleep(&(struct timespec){.tv_nsec = 500 * 1000 * 1000}, NULL);
-        reboot(RB_POWER_OFF);
+        sv_power_off(NULL, SV_POWER_OFF_WRITTEN);
         for (;;) /* nothing may follow: pid 1 must not end */
                 pause();
 }

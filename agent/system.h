@@ -22,5 +22,5 @@ int sv_system_find_disk(const struct sv_machine *m, const char *serial, char pat
 int sv_system_read_head(const char *device, size_t size, struct sv_buf *head, struct sv_err *err);
 /* The bytes of a device. SV_SYSTEM "agent.disk". */
 int sv_system_read_size(const char *device, uint64_t *size, struct sv_err *err);
-/* Ends this machine. */
+/* Ends this machine (agent/power.h). */
 _Noreturn void sv_system_power_off(void);

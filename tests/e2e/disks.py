@@ -295,8 +295,8 @@ def superseded(c):
         second = shown(c)['instance']
         c.must(first != second and c.processes(), f'expected both guests, and another to have the disk than {first}')
         run(*c.vm, 'resume', 'g', env=c.environment)
-        c.wait_console('superseded: off', 60)
-        c.must('disk.superseded' in c.console() and 'status 5' in c.console(), 'expected the first guest to be told that it has lost the disk')
+        c.wait_console('secure-vm-agent: off at once: ', 60)
+        c.must('[disk.superseded]' in c.console() and 'status 5' not in c.console(), 'expected the first guest to be told that it has lost the disk, and not to go on')
         wait_until(lambda: f'the first guest runs on: {c.processes()}, {c.console()[-1500:]}', lambda: not c.processes(), 60)
         reports = [r for r in c.broker.audit() if r['action'] == 'disk' and r.get('instance') == first]
         c.must(reports[-1].get('check') == 'disk.superseded', f'expected the refusal in the audit record, found {reports[-1]}')

@@ -39,7 +39,7 @@ def install(build, tree):
     """Program, units and the one for the very end, where the units say; enabled as the package does it."""
     agent = os.path.join(build, 'agent')
     with open(f'{agent}/secure-vm-agent-report.service', encoding='utf-8') as f:
-        place = re.search('^ExecStart=(/[^ ]+) report$', f.read(), re.M)[1]
+        place = re.search('^ExecStart=(/[^ ]+) report --power-off$', f.read(), re.M)[1]
     os.makedirs(os.path.dirname(tree + place), exist_ok=True)
     shutil.copy(f'{agent}/secure-vm-agent', tree + place)
     units = tree + '/usr/lib/systemd/system'
