@@ -10,7 +10,9 @@
 #include "launcher/keeper/resize.h"
 #include "tee/tee.h"
 
-#define SV_PRESS_SECONDS 5
+#define SV_PRESS_SECONDS    5
+/* How long QEMU may take to end when its guest is off: it may have much to write out. */
+#define SV_QEMU_END_SECONDS 120
 
 struct sv_launch {
         const struct sv_guest *guest;

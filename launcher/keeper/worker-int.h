@@ -39,6 +39,7 @@ struct sv_worker {
         int64_t began;          /* ms */
         int64_t last_start;
         int64_t pressed; /* when its power button was, last */
+        int64_t off;     /* when the guest went off, whose QEMU is still there; 0: it did not */
         unsigned quick_reboots;
         /* what it was given while it ran, which outlives its reboots: vCPUs in all, bytes above
          * those that it boots with; 0: nothing */
@@ -60,6 +61,9 @@ void sv_worker_tell_pause(struct sv_worker *w, enum sv_life before, const char *
 /* Of a guest that is to reboot: milliseconds until its power button is pressed once more, 0: now.
  * -1: not at all. */
 int64_t sv_worker_find_press(const struct sv_worker *w, int64_t now);
+/* Of a guest that is off: milliseconds until its QEMU has had its time to end, 0: it is over. -1:
+ * it is not off. */
+int64_t sv_worker_find_end(const struct sv_worker *w, int64_t now);
 /* worker-start.c: the steps from a prepared folder to a running guest. */
 int sv_worker_start(struct sv_worker *w, struct sv_err *err);
 int sv_worker_restart(struct sv_worker *w, struct sv_err *err);

@@ -67,6 +67,15 @@ int64_t sv_worker_find_press(const struct sv_worker *w, int64_t now)
         return left > 0 ? left : 0;
 }
 
+int64_t sv_worker_find_end(const struct sv_worker *w, int64_t now)
+{
+        int64_t left = w->off + SV_QEMU_END_SECONDS * 1000 - now;
+
+        if (!w->off)
+                return -1;
+        return left > 0 ? left : 0;
+}
+
 int sv_worker_act(struct sv_worker *w, enum sv_life_action action, struct sv_err *err)
 {
         switch (action) {

@@ -10,6 +10,7 @@
 
 #include "base/core/text.h"
 #include "base/program/log.h"
+#include "launcher/keeper/keeper.h"
 #include "launcher/keeper/status.h"
 #include "launcher/keeper/watch.h"
 #include "launcher/keeper/worker-int.h"
@@ -136,8 +137,12 @@ static void read_virt(struct sv_worker *w)
                 case SV_VIRT_CRASH:
                         follow_event(w, SV_LIFE_PANIC);
                         break;
+                case SV_VIRT_WENT_OFF:
+                        w->off = sv_worker_elapsed(w);
+                        break;
                 case SV_VIRT_STOPPED:
                 case SV_VIRT_FAILED:
+                        w->off = 0;
                         /* While it reboots, this may be the event of an earlier run. */
                         if (w->life == SV_LIFE_REBOOTING && !is_guest_in(w, SV_VIRT_OFF))
                                 break;
@@ -188,6 +193,27 @@ static void press_again(struct sv_worker *w)
                 sv_worker_act(w, SV_LIFE_SHUT_DOWN, NULL); /* it may end just now */
 }
 
+/* libvirt asks a QEMU whose guest is off once, and waits for ever. */
+static void end_late_qemu(struct sv_worker *w)
+{
+        if (sv_worker_find_end(w, sv_worker_elapsed(w)))
+                return;
+        sv_warn("the guest is off, and QEMU has not ended within %d s: it is killed",
+                SV_QEMU_END_SECONDS);
+        w->off = sv_worker_elapsed(w);
+        if (sv_virt_destroy(w->virt, &w->err) < 0)
+                sv_worker_note_event(w, SV_LIFE_FAULT);
+}
+
+/* Milliseconds until something is due, -1: nothing is. */
+static int find_due(const struct sv_worker *w)
+{
+        int64_t now = sv_worker_elapsed(w);
+        int64_t press = sv_worker_find_press(w, now), end = sv_worker_find_end(w, now);
+
+        return (int)(press < 0 || (end >= 0 && end < press) ? end : press);
+}
+
 static void run_worker_loop(struct sv_worker *w)
 {
         while (!sv_life_is_final(w->life)) {
@@ -204,8 +230,8 @@ static void run_worker_loop(struct sv_worker *w)
                 for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
                         p[CLIENTS + i] = (struct pollfd){.fd = w->clients[i].fd, .events = POLLIN};
                 press_again(w);
-                if (poll(p, CLIENTS + SV_CONTROL_CLIENTS_MAX,
-                         (int)sv_worker_find_press(w, sv_worker_elapsed(w))) < 0)
+                end_late_qemu(w);
+                if (poll(p, CLIENTS + SV_CONTROL_CLIENTS_MAX, find_due(w)) < 0)
                         continue;
                 if (p[GUARD].revents) { /* nothing is ever written there: the guard is gone */
                         sv_worker_note_event(w, SV_LIFE_ORPHAN);

@@ -121,6 +121,8 @@ enum sv_virt_event sv_virt_map_event(int event, int detail)
                 return SV_VIRT_HALTED;
         if (event == VIR_DOMAIN_EVENT_CRASHED)
                 return SV_VIRT_CRASH;
+        if (event == VIR_DOMAIN_EVENT_SHUTDOWN)
+                return SV_VIRT_WENT_OFF;
         if (event != VIR_DOMAIN_EVENT_STOPPED)
                 return SV_VIRT_NO_EVENT;
         return detail == VIR_DOMAIN_EVENT_STOPPED_FAILED ||

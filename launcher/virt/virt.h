@@ -25,8 +25,9 @@ enum sv_virt_event {
         /* the guest asked for a reset and is starting over inside the same QEMU */
         SV_VIRT_REBOOTED,
         SV_VIRT_CRASH,
-        SV_VIRT_STOPPED, /* by itself or by us */
-        SV_VIRT_FAILED,  /* QEMU or libvirt lost it */
+        SV_VIRT_WENT_OFF, /* the guest did; QEMU is still there, and libvirt has asked it to end */
+        SV_VIRT_STOPPED,  /* by itself or by us */
+        SV_VIRT_FAILED,   /* QEMU or libvirt lost it */
 };
 
 /* "11.3.0" of the library, "" when there is none. Opens nothing. */

@@ -16,6 +16,7 @@
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/reader.h"
 #include "launcher/keeper/worker-int.h"
+#include "launcher/virt/virt-int.h"
 #include "tests/unit/hostile.h"
 #include "tests/unit/unit.h"
 
@@ -359,6 +360,22 @@ static void asked_again(void **state)
         assert_int_equal(sv_worker_find_press(&w, next), -1);
 }
 
+/* Its time begins when its guest is off, and only then. */
+static void late_qemu(void **state)
+{
+        struct sv_worker w = {.life = SV_LIFE_UNLOCKED, .off = 1000};
+        const int64_t end = 1000 + SV_QEMU_END_SECONDS * 1000;
+
+        assert_int_equal(sv_worker_find_end(&w, 1000), end - 1000);
+        assert_int_equal(sv_worker_find_end(&w, end - 1), 1);
+        assert_int_equal(sv_worker_find_end(&w, end), 0);
+        assert_int_equal(sv_worker_find_end(&w, end + 9), 0);
+        w.off = 0;
+        assert_int_equal(sv_worker_find_end(&w, end), -1);
+        assert_int_equal(sv_virt_map_event(VIR_DOMAIN_EVENT_SHUTDOWN, 0), SV_VIRT_WENT_OFF);
+        assert_int_equal(sv_virt_map_event(VIR_DOMAIN_EVENT_STOPPED, 0), SV_VIRT_STOPPED);
+}
+
 static void a_talkative_guest_writes_no_more(void **state)
 {
         struct sv_state s = {.dir = dir, .lock = -1};
@@ -548,6 +565,7 @@ int main(void)
                 cmocka_unit_test(bounded_events),
                 cmocka_unit_test(every_length),
                 cmocka_unit_test(forms_that_are_none),
+                cmocka_unit_test(late_qemu),
                 cmocka_unit_test(asked_again),
                 cmocka_unit_test_setup(reads_a_port, clear_report),
                 cmocka_unit_test_setup(a_talkative_guest_writes_no_more, clear_report),
