@@ -79,6 +79,9 @@ bool sv_worker_keep_step(struct sv_worker *w, struct sv_json *event);
 /* Milliseconds since the worker began. */
 int64_t sv_worker_elapsed(const struct sv_worker *w);
 /* worker-talk.c */
+/* The vCPUs that it had before a reboot beyond those that it boots with, once nothing that is
+ * measured depends on it. */
+void sv_worker_give_vcpus(struct sv_worker *w);
 int sv_worker_open_control(struct sv_worker *w, struct sv_err *err);
 void sv_worker_accept_client(struct sv_worker *w);
 void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c);

@@ -288,5 +288,8 @@ int sv_worker_restart(struct sv_worker *w, struct sv_err *err)
         if (start_qemu(w, err) < 0)
                 return -1;
         give_memory(w);
+        /* others have an agent, which says when it has its key */
+        if (!w->work->guest->attestation.url && !sv_guest_root(w->work->guest))
+                sv_worker_give_vcpus(w);
         return 0;
 }

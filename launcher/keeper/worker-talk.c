@@ -209,9 +209,7 @@ void sv_worker_serve_client(struct sv_worker *w, struct sv_client *c)
 
 /* --- the agent --- */
 
-/* What it had before a reboot: it boots with those that were measured, and gets the others when it
- * has its key. */
-static void give_vcpus(struct sv_worker *w)
+void sv_worker_give_vcpus(struct sv_worker *w)
 {
         struct sv_err err;
 
@@ -239,7 +237,7 @@ static void note_agent_event(struct sv_worker *w, struct sv_json *event)
                 sv_worker_note_event(w, SV_LIFE_UNLOCK);
                 if (w->life == SV_LIFE_UNLOCKED) {
                         if (before != SV_LIFE_UNLOCKED)
-                                give_vcpus(w);
+                                sv_worker_give_vcpus(w);
                         sv_json_set_str(w->status, "grounds",
                                         sv_json_str(sv_json_get(event, "grounds")));
                         sv_json_set_str(w->status, "instance", sv_json_text(event, "instance", ""));

@@ -176,6 +176,19 @@ def until(c, port, what, holds):
 
 
 @case
+def grown_alone(c):
+    """a guest without a broker, whose agent nobody hears, has its vCPUs again after a reset"""
+    c.guest.update(vcpus_max=3, disks=[])
+    c.file = c.write_guest()
+    ask(c, 'host', 'budget', '--reserve', '0')
+    run(*c.vm, 'launch', c.file, env=c.environment)
+    ask(c, 'resize', 'g', '--vcpus', '2')
+    ask(c, 'reset', 'g')
+    shown = ask(c, 'show', 'g')
+    c.must((shown['vcpus_now'], shown['vcpus_wanted'], shown['vcpus']) == (2, 2, 1), f'expected two vCPUs, found {shown}')
+
+
+@case
 def grown(c):
     """vCPUs and memory are plugged in and out while a guest runs, which measures as predicted; its balloon tells of its memory; both outlive a reboot"""
     port = free_port()
