@@ -10,11 +10,11 @@ import os
 import shutil
 import statistics
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'e2e'))
 from disks import prepare_btrfs
 from env import Case, Env, Failed, say_to
+from runner import make_folder
 
 STEPS = ('network', 'attest', 'key', 'header', 'open')
 PARTS = {'attest': ('attester', 'challenge', 'evidence', 'verification'), 'open': ('crypt',)}
@@ -47,10 +47,7 @@ def main():
     p.add_argument('--build', default='build')
     p.add_argument('--boots', type=int, default=3)
     a = p.parse_args()
-    base = tempfile.mkdtemp(prefix='svb', dir='/tmp')
-    os.makedirs(os.path.join(base, 's'))
-    for d in (base, os.path.join(base, 's')):
-        os.chmod(d, 0o755)
+    base = make_folder('b')
     try:
         env = Env(os.path.abspath(a.build), say_to())
         runs = [boot(env, base, f'boot{n}', Case.prepare) for n in range(a.boots)]

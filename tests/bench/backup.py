@@ -13,10 +13,10 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'e2e'))
 from env import TOP, Case, Env, Failed, run, say_to, wait_until
+from runner import make_folder
 
 SIZE = 2 << 30
 
@@ -87,10 +87,7 @@ def main():
     p.add_argument('--build', default='build')
     p.add_argument('--limit', type=float, default=3)
     a = p.parse_args()
-    base = tempfile.mkdtemp(prefix='svb', dir='/tmp')
-    os.makedirs(os.path.join(base, 's'))
-    for d in (base, os.path.join(base, 's')):
-        os.chmod(d, 0o755)
+    base = make_folder('b')
     try:
         env = Env(os.path.abspath(a.build), say_to())
         c = Case(env, base, 'c')

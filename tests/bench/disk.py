@@ -10,11 +10,11 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'e2e'))
 import disks
 from env import TOP, Case, Env, Failed, run, say_to
+from runner import make_folder
 
 MIB, BLOCKS = 16, 200
 KINDS = {'plain': [], 'tags': ['--integrity']}
@@ -48,10 +48,7 @@ def main():
     p.add_argument('--build', default='build')
     p.add_argument('--boots', type=int, default=3)
     a = p.parse_args()
-    base = tempfile.mkdtemp(prefix='svb', dir='/tmp')
-    os.makedirs(os.path.join(base, 's'))
-    for d in (base, os.path.join(base, 's')):
-        os.chmod(d, 0o755)
+    base = make_folder('b')
     try:
         env = Env(os.path.abspath(a.build), say_to())
         runs = [{kind: boot(env, base, f'{kind}{n}', options) for kind, options in KINDS.items()} for n in range(a.boots)]

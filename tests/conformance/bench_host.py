@@ -12,7 +12,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from patience import wait_until  # noqa: E402
 
 TOOL, PROGRAM, PLANT = (os.path.abspath(p) for p in sys.argv[1:4])
 SWAP = '/proc/sys/vm/swappiness'
@@ -120,9 +123,8 @@ def leaves_the_host():
     must_be_as_before(root)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         p = subprocess.Popen(command('--server', 'peer', root=root), env=environment(root, STANDS='1'), stderr=subprocess.PIPE, text=True)
-        while not os.path.exists('stands'):
-            assert p.poll() is None, p.stderr.read()
-            time.sleep(0.02)
+        wait_until('the program that is measured has not begun', lambda: os.path.exists('stands') or p.poll() is not None)
+        assert p.poll() is None, p.stderr.read()
         p.send_signal(number)
         said = p.communicate()[1]
         assert p.returncode == 3 and 'interrupted' in said, said
