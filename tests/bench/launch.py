@@ -43,14 +43,18 @@ def launched(vm, guest, environment):
     return seconds, parts
 
 
-def started(direct, uri, xml):
+def start_directly(direct, uri, xml):
+    """(seconds, what its standard input ends)"""
     began = time.monotonic()
     p = subprocess.Popen([direct, uri, xml], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    word = p.stdout.readline().strip()
-    seconds = time.monotonic() - began
-    _, said = p.communicate('')
-    if word != 'running':
-        sys.exit(f'the direct start failed: {said}')
+    if p.stdout.readline().strip() != 'running':
+        sys.exit(f'the direct start failed: {p.communicate("")[1]}')
+    return time.monotonic() - began, p
+
+
+def started(direct, uri, xml):
+    seconds, p = start_directly(direct, uri, xml)
+    p.communicate('')
     return seconds
 
 
@@ -63,22 +67,36 @@ def use_distribution_users(conf):
         f.writelines([*lines, 'user = "libvirt-qemu"\n', f'swtpm_user = "{swtpm}"\n', f'swtpm_group = "{swtpm}"\n'])
 
 
-def twin(base, folder):
+def twin(base, folder, name=NAME):
     """A root for the direct start: the same files, the same configuration, the same capability cache; and the running guest's XML."""
-    other = os.path.join(base, 'd')
+    other = os.path.join(base, f'd-{name}')
     for d in ('boot', 'etc', 'cache'):
         # Contents and modes only: libvirt notes in extended attributes who uses a file.
-        shutil.copytree(os.path.join(folder, d), os.path.join(other, d), ignore=shutil.ignore_patterns('nvram', f'{NAME}.xml'),
+        shutil.copytree(os.path.join(folder, d), os.path.join(other, d), ignore=shutil.ignore_patterns('nvram', f'{name}.xml'),
                         copy_function=shutil.copy)
     for d in ('', 'boot', 'etc', 'cache'):
         os.chmod(os.path.join(other, d), 0o711)
     use_distribution_users(os.path.join(other, 'etc/qemu.conf'))
-    with open(os.path.join(folder, 'etc/qemu', f'{NAME}.xml'), encoding='utf-8') as f:
+    with open(os.path.join(folder, 'etc/qemu', f'{name}.xml'), encoding='utf-8') as f:
         text = f.read().replace(folder + '/', other + '/')
-    xml = os.path.join(base, 'domain.xml')
+    xml = os.path.join(base, f'{name}.xml')
     with open(xml, 'w', encoding='utf-8') as f:
         f.write(text[text.index('<domain'):])
     return f'qemu:///embed?root={other}', xml
+
+
+def make_base():
+    base = tempfile.mkdtemp(prefix='svb.', dir='/tmp')
+    os.chmod(base, 0o711)
+    return base, dict(os.environ, SECURE_VM_DIR=os.path.join(base, 's'))
+
+
+def write_guest(base, name, memory):
+    kernel = run(os.path.join(TOP, 'tools', 'fetch-kernel'), timeout=600).stdout.strip().splitlines()[-1]
+    path = os.path.join(base, f'{name}.json')
+    with open(path, 'w', encoding='utf-8') as f:
+        json.dump({'name': name, 'kernel': os.path.join(kernel, 'vmlinuz'), 'cmdline': 'console=ttyS0', 'memory': memory}, f)
+    return path
 
 
 def main():
@@ -88,13 +106,8 @@ def main():
     a.add_argument('--limit', type=float, default=10)
     a = a.parse_args()
     vm, direct = os.path.join(a.build, 'launcher/secure-vm'), os.path.join(a.build, 'tests/bench/direct')
-    kernel = run(os.path.join(TOP, 'tools', 'fetch-kernel'), timeout=600).stdout.strip().splitlines()[-1]
-    base = tempfile.mkdtemp(prefix='svb.', dir='/tmp')
-    os.chmod(base, 0o711)
-    environment = dict(os.environ, SECURE_VM_DIR=os.path.join(base, 's'))
-    guest = os.path.join(base, 'g.json')
-    with open(guest, 'w', encoding='utf-8') as f:
-        json.dump({'name': NAME, 'kernel': os.path.join(kernel, 'vmlinuz'), 'cmdline': 'console=ttyS0', 'memory': '512MiB'}, f)
+    base, environment = make_base()
+    guest = write_guest(base, NAME, '512MiB')
     ours, theirs, parts = [], [], []
     try:
         launched(vm, guest, environment)
