@@ -158,6 +158,22 @@ EVP_PKEY *amd_p384(void)
         return k;
 }
 
+/* Two keys of 4096 bits take seconds, so a process's first AMD has those that the build made, where
+ * the environment names them. A second one is another's: its keys are its own. */
+static void make_keys(struct amd_pki *out)
+{
+        static bool taken;
+        const char *path = taken ? NULL : getenv("SV_AMD_KEYS");
+        FILE *f = path ? fopen(path, "r") : NULL;
+
+        taken = true;
+        MUST(!path || f);
+        MUST(out->ark_key = f ? PEM_read_PrivateKey(f, NULL, NULL, NULL) : EVP_RSA_gen(4096));
+        MUST(out->ask_key = f ? PEM_read_PrivateKey(f, NULL, NULL, NULL) : EVP_RSA_gen(4096));
+        if (f)
+                fclose(f);
+}
+
 void amd_pki_make(const struct amd_product *p, struct amd_pki *out)
 {
         char ark[32], ask[32];
@@ -165,8 +181,7 @@ void amd_pki_make(const struct amd_product *p, struct amd_pki *out)
         snprintf(ark, sizeof(ark), "ARK-%s", p->name);
         snprintf(ask, sizeof(ask), "SEV-%s", p->name);
         out->product = p;
-        MUST(out->ark_key = EVP_RSA_gen(4096));
-        MUST(out->ask_key = EVP_RSA_gen(4096));
+        make_keys(out);
         out->vcek_key = amd_p384();
         out->ark = certificate(ark, out->ark_key, NULL, 0x10000);
         add_known(out->ark, NID_basic_constraints, "critical,CA:TRUE");
