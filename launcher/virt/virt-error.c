@@ -36,7 +36,7 @@ static const struct {
         {"cannot open binary of", "virt.swtpm", "install swtpm and swtpm-tools", SV_SYSTEM},
         {"Unable to find 'swtpm", "virt.swtpm", "install swtpm and swtpm-tools", SV_SYSTEM},
         /* it makes the vTPM's certificate; swtpm itself needs none */
-        {"swtpm_setup'", "virt.swtpm",
+        {"swtpm_setup", "virt.swtpm",
          "\"secure-vm host vtpm-ca\" makes the certificate authority that swtpm needs", SV_SYSTEM},
         {"swtpm", "virt.swtpm",
          "its log says more: in log/swtpm/ of the guest's folder, under a daemon in "

@@ -120,6 +120,8 @@ static void libvirt_errors(void **state)
                 {38, "Unable to find 'swtpm' binary", "virt.swtpm", "install swtpm"},
                 {38, "Unable to find 'swtpm_setup' binary", "virt.swtpm", "install swtpm"},
                 {1, "Could not run '/usr/bin/swtpm_setup'. exitstatus: 1", "virt.swtpm", "vtpm-ca"},
+                {1, "Could not run '/usr/bin/swtpm_setup --reconfigure'. exitstatus: 1",
+                 "virt.swtpm", "vtpm-ca"},
                 {1, "Could not start 'swtpm'. exitstatus: 1, error: no room", "virt.swtpm",
                  "no room; its log says more"},
                 {1, "swtpm died unexpectedly", "virt.swtpm", "unexpectedly; its log says more"},
