@@ -80,20 +80,25 @@ static struct sv_tune_entry make_journal_entry(const char *root, const struct sv
         };
 }
 
+/* What is as wanted already is recorded too: check names it when it no longer is. */
+static bool is_recorded(const struct sv_tune_setting *s)
+{
+        return s->action == SV_TUNE_SET || (s->action == SV_TUNE_SAME && !s->others);
+}
+
 static int add_settings(const struct sv_tune_plan *plan, struct sv_tune_journal *j,
                         struct sv_json *left, struct sv_err *err)
 {
         for (size_t i = 0; i < plan->n; i++) {
                 const struct sv_tune_setting *s = &plan->settings[i];
-                int r = s->action == SV_TUNE_SET ? try_setting(plan->ask.root, s, err) : 1;
+                int r = s->action == SV_TUNE_SET ? try_setting(plan->ask.root, s, err) : 0;
 
                 if (r < 0)
                         return -1;
-                if (r > 0) {
-                        if (s->action == SV_TUNE_SET)
-                                sv_json_add(left, sv_json_new_str(s->path));
+                if (r > 0)
+                        sv_json_add(left, sv_json_new_str(s->path));
+                if (r > 0 || !is_recorded(s))
                         continue;
-                }
                 if (sv_tune_journal_add(j, make_journal_entry(plan->ask.root, s), err) < 0)
                         return -1;
         }
@@ -185,13 +190,19 @@ static int refuse_apply(const char *root, const char *dir, const struct sv_tune_
                        why ? strerror(why) : sv_buf_str(&now), why ? "" : "\"", e->knob);
 }
 
-static int change_all(const char *root, const char *dir, const struct sv_tune_journal *j, size_t n,
+static bool is_changed(const struct sv_tune_entry *e)
+{
+        return strcmp(e->before, e->wanted) != 0;
+}
+
+static int change_all(const char *root, const char *dir, const struct sv_tune_journal *j,
                       struct sv_err *err)
 {
         if (sv_tune_journal_begin(dir, j, err) < 0)
                 return -1;
-        for (size_t i = 0; i < n; i++)
-                if (put_value(root, &j->entries[i], j->entries[i].wanted) < 0)
+        for (size_t i = 0; i < j->n; i++)
+                if (is_changed(&j->entries[i]) &&
+                    put_value(root, &j->entries[i], j->entries[i].wanted) < 0)
                         return refuse_apply(root, dir, j, i, errno, err);
         return sv_tune_journal_finish(dir) < 0 ? refuse_apply(root, dir, j, j->n, errno, err) : 0;
 }
@@ -238,7 +249,7 @@ static int apply_locked(const struct sv_tune_plan *plan, const char *dir, struct
         };
         bool unfinished;
         int had = sv_tune_journal_read(dir, &earlier, &unfinished, err);
-        size_t n;
+        int64_t changed = 0;
 
         if (had < 0)
                 return -1;
@@ -251,11 +262,12 @@ static int apply_locked(const struct sv_tune_plan *plan, const char *dir, struct
         if ((had && check_applied_profile(&earlier, &j, err) < 0) ||
             add_settings(plan, &j, left, err) < 0)
                 return -1;
-        n = j.n;
-        sv_json_set_int(result, "changed", (int64_t)n);
+        for (size_t i = 0; i < j.n; i++)
+                changed += is_changed(&j.entries[i]);
+        sv_json_set_int(result, "changed", changed);
         if (had && merge_earlier(root, &earlier, &j, err) < 0)
                 return -1;
-        return n ? change_all(root, dir, &j, n, err) : 0;
+        return j.n ? change_all(root, dir, &j, err) : 0;
 }
 
 int sv_tune_apply(const struct sv_tune_plan *plan, const char *dir, struct sv_json *result,

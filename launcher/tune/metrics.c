@@ -30,7 +30,8 @@ void sv_tune_put_metrics(const struct sv_json *checked, int64_t now, struct sv_b
                 profile = "";
         if (!sv_json_get(checked, "unfinished")) /* a change is in progress */
                 return;
-        put_head(out, "secure_vm_tune_settings", "Settings of this host that tune apply changed.");
+        put_head(out, "secure_vm_tune_settings",
+                 "Settings of this host that tune apply made, or found, as they shall be.");
         sv_buf_printf(out, "secure_vm_tune_settings{profile=\"%s\"} %lld\n", profile,
                       (long long)sv_json_int(sv_json_get(checked, "settings"), 0));
         put_head(out, "secure_vm_tune_differences", "Settings that are no longer as applied.");

@@ -35,7 +35,8 @@ struct sv_tune_setting {
         char *now;    /* in the knob's form */
         char *wanted; /* NULL when left */
         enum sv_tune_action action;
-        char *why; /* what the row does not say; NULL: nothing */
+        bool others; /* a daemon that runs sets it as well, and is let */
+        char *why;   /* what the row does not say; NULL: nothing */
 };
 
 struct sv_tune_plan {

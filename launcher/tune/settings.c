@@ -95,7 +95,7 @@ int sv_tune_want(struct sv_tune_plan *p, const struct sv_knob *k, const char *pa
         SV_STR reason = why;
         SV_STR owner = p->ask.take ? NULL : name_owner(p, k->owners);
         SV_BUF now = SV_BUF_NULL;
-        struct sv_tune_setting s = {.knob = k, .action = SV_TUNE_SET};
+        struct sv_tune_setting s = {.knob = k, .action = SV_TUNE_SET, .others = owner != NULL};
         int r = sv_kernel_file_read(p->ask.root, path, k->form, &now, err);
 
         if (r <= 0)

@@ -153,6 +153,34 @@ static void sabotage(void **state)
         assert_null(sv_knob_at(n)); /* all that there are */
 }
 
+/* What was right before is named when it no longer is, and undo leaves it; not where a daemon is
+ * let to set it. */
+static void right_already(void **state)
+{
+        static const struct {
+                const char *host;
+                bool others;
+        } t[] = {{"nested", false}, {"xeon-tuned", true}};
+
+        for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+                SV_JSON *undone = sv_json_object();
+
+                take_host(t[i].host, SV_TUNE_THROUGHPUT);
+                takes = !t[i].others;
+                put_host_file(root, "10\n", "proc/sys/vm/swappiness");
+                OK(apply_host());
+                OK(check_host_now());
+                put_host_file(root, "61\n", "proc/sys/vm/swappiness");
+                if (t[i].others)
+                        OK(check_host_now());
+                else
+                        FAILS(check_host_now(), SV_PROOF, "tune.differs");
+                OK(sv_tune_undo(root, record, undone, &err));
+                assert_int_equal(sv_json_len(sv_json_get(undone, "kept")), t[i].others ? 0 : 1);
+                assert_int_equal(sv_kernel_file_number(root, "/proc/sys/vm/swappiness", 0), 61);
+        }
+}
+
 /* A processor that went off, a card that was pulled, another disk of the same name. */
 static void what_is_gone(void **state)
 {
@@ -171,13 +199,13 @@ static void what_is_gone(void **state)
         put_host_file(root, "77\n", "proc/sys/vm/swappiness");
         FAILS(sv_tune_check(root, record, found, &err), SV_PROOF, "tune.differs");
         list = sv_json_get(found, "differences");
-        assert_int_equal(sv_json_len(list), 3);
+        assert_int_equal(sv_json_len(list), 4);
         assert_null(sv_json_str(sv_json_get(sv_json_at(list, 0), "found")));
         assert_string_equal(sv_json_text(sv_json_at(list, 2), "why", ""),
                             "another device has its name now");
         OK(sv_tune_undo(root, record, undone, &err));
         list = sv_json_get(undone, "kept");
-        assert_int_equal(sv_json_len(list), 3);
+        assert_int_equal(sv_json_len(list), 4);
         assert_string_equal(sv_json_text(sv_json_at(list, 0), "why", ""), "it is gone");
         assert_string_equal(sv_json_text(sv_json_at(list, 1), "why", ""),
                             "it was changed by somebody else since");
@@ -509,8 +537,8 @@ static void metrics(void **state)
         put_host_file(root, "77\n", "proc/sys/vm/swappiness");
         FAILS(sv_tune_check(root, record, found, &err), SV_PROOF, "tune.differs");
         sv_tune_put_metrics(found, 1700000000, &text);
-        assert_non_null(
-                strstr(sv_buf_str(&text), "\nsecure_vm_tune_settings{profile=\"throughput\"} 6\n"));
+        assert_non_null(strstr(sv_buf_str(&text),
+                               "\nsecure_vm_tune_settings{profile=\"throughput\"} 11\n"));
         assert_non_null(strstr(sv_buf_str(&text), "\nsecure_vm_tune_differences{knob=\"memory."
                                                   "swappiness\"} 1\n"));
         assert_non_null(
@@ -526,21 +554,14 @@ static void metrics(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(there_and_back),
-                cmocka_unit_test(lost_path),
-                cmocka_unit_test(second_apply),
-                cmocka_unit_test(sabotage),
-                cmocka_unit_test(what_is_gone),
-                cmocka_unit_test(after_a_boot),
-                cmocka_unit_test(each_write_refused),
-                cmocka_unit_test(no_way_back),
-                cmocka_unit_test(kept_as_another),
-                cmocka_unit_test(closed_file),
-                cmocka_unit_test(managed_interrupt),
-                cmocka_unit_test(damaged_record),
-                cmocka_unit_test(as_many_as_a_record_holds),
-                cmocka_unit_test(one_at_a_time),
-                cmocka_unit_test(no_room_for_the_record),
+                cmocka_unit_test(there_and_back), cmocka_unit_test(lost_path),
+                cmocka_unit_test(second_apply),   cmocka_unit_test(sabotage),
+                cmocka_unit_test(right_already),  cmocka_unit_test(what_is_gone),
+                cmocka_unit_test(after_a_boot),   cmocka_unit_test(each_write_refused),
+                cmocka_unit_test(no_way_back),    cmocka_unit_test(kept_as_another),
+                cmocka_unit_test(closed_file),    cmocka_unit_test(managed_interrupt),
+                cmocka_unit_test(damaged_record), cmocka_unit_test(as_many_as_a_record_holds),
+                cmocka_unit_test(one_at_a_time),  cmocka_unit_test(no_room_for_the_record),
                 cmocka_unit_test(metrics),
         };
 

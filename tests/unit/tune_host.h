@@ -14,6 +14,7 @@ static struct sv_err err;
 static char *root, *record;
 static enum sv_tune_profile profile;
 static const char *const *hugepages;
+static bool takes; /* what daemons set as well */
 
 /* --- a kernel that refuses --- */
 
@@ -112,6 +113,7 @@ static inline void take_host(const char *name, enum sv_tune_profile p)
         record = sv_asprintf("%s/record-%u", base, n++);
         profile = p;
         hugepages = NULL;
+        takes = true;
         forgive();
         put_host_settings(root, name);
 }
@@ -119,7 +121,7 @@ static inline void take_host(const char *name, enum sv_tune_profile p)
 static inline int make_plan(struct sv_tune_plan *plan)
 {
         struct sv_tune_ask ask = {
-                .root = root, .profile = profile, .take = true, .hugepages = hugepages};
+                .root = root, .profile = profile, .take = takes, .hugepages = hugepages};
 
         return sv_tune_make_plan(&ask, plan, &err);
 }
