@@ -9,6 +9,7 @@
 #include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
+#include "launcher/keeper/daemon-agent.h"
 #include "launcher/keeper/daemon-copies.h"
 #include "launcher/keeper/daemon-ids.h"
 #include "launcher/keeper/events.h"
@@ -124,26 +125,12 @@ static int define_guest(const char *uri, struct sv_virt *v, const struct sv_laun
         return 0;
 }
 
-/* Until it has its disk, as its agent says; that is kept for whoever asks later. */
-static int follow_agent(struct sv_virt *v, struct sv_follow *f, struct sv_err *err)
-{
-        SV_FD port = -1;
-
-        if (sv_virt_stream(v, SV_AGENT_PORT, &port, err) < 0)
-                return -1;
-        if (sv_reader_give(f->reader, port, err) < 0)
-                return -1;
-        if (sv_follow_events(f, err) < 0)
-                return -1;
-        return sv_facts_note_unlocked(v, f, err);
-}
-
 static int follow_start(struct sv_virt *v, const struct sv_guest *forwards, struct sv_follow *f,
                         struct sv_err *err)
 {
         if (sv_virt_forward_ports(v, forwards, err) < 0 || sv_facts_begin_run(v, err) < 0)
                 return -1;
-        return f->wait ? follow_agent(v, f, err) : 0;
+        return f->wait ? sv_daemon_follow_agent(v, f, err) : 0;
 }
 
 static int start_and_follow(struct sv_virt *v, const struct sv_launch *l, struct sv_follow *f,
@@ -532,7 +519,7 @@ static int wait_for_domain(struct sv_daemon_guest *g, const char *name, struct s
 
         while ((r = judge_domain(g, f, err)) == 0) {
                 if (f->wait && g->life == SV_LIFE_RUNNING)
-                        return follow_agent(g->v, f, err);
+                        return sv_daemon_await_agent(g->v, f, err);
                 if (sv_clock_ms() >= end)
                         return sv_fail(err, SV_SYSTEM, "launch.timeout",
                                        "guest %s did not get there within %u seconds; --timeout "

@@ -195,6 +195,22 @@ void sv_domain_read_files(const char *xml, struct sv_domain_facts *out)
                 read_boot_files(domain.inner, out);
 }
 
+bool sv_domain_has_open_channel(const char *xml, const char *name)
+{
+        struct sv_xml devices, e;
+
+        if (!sv_xml_find(sv_bytes_str(xml), "domain/devices", &devices))
+                return false;
+        for (size_t at = 0; sv_xml_next(devices.inner, "channel", &at, &e);) {
+                SV_STR is = read_element_attribute(e.inner, "target", "name");
+                SV_STR state = read_element_attribute(e.inner, "target", "state");
+
+                if (is && !strcmp(is, name))
+                        return state && !strcmp(state, "connected");
+        }
+        return false;
+}
+
 void sv_domain_facts_free(struct sv_domain_facts *f)
 {
         char *const texts[] = {f->uuid,     f->type,      f->arch, f->machine, f->emulator,

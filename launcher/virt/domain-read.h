@@ -62,6 +62,8 @@ void sv_domain_read_files(const char *xml, struct sv_domain_facts *out);
 /* What libvirt gave a domain that runs under the security model: to its processes, to its files.
  * Both NULL where it has none of that model; the caller frees. */
 void sv_domain_read_label(const char *xml, const char *model, char **label, char **image);
+/* Has the guest opened the virtio channel of that name? */
+bool sv_domain_has_open_channel(const char *xml, const char *name);
 void sv_domain_facts_free(struct sv_domain_facts *f);
 int sv_host_read(const char *capabilities, struct sv_host_facts *out, struct sv_err *err);
 void sv_host_facts_free(struct sv_host_facts *f);
