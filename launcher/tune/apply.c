@@ -81,7 +81,7 @@ static struct sv_tune_entry make_journal_entry(const char *root, const struct sv
 }
 
 /* What is as wanted already is recorded too: check names it when it no longer is. */
-static bool is_recorded(const struct sv_tune_setting *s)
+static bool is_to_be_watched(const struct sv_tune_setting *s)
 {
         return s->action == SV_TUNE_SET || (s->action == SV_TUNE_SAME && !s->others);
 }
@@ -97,7 +97,7 @@ static int add_settings(const struct sv_tune_plan *plan, struct sv_tune_journal 
                         return -1;
                 if (r > 0)
                         sv_json_add(left, sv_json_new_str(s->path));
-                if (r > 0 || !is_recorded(s))
+                if (r > 0 || !is_to_be_watched(s))
                         continue;
                 if (sv_tune_journal_add(j, make_journal_entry(plan->ask.root, s), err) < 0)
                         return -1;
