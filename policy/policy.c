@@ -287,9 +287,9 @@ int sv_policy_write_allowing(const char *guest, const char *tee, const char *res
                              struct sv_json *rules, struct sv_json *trust, struct sv_json *allow,
                              struct sv_buf *out, struct sv_err *err)
 {
-        return sv_policy_write_parts(
-                &(struct sv_policy_parts){guest, tee, resource, rules, trust, allow, SV_LEASE_S},
-                out, err);
+        return sv_policy_write_parts(&(struct sv_policy_parts){guest, tee, resource, rules, trust,
+                                                               allow, SV_LEASE_S, NULL},
+                                     out, err);
 }
 
 int sv_policy_write_parts(const struct sv_policy_parts *parts, struct sv_buf *out,
@@ -310,6 +310,8 @@ int sv_policy_write_parts(const struct sv_policy_parts *parts, struct sv_buf *ou
         if (parts->lease != SV_LEASE_S)
                 sv_json_set_int(doc, "lease", parts->lease);
         sv_json_set(doc, "rules", sv_json_ref(parts->rules));
+        if (parts->reference)
+                sv_json_set_str(doc, "reference_set", parts->reference);
         /* json-c leaves out what it has no memory for, which is no fault of the policy. */
         sv_watch_memory();
         sv_json_pretty(doc, &text);

@@ -64,6 +64,7 @@ struct sv_policy_parts {
         struct sv_json *rules, *trust; /* what a TEE's policy function filled */
         struct sv_json *allow;         /* what its allow function did; left out when it is empty */
         int64_t lease;                 /* left out when it is SV_LEASE_S */
+        const char *reference;         /* the reference set that it names; NULL: none */
 };
 /* Builds a document from its parts, which stay the caller's, checks it as sv_policy_parse does and
  * appends its text to `out`. */

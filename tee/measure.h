@@ -48,6 +48,10 @@ struct sv_tee_measure {
          * to *trust (object) its anchors. */
         int (*policy)(const struct sv_guest *guest, const struct sv_measurement *m,
                       struct sv_json *rules, struct sv_json *trust, struct sv_err *err);
+        /* Claims (JSON pointers, NULL ends) whose values by the policy's rules say which image
+         * runs, and not which guest or which platform: what a reference set of this TEE has
+         * (policy/reference-make.h). */
+        const char *const *image_claims;
         /* Adds to *allow (array) what the guest file lifts of the TEE's floor
          * (sv_tee_verify.floor). NULL: nothing ever is. */
         int (*allow)(const struct sv_guest *guest, struct sv_json *allow, struct sv_err *err);

@@ -4,6 +4,7 @@
 
 #include "base/program/cli.h"
 #include "sev/measure/measure.h"
+#include "sev/verify/tee.h"
 
 static const struct sv_opt options[] = {
         {.name = "cpu-sig", .arg = "0x…", .help = "sev-snp: CPUID 1 EAX, instead of a CPU model"},
@@ -20,12 +21,16 @@ static const struct sv_opt options[] = {
         {0},
 };
 
+/* The ID block's fields are for whoever signed it to say, HOST_DATA is one guest's. */
+static const char *const image_claims[] = {"/measurement", SV_SNP_ACPI_LIMIT, NULL};
+
 const struct sv_tee_measure sv_tee_measure_sev_snp = {
         .id = &sv_tee_sev_snp,
         .options = options,
         .measure = sv_sev_measure,
         .id_block = sv_sev_id_block,
         .policy = sv_snp_rules,
+        .image_claims = image_claims,
         .allow = sv_snp_allow,
         .exposure = sv_snp_exposure,
         .inspect = sv_sev_inspect,

@@ -20,12 +20,16 @@ static const struct sv_opt options[] = {
         {0},
 };
 
+/* RTMR3 says what this boot did, MRCONFIGID and the owner's fields are one guest's. */
+static const char *const image_claims[] = {"/mrtd", "/rtmr0", "/rtmr1", "/rtmr2", NULL};
+
 const struct sv_tee_measure sv_tee_measure_tdx = {
         .id = &sv_tee_tdx,
         .options = options,
         .measure = sv_tdx_measure,
         .compare = sv_tdx_compare,
         .policy = sv_tdx_rules,
+        .image_claims = image_claims,
         .allow = sv_tdx_allow,
         .inspect = sv_tdx_inspect,
         .formats = "TD quote, evidence, TDREPORT, TCB info, QE identity, CC event log",

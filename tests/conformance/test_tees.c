@@ -55,6 +55,8 @@ static void test_rows_are_whole(void **state)
         for (size_t i = 0; sv_tees_measure[i]; i++) {
                 assert_non_null(sv_tees_measure[i]->measure);
                 assert_non_null(sv_tees_measure[i]->policy);
+                assert_non_null(sv_tees_measure[i]->image_claims);
+                assert_int_equal(*sv_tees_measure[i]->image_claims[0], '/');
                 assert_int_equal(sv_tees_measure[i]->inspect != NULL,
                                  sv_tees_measure[i]->formats != NULL);
         }

@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "policy/reference-make.h"
 #include "sev/measure/measure.h"
+#include "sev/tee.h"
 #include "tests/unit/make_boot.h"
 #include "tests/unit/unit.h"
 
@@ -24,7 +26,8 @@ static void acpi_rule(void **state)
                 SV_GUEST guest = {0};
                 SV_JSON *rules = sv_json_array();
                 SV_JSON *trust = sv_json_object();
-                const char *left = NULL;
+                SV_JSON *left = sv_json_array(), *values = sv_json_object();
+                const char *exposed = NULL;
                 size_t found = 0;
 
                 OK(sv_file_write(path, 0600, sv_bytes(k, make_uki(k, parts + n, 2 - n)), &err));
@@ -35,8 +38,11 @@ static void acpi_rule(void **state)
                         found += !strcmp(sv_json_str(sv_json_get(sv_json_at(rules, i), "check")),
                                          "policy.acpi");
                 assert_int_equal(found, n == 0);
-                assert_int_equal(sv_snp_exposure(&guest, &left, &err), n ? -1 : 0);
-                assert_null(left);
+                OK(sv_reference_split(rules, sv_tee_measure_sev_snp.image_claims, left, values,
+                                      &err));
+                assert_int_equal(sv_json_len(values), n ? 1 : 2);
+                assert_int_equal(sv_snp_exposure(&guest, &exposed, &err), n ? -1 : 0);
+                assert_null(exposed);
                 sv_measurement_free(&m);
         }
         unlink(path);

@@ -6,8 +6,10 @@
 #include "tests/unit/snp_platform.h"
 
 #include "base/crypto/crypto.h"
+#include "policy/reference-make.h"
 #include "sev/measure/measure.h"
 #include "sev/measure/require.h"
+#include "sev/tee.h"
 #include "sev/verify/tee.h"
 
 static char dir[] = "/tmp/sv-sev-rules-XXXXXX";
@@ -142,9 +144,14 @@ static void each_rule_of_a_guest_file(void **state)
                 {"policy.crl", "false"},
         };
         SV_JSON *claims = claims_of(NULL, 0);
-        SV_JSON *rules = sv_json_array();
+        SV_JSON *rules = sv_json_array(), *left = sv_json_array(), *values = sv_json_object();
 
         OK(guest_rules("ark.pem", claims, rules));
+        OK(sv_reference_split(rules, sv_tee_measure_sev_snp.image_claims, left, values, &err));
+        assert_int_equal(sv_json_len(values), 1); /* what a reference set would say of it */
+        assert_string_equal(sv_json_text(values, "/measurement", ""),
+                            sv_json_text(claims, "measurement", "none"));
+        assert_int_equal(sv_json_len(left), sv_json_len(rules) - 1);
         sv_json_set_bool(claims, "crl_checked", true); /* this proof had no list */
         WALK("sev-snp", rules, claims, rows);
 }

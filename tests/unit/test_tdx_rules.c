@@ -4,6 +4,7 @@
 #include "tests/unit/evidence.h"
 #include "tests/unit/rule_walk.h"
 
+#include "policy/reference-make.h"
 #include "tdx/measure/measure.h"
 #include "tdx/tee.h"
 #include "tdx/verify/bundle.h"
@@ -150,10 +151,15 @@ static const struct rule_row guest_rows[] = {
 static void each_rule_of_a_guest_file(void **state)
 {
         SV_JSON *claims = claims_of_the_td();
-        SV_JSON *rules = sv_json_array();
+        SV_JSON *rules = sv_json_array(), *left = sv_json_array(), *values = sv_json_object();
 
         OK(guest_rules("root.pem", REQUIRE, claims, rules));
         WALK("tdx", rules, claims, guest_rows);
+        OK(sv_reference_split(rules, sv_tee_measure_tdx.image_claims, left, values, &err));
+        assert_int_equal(sv_json_len(values), 4); /* what a reference set would say of it */
+        assert_string_equal(sv_json_text(values, "/rtmr2", ""),
+                            sv_json_text(claims, "rtmr2", "none"));
+        assert_int_equal(sv_json_len(left), sv_json_len(rules) - 4);
 }
 
 /* A service TD by its name, in place of none. */

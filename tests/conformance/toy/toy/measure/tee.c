@@ -74,5 +74,10 @@ static int policy(const struct sv_guest *guest, const struct sv_measurement *m,
         return 0;
 }
 
-const struct sv_tee_measure sv_tee_measure_toy = {
-        .id = &sv_tee_toy, .options = options, .measure = measure, .policy = policy};
+static const char *const image_claims[] = {"/launch", NULL};
+
+const struct sv_tee_measure sv_tee_measure_toy = {.id = &sv_tee_toy,
+                                                  .options = options,
+                                                  .measure = measure,
+                                                  .policy = policy,
+                                                  .image_claims = image_claims};
