@@ -11,10 +11,12 @@
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/defined.h"
 #include "launcher/cli/guest-policy.h"
+#include "launcher/cli/reference-file.h"
 
 static const struct sv_opt opts[] = {
         {.name = "tee", .arg = "T", .help = "the TEE, when the guest file leaves it to the host"},
         SV_POLICY_OPT,
+        SV_REFERENCE_OPTS,
         SV_ADMIN_OPTS,
         {0},
 };

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm policy test: who of the guests that there are would still get the key. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "attest/jose/reference.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/core/text.h"
@@ -11,6 +13,7 @@
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/commands.h"
 #include "policy/policy.h"
+#include "policy/reference.h"
 
 static const struct sv_opt opts[] = {
         {.name = "resource",
@@ -18,7 +21,8 @@ static const struct sv_opt opts[] = {
          .help = "the policy that the broker has for it, instead of a file's"},
         {.name = "reference",
          .arg = "SET.jws",
-         .help = "this reference set, instead of the one that the broker has of its name"},
+         .help = "this reference set, instead of the one that the broker has of its name; without "
+                 "--resource with every policy that names it"},
         {.name = "at",
          .arg = "T",
          .help = "as if it were this time (RFC 3339): what ends or begins by then"},
@@ -85,22 +89,61 @@ static int test_one(const struct sv_args *args, struct sv_admin *admin, const ch
         return 0;
 }
 
-/* Each resource by the policy that the broker has. */
+/* The name of the set to be tried; "" without one. Whether its author signed it is the broker's to
+ * say. */
+static int read_set_name(const struct sv_args *args, char **name, struct sv_err *err)
+{
+        const char *file = sv_opt(args, "reference");
+        SV_BUF text = SV_BUF_NULL;
+        SV_JSON *set = NULL;
+
+        if (file && (sv_file_read(file, SV_POLICY_SIZE_MAX, &text, "reference.size", err) < 0 ||
+                     sv_reference_open(sv_buf_bytes(&text), NULL, &set, err) < 0))
+                return sv_wrap(err, "%s", file);
+        *name = sv_asprintf("%s", set ? sv_reference_name(set) : "");
+        return 0;
+}
+
+/* Is this policy about the set that is tried? Any is, when there is none. */
+static int names_set(struct sv_admin *admin, const char *path, const char *set, bool *names,
+                     struct sv_err *err)
+{
+        SV_POLICY_DOC *policy = NULL;
+        SV_BUF text = SV_BUF_NULL;
+        const char *own;
+
+        *names = true;
+        if (!*set)
+                return 0;
+        if (sv_admin_get_policy(admin, path, &text, err) < 0 ||
+            sv_policy_parse(sv_buf_bytes(&text), &policy, err) < 0)
+                return sv_wrap(err, "%s", path);
+        own = sv_policy_reference(policy);
+        *names = own && !strcmp(own, set);
+        return 0;
+}
+
+/* Each resource by the policy that the broker has; with --reference those that name that set. */
 static int test_all(const struct sv_args *args, struct sv_admin *admin, struct sv_json *result,
                     struct sv_err *err)
 {
         SV_JSON *answer = NULL;
+        SV_STR set = NULL;
         const struct sv_json *list;
 
-        if (sv_admin_list_resources(admin, NULL, NULL, &answer, err) < 0)
+        if (read_set_name(args, &set, err) < 0 ||
+            sv_admin_list_resources(admin, NULL, NULL, &answer, err) < 0)
                 return -1;
         list = sv_json_get(answer, "resources");
         for (size_t i = 0; i < sv_json_len(list); i++) {
                 const struct sv_json *row = sv_json_at(list, i);
+                const char *path = sv_json_text(row, "path", "");
+                bool names;
 
-                if (sv_json_bool(sv_json_get(row, "policy"), false) &&
-                    test_one(args, admin, sv_json_text(row, "path", ""), SV_BYTES_NULL, result,
-                             err) < 0)
+                if (!sv_json_bool(sv_json_get(row, "policy"), false))
+                        continue;
+                if (names_set(admin, path, set, &names, err) < 0 ||
+                    (names && test_one(args, admin, path, SV_BYTES_NULL, result, err) < 0))
                         return -1;
         }
         return 0;
@@ -141,10 +184,10 @@ static int run_policy_test(const struct sv_args *args, struct sv_json **result, 
         if (resource && args->pos[0])
                 return sv_fail(err, SV_USAGE, "policy.test.both",
                                "a file names its resource itself: give a file or --resource");
-        if (sv_opt(args, "reference") && !resource)
+        if (sv_opt(args, "reference") && args->pos[0])
                 return sv_fail(err, SV_USAGE, "policy.test.reference",
-                               "--reference is tried with the policy that the broker has: name its "
-                               "--resource, too");
+                               "--reference is tried with the policies that the broker has: give "
+                               "it without a policy's file");
         if ((at && sv_parse_time(at, &time, "policy.test.at", err) < 0) ||
             sv_admin_from_args(args, NULL, &admin, err) < 0)
                 return -1;

@@ -7,6 +7,7 @@
 #include "launcher/choose.h"
 #include "launcher/cli/exposure.h"
 #include "base/core/file.h"
+#include "base/core/text.h"
 #include "guest/guest.h"
 #include "base/program/log.h"
 #include "launcher/cli/admin-args.h"
@@ -18,6 +19,12 @@ static const struct sv_opt opts[] = {
         {.name = "out",
          .arg = "FILE",
          .help = "write the policy there instead of to standard output"},
+        {.name = "reference",
+         .arg = "NAME",
+         .help = "name this reference set in place of the rules about the image"},
+        {.name = "resource",
+         .arg = "RESOURCE",
+         .help = "for this one, instead of what the guest file names"},
         {.name = "put", .help = "give the policy to the broker, for the guest's resource"},
         SV_ADMIN_OPTS,
         {0},
@@ -26,13 +33,31 @@ static const struct sv_opt opts[] = {
 static int upload_policy(const struct sv_args *args, const struct sv_guest *guest,
                          struct sv_bytes text, struct sv_err *err)
 {
+        const char *resource = sv_opt(args, "resource"), *reference = sv_opt(args, "reference");
         SV_ADMIN *admin = NULL;
 
+        if (!resource)
+                resource = guest->attestation.resource;
         if (sv_admin_from_args(args, guest->attestation.pin, &admin, err) < 0 ||
-            sv_admin_put_policy(admin, guest->attestation.resource, text, err) < 0)
+            sv_admin_put_policy(admin, resource, text, err) < 0)
                 return sv_wrap(err, "giving the policy to the broker");
-        sv_info("the broker releases %s to this guest only", guest->attestation.resource);
+        if (reference)
+                sv_info("the broker releases %s to this guest with an image of %s", resource,
+                        reference);
+        else
+                sv_info("the broker releases %s to this guest only", resource);
         return 0;
+}
+
+static int check_path_option(const struct sv_args *args, const char *name, const char *check,
+                             struct sv_err *err)
+{
+        const char *path = sv_opt(args, name);
+
+        if (!path || sv_resource_ok(sv_bytes_str(path)))
+                return 0;
+        return sv_fail(err, SV_USAGE, check,
+                       "expected repository/type/tag as --%s, found \"%.200s\"", name, path);
 }
 
 static int run_policy(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
@@ -40,14 +65,17 @@ static int run_policy(const struct sv_args *args, struct sv_json **result, struc
         SV_GUEST guest = {0};
         SV_BUF text = SV_BUF_NULL;
         SV_JSON *doc = NULL;
+        const struct sv_policy_for what = {sv_opt(args, "resource"), sv_opt(args, "reference")};
         const struct sv_tee_host *tee;
         const char *out = sv_opt(args, "out");
 
-        if (sv_guest_take(args->pos[0], &guest, err) < 0)
+        if (check_path_option(args, "reference", "policy.name.reference", err) < 0 ||
+            check_path_option(args, "resource", "policy.name.resource", err) < 0 ||
+            sv_guest_take(args->pos[0], &guest, err) < 0)
                 return -1;
         if (sv_tee_choose(sv_opt(args, "tee"), &guest, SV_CHOOSE_ANY, &tee, err) < 0)
                 return -1;
-        if (sv_guest_write_policy(&guest, tee->id, &text, err) < 0 ||
+        if (sv_guest_write_policy_for(&guest, tee->id, &what, &text, err) < 0 ||
             sv_report_exposure(tee->id, &guest, err) < 0)
                 return -1;
         if (out && sv_output_write(out, 0666, sv_buf_bytes(&text), err) < 0)

@@ -9,6 +9,7 @@
 #include "base/program/log.h"
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/commands.h"
+#include "launcher/cli/reference-file.h"
 #include "policy/reference.h"
 
 static const struct sv_opt sign_opts[] = {
@@ -24,20 +25,6 @@ static const struct sv_opt get_opts[] = {
         {0},
 };
 static const struct sv_opt admin_opts[] = {SV_ADMIN_OPTS, {0}};
-
-static struct sv_key *read_author_key(const char *file, struct sv_err *err)
-{
-        SV_BUF pem = SV_BUF_NULL;
-
-        if (!file) {
-                sv_fail(err, SV_USAGE, "reference.key", "--key is missing: who signs it?");
-                return NULL;
-        }
-        if (sv_file_read_private(file, SV_PEM_SIZE_MAX, &pem, "reference.key", "reference.key.mode",
-                                 err) < 0)
-                return NULL;
-        return sv_key_from_pem(sv_buf_bytes(&pem), true, err);
-}
 
 static int read_set_file(const char *file, struct sv_buf *text, struct sv_err *err)
 {
@@ -62,7 +49,7 @@ static int run_reference_sign(const struct sv_args *args, struct sv_json **resul
         if (read_set_file(args->pos[0], &text, err) < 0 ||
             sv_reference_parse(sv_buf_bytes(&text), &set, err) < 0)
                 return sv_wrap(err, "%s", args->pos[0]);
-        key = read_author_key(sv_opt(args, "key"), err);
+        key = sv_reference_read_key(sv_opt(args, "key"), err);
         if (!key || sv_reference_sign(key, sv_buf_bytes(&text), &signed_text, err) < 0)
                 return -1;
         sv_buf_puts(&signed_text, "\n");

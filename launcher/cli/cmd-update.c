@@ -17,6 +17,7 @@
 #include "launcher/cli/launch-guest.h"
 #include "launcher/cli/own-lease.h"
 #include "launcher/cli/update-guest.h"
+#include "launcher/cli/update-reference.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/life.h"
 #include "policy/set-form.h"
@@ -35,6 +36,10 @@ static const struct sv_opt opts[] = {
         {.name = "timeout",
          .arg = "SECONDS",
          .help = "how long to wait for the guest to shut down (60)"},
+        {.name = "author-key",
+         .arg = "FILE",
+         .help = "of a policy that names a reference set: sign the next generation with this key "
+                 "(PEM)"},
         {.name = "force", .help = "end it when it has not shut down by then", .letter = 'f'},
         SV_ADMIN_OPTS,
         {0},
@@ -49,7 +54,7 @@ struct update {
         struct sv_policy *kept;
         const char *resource;
         int64_t generation; /* of the new state */
-        bool changed;       /* the policy, or what runs */
+        bool changed;       /* the policy, its reference set, or what runs */
 };
 
 static void end_update(struct update *u)
@@ -106,6 +111,84 @@ static bool is_newest(const struct update *u, const struct sv_err *err)
                u->generation == sv_sets_newest(sv_policy_sets(u->kept));
 }
 
+/* What the broker's record says of releases. */
+struct seen {
+        int64_t after;      /* the newest record that was looked at */
+        int64_t generation; /* of the state that is looked for */
+        bool released;      /* a key went to a guest of that state, by the policy that is there */
+        bool last;          /* and it was the last one that went */
+};
+
+static void note_record(struct update *u, const struct sv_json *r, struct seen *seen)
+{
+        const char *path = sv_json_str(sv_json_get(r, "resource"));
+        const char *outcome = sv_json_str(sv_json_get(r, "outcome"));
+        const char *action = sv_json_str(sv_json_get(r, "action"));
+
+        if (!path || !outcome || !action || strcmp(path, u->resource))
+                return;
+        if (!strcmp(action, "admin-put-policy") && !strcmp(outcome, "done"))
+                seen->released = seen->last = false; /* of what number that policy's states are */
+        if (strcmp(outcome, "released"))
+                return;
+        seen->last = sv_json_int(sv_json_get(r, "set"), 0) == seen->generation;
+        seen->released |= seen->last;
+}
+
+/* The record behind seen->after, to its end. */
+static int read_audit(struct update *u, struct seen *seen, struct sv_err *err)
+{
+        for (;;) {
+                SV_JSON *page = NULL;
+                const struct sv_json *rows;
+                bool more = false;
+
+                if (sv_admin_audit(u->admin, seen->after, &page, err) < 0)
+                        return -1;
+                rows = sv_json_get(page, "audit");
+                for (size_t i = 0; i < sv_json_len(rows); i++) {
+                        const struct sv_json *r = sv_json_at(rows, i);
+                        const char *action = sv_json_str(sv_json_get(r, "action"));
+                        int64_t id = sv_json_int(sv_json_get(r, "id"), INT64_MAX);
+
+                        seen->after = id > seen->after ? id : seen->after;
+                        /* asking makes a record, too */
+                        more |= !action || strcmp(action, "admin-audit");
+                        note_record(u, r, seen);
+                }
+                if (!more)
+                        return 0;
+        }
+}
+
+/* Of a policy that names a reference set: the set accepts the new files, now or already, and the
+ * rest of the policy is asked before anything is put. *over: the guest has got its key by them
+ * last.
+ */
+static int accept_in_set(struct update *u, const struct sv_tee *id, bool *over, struct sv_err *err)
+{
+        struct seen seen = {0};
+        bool put = false;
+
+        if (sv_update_reference(&(struct sv_set_update){.args = u->args,
+                                                        .admin = u->admin,
+                                                        .guest = &u->guest,
+                                                        .tee = id,
+                                                        .policy = sv_buf_bytes(&u->text)},
+                                &put, &u->generation, err) < 0)
+                return -1;
+        u->changed |= put;
+        seen.generation = u->generation;
+        if (put)
+                return 0;
+        if (read_audit(u, &seen, err) < 0)
+                return -1;
+        *over = seen.last;
+        sv_info("reference set %s accepts the new files already%s", sv_policy_reference(u->kept),
+                *over ? ", and the guest has got its key by them: it is left as it is" : "");
+        return 0;
+}
+
 /* *over: the guest's newest state is accepted, and no other: no step is left. An update that was
  * interrupted goes on where it was. */
 static int accept_both(struct update *u, bool *over, struct sv_err *err)
@@ -123,8 +206,11 @@ static int accept_both(struct update *u, bool *over, struct sv_err *err)
         before = sv_asprintf("before %s", day);
         after = sv_asprintf("from %s", day);
         if (sv_tee_choose(NULL, &u->guest, SV_CHOOSE_ANY, &tee, err) < 0 ||
-            sv_report_exposure(tee->id, &u->guest, err) < 0 ||
-            sv_guest_write_policy(&u->guest, tee->id, &predicted, err) < 0 ||
+            sv_report_exposure(tee->id, &u->guest, err) < 0)
+                return -1;
+        if (sv_policy_reference(u->kept))
+                return accept_in_set(u, tee->id, over, err);
+        if (sv_guest_write_policy(&u->guest, tee->id, &predicted, err) < 0 ||
             sv_policy_parse(sv_buf_bytes(&predicted), &p, err) < 0)
                 return -1;
         others = sv_policy_count_other_anchors(u->kept, p);
@@ -152,55 +238,26 @@ static int accept_both(struct update *u, bool *over, struct sv_err *err)
         return 0;
 }
 
-/* The audit record's end, or (with `generation`) whether a key went to a guest of that state behind
- * `after`. */
-static int read_audit(struct update *u, int64_t *after, int64_t generation, bool *seen,
-                      struct sv_err *err)
-{
-        for (;;) {
-                SV_JSON *page = NULL;
-                const struct sv_json *rows;
-                bool more = false;
-
-                if (sv_admin_audit(u->admin, *after, &page, err) < 0)
-                        return -1;
-                rows = sv_json_get(page, "audit");
-                for (size_t i = 0; i < sv_json_len(rows); i++) {
-                        const struct sv_json *r = sv_json_at(rows, i);
-                        const char *path = sv_json_str(sv_json_get(r, "resource"));
-                        const char *outcome = sv_json_str(sv_json_get(r, "outcome"));
-                        const char *action = sv_json_str(sv_json_get(r, "action"));
-                        int64_t id = sv_json_int(sv_json_get(r, "id"), INT64_MAX);
-
-                        *after = id > *after ? id : *after;
-                        /* asking makes a record, too */
-                        more |= !action || strcmp(action, "admin-audit");
-                        if (!path || !outcome || !action || strcmp(path, u->resource))
-                                continue;
-                        if (!strcmp(action, "admin-put-policy") && !strcmp(outcome, "done"))
-                                *seen = false; /* of what number that policy's states are */
-                        *seen |= !strcmp(outcome, "released") &&
-                                 sv_json_int(sv_json_get(r, "set"), 0) == generation;
-                }
-                if (!more)
-                        return 0;
-        }
-}
-
 /* Only what a guest was seen to get by is left. */
 static int retire_older(struct update *u, int64_t after, size_t *retired, struct sv_err *err)
 {
         SV_BUF text = SV_BUF_NULL;
-        bool seen = false;
+        struct seen seen = {.after = after, .generation = u->generation};
 
-        if (read_audit(u, &after, u->generation, &seen, err) < 0)
+        if (read_audit(u, &seen, err) < 0)
                 return -1;
-        if (!seen)
+        if (!seen.released)
                 return sv_fail(err, SV_USAGE, "update.unseen",
                                "the broker's record has no release of %s to the guest's newest "
                                "state (generation %lld), so the older ones stay accepted: launch "
                                "it first",
                                u->resource, (long long)u->generation);
+        if (sv_policy_reference(u->kept)) {
+                sv_info("the older images of reference set %s stay accepted, for other guests may "
+                        "run them: \"secure-vm reference retire\"",
+                        sv_policy_reference(u->kept));
+                return 0;
+        }
         if (sv_policy_retire_sets(u->kept, u->generation, &text, retired, err) < 0)
                 return -1;
         return *retired ? put_policy(u, &text, err) : 0;
@@ -299,6 +356,13 @@ static int finish_update(struct update *u, struct sv_json *result, struct sv_err
 {
         size_t retired = 0;
 
+        if (sv_policy_reference(u->kept))
+                return sv_fail(err, SV_USAGE, "policy.update.reference",
+                               "what the policy accepts stands in reference set %s, which other "
+                               "guests may be accepted by: \"secure-vm reference retire\" writes "
+                               "the next one, \"policy test --reference\" says who would be "
+                               "refused",
+                               sv_policy_reference(u->kept));
         if (!sv_policy_sets(u->kept))
                 return sv_fail(err, SV_USAGE, "update.unseen",
                                "the policy of %s has one state only: there is none to retire",
@@ -313,9 +377,9 @@ static int finish_update(struct update *u, struct sv_json *result, struct sv_err
 
 static int take_update_steps(struct update *u, struct sv_json *result, struct sv_err *err)
 {
-        bool over = false, ignored = false;
+        struct seen seen = {0};
+        bool over = false;
         size_t retired = 0;
-        int64_t after = 0;
 
         if (sv_has(u->args, "finish"))
                 return finish_update(u, result, err);
@@ -327,8 +391,8 @@ static int take_update_steps(struct update *u, struct sv_json *result, struct sv
                 return -1;
         if (over)
                 return restart(u, result, err) < 0 ? -1 : report_update(u, 0, result);
-        if (read_audit(u, &after, 0, &ignored, err) < 0 || restart(u, result, err) < 0 ||
-            retire_older(u, after, &retired, err) < 0)
+        if (read_audit(u, &seen, err) < 0 || restart(u, result, err) < 0 ||
+            retire_older(u, seen.after, &retired, err) < 0)
                 return -1;
         return report_update(u, retired, result);
 }

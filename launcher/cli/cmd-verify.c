@@ -16,6 +16,8 @@
 #include "launcher/cli/collateral.h"
 #include "launcher/cli/evidence.h"
 #include "launcher/cli/fetch-args.h"
+#include "launcher/cli/reference-file.h"
+#include "policy/reference.h"
 
 static const struct sv_opt opts[] = {
         {.name = "tee",
@@ -33,6 +35,7 @@ static const struct sv_opt opts[] = {
         {.name = "policy",
          .arg = "FILE",
          .help = "appraise by this policy instead of the built-in strict one"},
+        SV_REFERENCE_OPTS,
         {.name = "allow",
          .arg = "NAME",
          .help = "lift this of the TEE's floor or of the built-in policy (a policy of your own "
@@ -101,12 +104,34 @@ static int make_strict_policy(const struct sv_args *args, const struct sv_tee_ve
         return sv_policy_make_strict(tee, allow, sv_opt(args, "measurement"), out, err);
 }
 
+/* The set that the policy names, in place of the name. */
+static int join_reference_file(const struct sv_args *args, struct sv_bytes text,
+                               struct sv_policy **policy, struct sv_err *err)
+{
+        const char *file = sv_opt(args, "reference");
+        struct sv_policy *joined = NULL;
+        SV_JSON *set = NULL;
+
+        if (!file)
+                return 0;
+        if (sv_reference_read(file, sv_opt(args, "reference-key"), &set, err) < 0 ||
+            sv_reference_join(text, set, &joined, err) < 0)
+                return -1;
+        sv_policy_free(*policy);
+        *policy = joined;
+        return 0;
+}
+
 static int read_policy(const struct sv_args *args, const struct sv_tee_verify *tee,
                        struct sv_policy **out, struct sv_err *err)
 {
         const char *path = sv_opt(args, "policy");
         SV_BUF text = SV_BUF_NULL;
 
+        if (!path && sv_has(args, "reference"))
+                return sv_fail(err, SV_USAGE, "verify.reference",
+                               "--reference is the set that a policy names: give the policy, too "
+                               "(--policy)");
         if (!path)
                 return make_strict_policy(args, tee, out, err);
         if (sv_has(args, "measurement"))
@@ -121,7 +146,8 @@ static int read_policy(const struct sv_args *args, const struct sv_tee_verify *t
                         "\"allow\"",
                         path);
         if (sv_file_read(path, SV_POLICY_SIZE_MAX, &text, "policy.size", err) < 0 ||
-            sv_policy_parse(sv_buf_bytes(&text), out, err) < 0)
+            sv_policy_parse(sv_buf_bytes(&text), out, err) < 0 ||
+            join_reference_file(args, sv_buf_bytes(&text), out, err) < 0)
                 return sv_wrap(err, "%s", path);
         return 0;
 }

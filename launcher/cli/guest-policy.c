@@ -4,47 +4,120 @@
 #include <string.h>
 #include <time.h>
 
+#include "attest/jose/reference.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/program/log.h"
 #include "launcher/choose.h"
 #include "launcher/cli/admin-args.h"
+#include "launcher/cli/reference-file.h"
 #include "policy/foresee.h"
+#include "policy/reference-make.h"
 
-int sv_guest_write_policy(const struct sv_guest *guest, const struct sv_tee *id, struct sv_buf *out,
-                          struct sv_err *err)
-{
+/* What a TEE says such a guest must show. */
+struct parts {
         const struct sv_tee_measure *tee;
+        struct sv_json *rules, *trust, *allow;
+};
+
+static void free_policy_parts(struct parts *p)
+{
+        sv_json_free(p->rules);
+        sv_json_free(p->trust);
+        sv_json_free(p->allow);
+}
+
+#define PARTS __attribute__((cleanup(free_policy_parts))) struct parts
+
+static int make_policy_parts(const struct sv_guest *guest, const struct sv_tee *id, struct parts *p,
+                             struct sv_err *err)
+{
         struct sv_measurement m = {0};
-        SV_JSON *rules = sv_json_array();
-        SV_JSON *trust = sv_json_object();
-        SV_JSON *allow = sv_json_array();
         int r;
 
-        if (sv_tee_choose_measure(id, &tee, err) < 0)
+        p->rules = sv_json_array();
+        p->trust = sv_json_object();
+        p->allow = sv_json_array();
+        if (sv_tee_choose_measure(id, &p->tee, err) < 0)
                 return -1;
         if (!guest->attestation.resource)
                 return sv_fail(err, SV_USAGE, "guest.attestation",
                                "%s names no attestation, so there is nothing to release",
                                guest->file);
-        if (sv_tee_takes(id, guest, err) < 0 || sv_tee_predict(tee, guest, &m, err) < 0)
+        if (sv_tee_takes(id, guest, err) < 0 || sv_tee_predict(p->tee, guest, &m, err) < 0)
                 return -1;
-        r = tee->policy(guest, &m, rules, trust, err);
-        if (r == 0 && tee->allow)
-                r = tee->allow(guest, allow, err);
-        if (r == 0)
-                r = sv_policy_write_parts(&(struct sv_policy_parts){guest->name, id->name,
-                                                                    guest->attestation.resource,
-                                                                    rules, trust, allow,
-                                                                    guest->attestation.lease},
-                                          out, err);
+        r = p->tee->policy(guest, &m, p->rules, p->trust, err);
+        if (r == 0 && p->tee->allow)
+                r = p->tee->allow(guest, p->allow, err);
         sv_measurement_free(&m);
         return r;
+}
+
+int sv_guest_write_policy_for(const struct sv_guest *guest, const struct sv_tee *id,
+                              const struct sv_policy_for *what, struct sv_buf *out,
+                              struct sv_err *err)
+{
+        PARTS p = {0};
+        SV_JSON *left = sv_json_array(), *values = sv_json_object();
+
+        if (make_policy_parts(guest, id, &p, err) < 0 ||
+            (what->reference &&
+             sv_reference_split(p.rules, p.tee->image_claims, left, values, err) < 0))
+                return -1;
+        return sv_policy_write_parts(
+                &(struct sv_policy_parts){guest->name, id->name,
+                                          what->resource ? what->resource
+                                                         : guest->attestation.resource,
+                                          what->reference ? left : p.rules, p.trust, p.allow,
+                                          guest->attestation.lease, what->reference},
+                out, err);
+}
+
+int sv_guest_write_policy(const struct sv_guest *guest, const struct sv_tee *id, struct sv_buf *out,
+                          struct sv_err *err)
+{
+        return sv_guest_write_policy_for(guest, id, &(struct sv_policy_for){NULL, NULL}, out, err);
+}
+
+int sv_guest_image_values(const struct sv_guest *guest, const struct sv_tee *id,
+                          struct sv_json *values, struct sv_err *err)
+{
+        PARTS p = {0};
+        SV_JSON *left = sv_json_array();
+
+        if (make_policy_parts(guest, id, &p, err) < 0)
+                return -1;
+        return sv_reference_split(p.rules, p.tee->image_claims, left, values, err);
 }
 
 bool sv_policy_is_asked(const struct sv_args *args)
 {
         return sv_has(args, "policy") || sv_has(args, "broker");
+}
+
+/* The set that a policy names, in place of the name: from a file, or as the broker has it, which
+ * looked at its signature when it was put. */
+static int join_reference(const struct sv_args *args, struct sv_admin *admin, struct sv_bytes text,
+                          struct sv_policy **policy, struct sv_err *err)
+{
+        const char *file = sv_opt(args, "reference"), *name = sv_policy_reference(*policy);
+        struct sv_policy *joined = NULL;
+        SV_BUF stored = SV_BUF_NULL;
+        SV_JSON *set = NULL;
+
+        if (!name && !file)
+                return 0;
+        if (!file && !admin) /* it says so itself when it is asked */
+                return 0;
+        if (file ? sv_reference_read(file, sv_opt(args, "reference-key"), &set, err) < 0
+                 : sv_admin_get_reference(admin, name, &stored, err) < 0 ||
+                            sv_reference_open(sv_buf_bytes(&stored), NULL, &set, err) < 0)
+                return -1;
+        if (sv_reference_join(text, set, &joined, err) < 0)
+                return -1;
+        sv_policy_free(*policy);
+        *policy = joined;
+        return 0;
 }
 
 static int read_kept_policy(const struct sv_args *args, const struct sv_guest *guest,
@@ -61,12 +134,14 @@ static int read_kept_policy(const struct sv_args *args, const struct sv_guest *g
         if (path)
                 return sv_file_read(path, SV_POLICY_SIZE_MAX, &text, "policy.check.file", err) <
                                                0 ||
-                                       sv_policy_parse(sv_buf_bytes(&text), out, err) < 0
+                                       sv_policy_parse(sv_buf_bytes(&text), out, err) < 0 ||
+                                       join_reference(args, NULL, sv_buf_bytes(&text), out, err) < 0
                                ? sv_wrap(err, "%s", path)
                                : 0;
         if (sv_admin_from_args(args, guest->attestation.pin, &admin, err) < 0 ||
             sv_admin_get_policy(admin, guest->attestation.resource, &text, err) < 0 ||
-            sv_policy_parse(sv_buf_bytes(&text), out, err) < 0)
+            sv_policy_parse(sv_buf_bytes(&text), out, err) < 0 ||
+            join_reference(args, admin, sv_buf_bytes(&text), out, err) < 0)
                 return sv_wrap(err, "the broker's policy of %s", guest->attestation.resource);
         return 0;
 }

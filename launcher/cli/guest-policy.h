@@ -11,6 +11,21 @@
 int sv_guest_write_policy(const struct sv_guest *guest, const struct sv_tee *id, struct sv_buf *out,
                           struct sv_err *err);
 
+struct sv_policy_for {
+        const char *resource; /* NULL: the guest's own */
+        const char
+                *reference; /* the set that says which images run; NULL: the policy's own rules */
+};
+/* The same for another resource, or with the name of a reference set in place of the rules about
+ * the image. SV_USAGE "reference.make.values" when there are none. */
+int sv_guest_write_policy_for(const struct sv_guest *guest, const struct sv_tee *id,
+                              const struct sv_policy_for *what, struct sv_buf *out,
+                              struct sv_err *err);
+/* Of the same measurement what a reference set says of the image: claims and values, into `values`
+ * (object). */
+int sv_guest_image_values(const struct sv_guest *guest, const struct sv_tee *id,
+                          struct sv_json *values, struct sv_err *err);
+
 /* The policy to be asked: --policy FILE, or the one that the broker has (--broker, --admin-key). */
 #define SV_POLICY_OPT                                     \
         {                                                 \
@@ -24,7 +39,8 @@ bool sv_policy_is_asked(const struct sv_args *args);
 
 /* Would that policy release the guest's resource to it, as far as files can tell? Adds the rows of
  * policy/foresee.h to *rows (array) and ends as it does; the guest is measured from its files as
- * they are now. SV_USAGE "policy.check.source" when none of the options was given, or both. */
+ * they are now. A reference set that the policy names comes from --reference FILE, or from the
+ * broker. SV_USAGE "policy.check.source" when none of the options was given, or both. */
 int sv_guest_ask_policy(const struct sv_args *args, const struct sv_guest *guest,
                         const struct sv_tee *id, struct sv_json *rows, struct sv_err *err);
 /* Says in one line how many rules hold and how many are not predicted. */

@@ -319,6 +319,105 @@ def references(admin, folder):
     run(0, 'policy', 'rm', PATH, *admin)
 
 
+def sets_from_guests(admin, folder):
+    """One set, made from a guest file, serves two guests; the next image is in it before a guest restarts, and the old one leaves it."""
+    name, key = 'vendor/reference/image', admin[5]
+    make_guest(folder, admin)
+
+    def write(guest, **more):
+        with open(os.path.join(folder, 'guest.json')) as f:
+            doc = json.load(f)
+        path = os.path.join(folder, f'{guest}.json')
+        doc['attestation']['resource'] = 'default/web/root'
+        with open(path, 'w') as f:
+            json.dump({**doc, 'name': 'web-2' if guest == 'two' else 'web-1', **more}, f)
+        return path
+
+    def in_folder(file):
+        return os.path.join(folder, file)
+    one, two, newer = write('one'), write('two'), write('newer', cmdline='quiet')
+    made, signed, public = in_folder('made.json'), in_folder('made.jws'), in_folder('author.pub')
+    set1 = run(0, 'reference', 'make', name, one, '--image', 'web 1', '--not-before', '2026-01-01T00:00:00Z', '--out', made)
+    values = set1['set']['any_of'][0]['values']
+    assert {'/pcrs/sha256/0', '/pcrs/sha256/4', '/pcrs/sha256/9'} <= set(values) and '/pcrs/sha256/11' not in values, values
+    assert run(0, 'reference', 'make', name, two)['set']['any_of'][0]['values'] == values
+    fails('reference.make.same', 'reference', 'make', name, two, '--after', made)
+    fails('reference.make.other', 'reference', 'make', name + 'x', newer, '--after', made)
+    run(0, 'reference', 'sign', made, '--key', key, '--out', signed)
+    run(0, 'reference', 'put', signed, *admin)
+    guests = {}
+    run(0, 'key', 'provision', 'default/db/root', *admin)  # of no policy that names a set
+    for guest, resource in ((one, 'default/web-1/data'), (two, 'default/web-2/data'), (one, 'default/web/root')):
+        run(0, 'key', 'provision', resource, *admin)
+        policy = run(0, 'policy', guest, '--reference', name, '--resource', resource, '--put', *admin)['policy']
+        assert policy['reference_set'] == name and not [r for r in policy['rules'] if r['claim'] in values], policy
+        guests[resource] = [r['equals'] for r in policy['rules'] if r['check'] == 'policy.ek.subject'][0].split(':')[0]
+    assert guests == {'default/web-1/data': 'web-1', 'default/web-2/data': 'web-2', 'default/web/root': 'web-1'}, guests
+    tried = run(0, 'policy', 'test', '--reference', signed, *admin)['resources']
+    assert sorted(r['resource'] for r in tried) == sorted(guests), tried
+    # what the set says counts before a launch, from the broker and from files
+    run(0, 'policy', 'check', one, *admin)
+    assert run(6, 'policy', 'check', two, *admin)['error']['check'] == 'policy.ek.subject'
+    assert run(6, 'policy', 'check', newer, *admin)['error']['check'] == 'policy.reference.pcrs.sha256.9'
+    policy = in_folder('one.policy')
+    run(0, 'policy', one, '--reference', name, '--out', policy)
+    with open(public, 'w') as f:
+        f.write(subprocess.run(['openssl', 'pkey', '-in', key, '-pubout'], check=True, capture_output=True, text=True).stdout)
+    from_file = ['policy', 'check', one, '--policy', policy]
+    assert run(6, *from_file)['error']['check'] == 'policy.reference'
+    run(0, *from_file, '--reference', made)
+    fails('reference.key', *from_file, '--reference', signed)
+    for author in (key, public):
+        run(0, *from_file, '--reference', signed, '--reference-key', author)
+    other = in_folder('other.key')
+    subprocess.run(['openssl', 'ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', other], check=True, capture_output=True)
+    assert run(5, *from_file, '--reference', signed, '--reference-key', other)['error']['check'] == 'reference.signature'
+    os.chmod(other, 0o644)
+    assert run(3, *from_file, '--reference', signed, '--reference-key', other)['error']['check'] == 'reference.key.mode'
+    os.chmod(other, 0o600)
+    followed(admin, folder, (name, one, newer, write('elsewhere', name='web-3', cmdline='x')), other)
+    for resource in (*guests, 'default/db/root'):
+        run(0, 'key', 'rm', resource, '--yes', *admin)
+    for resource in guests:
+        run(0, 'policy', 'rm', resource, *admin)
+    run(0, 'reference', 'rm', name, *admin)
+
+
+def followed(admin, folder, what, other):
+    """update --prepare with the author's key, without it, and with somebody else's; then the old image is retired."""
+    name, one, newer, elsewhere = what
+
+    def generations():
+        return [(t['generation'], t.get('retired', False)) for t in run(0, 'reference', 'get', name, *admin)['set']['any_of']]
+    prepare = ['update', newer, '--prepare', *admin]
+    fails('policy.update.reference', *prepare)
+    assert run(5, *prepare, '--author-key', other)['error']['check'] == 'reference.signature'
+    # refused by another rule: the set stays as it is
+    assert run(6, 'update', elsewhere, '--prepare', '--author-key', admin[5], *admin)['error']['check'] == 'policy.ek.subject'
+    assert generations() == [(1, False)]
+    r = run(0, *prepare, '--author-key', admin[5], '--name', 'web 2')
+    assert (r['generation'], r['changed']) == (2, True), r
+    assert generations() == [(2, False), (1, False)]
+    for guest in (one, newer):
+        run(0, 'policy', 'check', guest, *admin)
+    r = run(0, *prepare)  # once more, and by one who has no key
+    assert (r['generation'], r['changed']) == (2, False), r
+    fails('policy.update.reference', 'update', newer, '--finish', *admin)
+    held, last, signed = (os.path.join(folder, n) for n in ('held.jws', 'last.json', 'last.jws'))
+    run(0, 'reference', 'get', name, '--out', held, *admin)
+    fails('reference.key', 'reference', 'retire', held)
+    assert run(5, 'reference', 'retire', held, '--key', other)['error']['check'] == 'reference.signature'
+    fails('reference.retire.none', 'reference', 'retire', held, '--key', admin[5], '--below', '1')
+    assert run(0, 'reference', 'retire', held, '--key', admin[5], '--out', last)['retired'] == 1
+    run(0, 'reference', 'sign', last, '--key', admin[5], '--out', signed)
+    run(0, 'reference', 'put', signed, *admin)
+    assert generations() == [(2, False), (1, True)]
+    run(0, 'policy', 'check', newer, *admin)
+    assert run(6, 'policy', 'check', one, *admin)['error']['check'] == 'policy.set.retired'
+    fails('reference.make.retired', 'update', one, '--prepare', '--author-key', admin[5], *admin)
+    assert run(0, 'update', one, '--prepare', '--again', '--author-key', admin[5], *admin)['generation'] == 4
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='svp', dir='/tmp') as folder:
         port = free_port()
@@ -335,6 +434,7 @@ def main():
             keys(admin)
             settings(admin)
             references(admin, folder)
+            sets_from_guests(admin, folder)
             names_of_brokers(admin, folder)
         finally:
             broker.terminate()

@@ -70,7 +70,12 @@ COMMANDS = """
 2 key.set                key set a/b/c
 4 reference.json         reference sign garbage --key key.pem
 4 reference.form         reference put garbage
-2 policy.test.reference  policy test --reference garbage
+2 policy.test.reference  policy test guest.json --reference garbage
+2 policy.name.reference  policy guest.json --reference web
+2 policy.name.resource   policy guest.json --resource web
+3 reference.size         reference make a/b/c guest.json --after set.json
+2 reference.retire.below reference retire set.json --below x
+2 verify.reference       verify {vectors}/snp/reports/milan-v2-a.bin --reference set.json
 2 key.size               key provision a/b/c --bytes 15
 2 key.size               key provision a/b/c --bytes 8193
 2 key.releases           key set a/b/c --releases 0

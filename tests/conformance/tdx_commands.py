@@ -135,6 +135,23 @@ def options():
         json.dump(policy, f)
         f.flush()
         assert check_of(verify(6, *COS, '--policy', f.name)) == 'policy.mrtd'
+    sets(claims, policy)
+
+
+def sets(claims, policy):
+    """The policy names a reference set, which is given by a file."""
+    with tempfile.NamedTemporaryFile('w', suffix='.json') as f, tempfile.NamedTemporaryFile('w', suffix='.json') as g:
+        json.dump(dict(policy, rules=[], reference_set='v/r/cos'), f)
+        f.flush()
+        assert check_of(verify(6, *COS, '--policy', f.name)) == 'policy.reference'
+        for values, check in ((claims, None), (dict(claims, rtmr1='00' * 48), 'policy.reference.rtmr1')):
+            g.seek(0)
+            g.truncate()
+            json.dump({'version': 1, 'name': 'v/r/cos', 'tee': 'tdx', 'generation': 1, 'any_of': [
+                {'image': 'cos', 'generation': 1, 'values': {f'/{name}': values[name] for name in ('mrtd', 'rtmr1', 'rtmr2')}}]}, g)
+            g.flush()
+            out = verify(6 if check else 0, *COS, '--policy', f.name, '--reference', g.name)
+            assert check_of(out) == check if check else 'policy.set' in [r['check'] for r in out['appraisal']['reasons']], out
 
 
 def inspect():

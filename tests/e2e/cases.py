@@ -255,6 +255,29 @@ def updated(c):
 
 
 @case
+def image_set(c):
+    """update where the policy names a reference set: the set has the new image before the restart, and the old one keeps its key"""
+    c.prepare()
+    admin, name = c.broker.admin(), 'vendor/reference/image'
+    key, made, signed = admin[admin.index('--admin-key') + 1], c.path('set.json'), c.path('set.jws')
+    for words in (('reference', 'make', name, c.file, '--out', made), ('reference', 'sign', made, '--key', key, '--out', signed),
+                  ('reference', 'put', signed, *admin), ('policy', c.file, '--reference', name, '--put', *admin)):
+        run(c.env.vm, *words, env=c.environment)
+    new = c.write_guest('new.json', cmdline=c.guest['cmdline'] + ' init=/sbin/init')
+    r = run(*c.vm, 'update', new, '--author-key', key, '--timeout', '1', '--force', '--json', *admin, check=False, timeout=600, env=c.environment)
+    c.result, c.status = json.loads(r.stdout), r.returncode
+    c.must(c.status == 0 and (c.result['generation'], c.result['retired']) == (2, 0), 'expected the guest to run from its new files')
+    c.wait_console(MARKER)
+    c.must([r['set'] for r in c.broker.audit() if r.get('outcome') == 'released' and r.get('reference') == name] == [2], f'{c.broker.audit()}')
+    again = json.loads(run(*c.vm, 'update', new, '--json', *admin, check=False, env=c.environment).stdout)
+    c.must(again['ok'] and not again['changed'], f'a second time: {again}')
+    run(*c.vm, 'destroy', 'g', env=c.environment)
+    c.launch()
+    c.must_unlock()
+    c.must([r['set'] for r in c.broker.audit() if r.get('outcome') == 'released' and r.get('reference') == name] == [2, 1], f'{c.broker.audit()}')
+
+
+@case
 def firmware(c):
     """another firmware"""
     c.prepare()

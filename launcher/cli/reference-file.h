@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reference sets in files: as JSON, or signed (attest/jose/reference.h). */
+#pragma once
+
+#include "base/crypto/crypto.h"
+#include "base/json/json.h"
+
+/* A set that is given as JSON is the caller's own word. One that is signed (JWS) counts when this
+ * key has signed it: PEM, public or private; SV_USAGE "reference.key" without one, SV_PROOF
+ * "reference.signature". The caller frees *out. */
+int sv_reference_read(const char *file, const char *key_file, struct sv_json **out,
+                      struct sv_err *err);
+/* The author's private key, which nobody else may read; NULL file: SV_USAGE "reference.key", "",
+ * SV_SYSTEM "reference.key.mode". The caller frees it. */
+struct sv_key *sv_reference_read_key(const char *file, struct sv_err *err);
+
+/* For commands that hold a guest or its evidence against a policy. */
+#define SV_REFERENCE_OPTS                                                                     \
+        {.name = "reference",                                                                 \
+         .arg = "SET",                                                                        \
+         .help = "the reference set that the policy names: JSON, or as it was signed (JWS)"}, \
+        {                                                                                     \
+                .name = "reference-key", .arg = "FILE",                                       \
+                .help = "the key that has signed it (PEM, public or private)"                 \
+        }
