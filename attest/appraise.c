@@ -149,6 +149,14 @@ int sv_tee_check_allow(const struct sv_tee_verify *tee, const struct sv_policy *
         return sv_policy_check_allow(policy, names, err);
 }
 
+int sv_tee_check_warn(const struct sv_tee_verify *tee, const struct sv_policy *policy,
+                      struct sv_err *err)
+{
+        static const char *const none[] = {NULL};
+
+        return sv_policy_check_warn(policy, tee->may_warn ? tee->may_warn : none, err);
+}
+
 static int evaluate_policy(const struct sv_tee_verify *tee, const struct sv_policy *policy,
                            const struct sv_json *claims, int64_t time, struct sv_verdict *verdict,
                            struct sv_err *err)
@@ -175,7 +183,7 @@ static int check_policy_tee(const struct sv_tee_verify *tee, const struct sv_pol
                                sv_policy_tee(policy), tee->id->name);
         if (sv_tee_check_anchors(tee, policy, err) < 0)
                 return -1;
-        return sv_tee_check_allow(tee, policy, err);
+        return sv_tee_check_allow(tee, policy, err) < 0 ? -1 : sv_tee_check_warn(tee, policy, err);
 }
 
 static int confirm_root(const struct sv_tee_verify *tee, const struct sv_policy *policy,

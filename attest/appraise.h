@@ -22,6 +22,9 @@ int sv_tee_check_anchors(const struct sv_tee_verify *tee, const struct sv_policy
 /* The names that a policy for this TEE may list in `allow`. SV_FORMAT "policy.allow.unknown". */
 int sv_tee_check_allow(const struct sv_tee_verify *tee, const struct sv_policy *policy,
                        struct sv_err *err);
+/* The checks that it may list in `warn`: sv_policy_check_warn. */
+int sv_tee_check_warn(const struct sv_tee_verify *tee, const struct sv_policy *policy,
+                      struct sv_err *err);
 
 /* For claims of evidence that was verified with any_root: whether this policy is for guests on this
  * TEE, whether the root that verified is the maker's or one that this policy names, and then the

@@ -73,6 +73,17 @@ static bool is_in_time(const struct sv_audit_filter *f, const char *time)
         return !f->until || strncmp(time, f->until, strlen(f->until)) <= 0;
 }
 
+/* The check that failed, or one that only warned. */
+static bool has_check(const char *wanted, const struct sv_json *record)
+{
+        const struct sv_json *warned = sv_json_get(record, "warned");
+
+        for (size_t i = 0; i < sv_json_len(warned); i++)
+                if (is_or_begins(wanted, text_of(sv_json_at(warned, i), "check"), '.'))
+                        return true;
+        return is_or_begins(wanted, text_of(record, "check"), '.');
+}
+
 bool sv_audit_filter_takes(const struct sv_audit_filter *f, const struct sv_json *r)
 {
         return is_in_time(f, text_of(r, "time")) &&
@@ -80,6 +91,6 @@ bool sv_audit_filter_takes(const struct sv_audit_filter *f, const struct sv_json
                (!f->who || is_who(f->who, r)) &&
                (!f->outcome || !strcmp(f->outcome, text_of(r, "outcome"))) &&
                (!f->action || !strcmp(f->action, text_of(r, "action"))) &&
-               (!f->check || is_or_begins(f->check, text_of(r, "check"), '.')) &&
+               (!f->check || has_check(f->check, r)) &&
                (!f->request || !strcmp(f->request, text_of(r, "request")));
 }

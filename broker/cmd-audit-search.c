@@ -21,8 +21,8 @@ const struct sv_opt sv_audit_search_opts[] = {
          "a machine (chip, platform), a TPM's name, an administrator's key, an address", 0, false},
         {"action", "NAME", "attest, resource, outcome, ...", 0, false},
         {"outcome", "NAME", "released, refused, opened, failed, ...", 0, false},
-        {"check", "NAME", "the check that failed, or all whose names begin with a word and '.'", 0,
-         false},
+        {"check", "NAME",
+         "the check that failed or warned, or all whose names begin with a word and '.'", 0, false},
         {"request", "ID", "the request id of an answer, or of a guest's console", 0, false},
         {"checks", NULL, "below each release, the checks of its policy one by one", 0, false},
         {NULL, NULL, NULL, 0, false},
@@ -117,6 +117,23 @@ static const char *find_who(const struct sv_json *r)
         return "this broker's machine";
 }
 
+/* What was released all the same, and would not be if the policy did not say "warn". */
+static void explain_warnings(const struct sv_json *warned)
+{
+        for (size_t i = 0; i < sv_json_len(warned); i++) {
+                const struct sv_json *row = sv_json_at(warned, i);
+                const char *check = sv_json_text(row, "check", "-");
+                const struct sv_check_row *known = sv_check_find(check);
+                SV_STR text = sv_asprintf("%s: expected %s, found %s", check,
+                                          sv_json_text(row, "expected", "-"),
+                                          sv_json_text(row, "found", "-"));
+
+                print_why("warns", text);
+                if (known && *known->cure)
+                        print_why("to do", known->cure);
+        }
+}
+
 static void explain_record(const struct sv_json *r, const struct sv_check_row *row)
 {
         static const struct {
@@ -132,6 +149,7 @@ static void explain_record(const struct sv_json *r, const struct sv_check_row *r
                 if (sv_json_get(r, parts[i].member))
                         print_why(parts[i].what, sv_json_text(r, parts[i].member, "-"));
         print_why("outcome", sv_json_text(r, "outcome", "-"));
+        explain_warnings(sv_json_get(r, "warned"));
         if (!*check)
                 return;
         print_why("check", check);

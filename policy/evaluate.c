@@ -23,8 +23,17 @@ static const int8_t refused[SV_SLOTS] = {
         [SV_SLOT_STORAGE_OPAQUE] = 96,    [SV_SLOT_SOURCED_DATA] = 96,
 };
 
-/* And when one does not hold that the policy lifts: "unsafe" in the registry's words. */
+/* And when one does not hold that the policy lifts, or that only warns: "unsafe" in the registry's
+ * words. */
 #define LIFTED 32
+
+/* What a rule that does not hold does. */
+enum weight { REFUSES, WARNS, IS_LIFTED };
+
+static enum weight weigh_rule(const struct sv_policy *p, const struct sv_json *rule)
+{
+        return sv_policy_warns(p, sv_json_str(sv_json_get(rule, "check"))) ? WARNS : REFUSES;
+}
 
 /* It stands in the verdict, and says nothing about its slot. */
 static void skip_rule(const struct sv_json *rule, struct sv_verdict *v)
@@ -38,8 +47,8 @@ static void skip_rule(const struct sv_json *rule, struct sv_verdict *v)
         sv_json_set_bool(row, "applies", false);
 }
 
-static void evaluate_rule(const struct sv_json *rule, const struct sv_json *claims, bool lifted,
-                          struct sv_verdict *v, struct sv_err *first)
+static void evaluate_rule(const struct sv_json *rule, const struct sv_json *claims,
+                          enum weight weight, struct sv_verdict *v, struct sv_err *first)
 {
         const char *check = sv_json_str(sv_json_get(rule, "check"));
         const char *claim = sv_json_str(sv_json_get(rule, "claim"));
@@ -54,9 +63,11 @@ static void evaluate_rule(const struct sv_json *rule, const struct sv_json *clai
         sv_json_set_str(row, "claim", claim);
         sv_json_set_str(row, "expected", sv_buf_str(&expected));
         sv_json_set_str(row, "found", sv_buf_str(&found));
-        if (lifted)
+        if (weight == IS_LIFTED)
                 sv_json_set_bool(row, "lifted", true);
-        if (lifted && !held) {
+        if (weight == WARNS && !held)
+                sv_json_set_bool(row, "warned", true);
+        if (weight != REFUSES && !held) {
                 if (sv_tier_of(v->vector[slot]) < SV_TIER_WARNING)
                         v->vector[slot] = LIFTED;
         } else if (held) {
@@ -75,7 +86,8 @@ static void evaluate_rule(const struct sv_json *rule, const struct sv_json *clai
 
 struct limits {
         struct sv_verdict *verdict;
-        const struct sv_json *rules; /* NULL: none */
+        const struct sv_policy *policy; /* NULL: none, and no rules */
+        const struct sv_json *rules;
         const struct sv_json *claims;
 };
 
@@ -85,7 +97,7 @@ static bool is_ruled(const struct limits *l, const char *claim)
         for (size_t i = 0; i < sv_json_len(l->rules); i++) {
                 const struct sv_json *rule = sv_json_at(l->rules, i);
 
-                if (sv_rule_applies(rule, l->claims) &&
+                if (sv_rule_applies(rule, l->claims) && weigh_rule(l->policy, rule) == REFUSES &&
                     strcmp(sv_json_str(sv_json_get(rule, "claim")), claim) == 0 &&
                     (sv_json_get(rule, "equals") || sv_json_get(rule, "one_of")))
                         return true;
@@ -115,11 +127,11 @@ static int apply_claim_limit(void *arg, const char *name, struct sv_json *value,
         return 0;
 }
 
-static int apply_claim_limits(const struct sv_json *claims, const struct sv_json *rules,
+static int apply_claim_limits(const struct sv_json *claims, const struct sv_policy *policy,
                               struct sv_verdict *v, struct sv_err *err)
 {
         const struct sv_json *limits = sv_json_get(claims, "limits");
-        struct limits l = {v, rules, claims};
+        struct limits l = {v, policy, policy ? sv_policy_rules(policy) : NULL, claims};
 
         return limits ? sv_json_each(limits, apply_claim_limit, &l, err) : 0;
 }
@@ -156,7 +168,8 @@ static void evaluate_floor(const struct sv_policy *p, const struct sv_json *floo
                 const struct sv_json *rule = sv_json_at(floor, i);
                 const char *name = sv_floor_name(rule);
 
-                evaluate_rule(rule, claims, sv_policy_allows(p, name), v, first);
+                evaluate_rule(rule, claims, sv_policy_allows(p, name) ? IS_LIFTED : REFUSES, v,
+                              first);
         }
 }
 
@@ -178,12 +191,13 @@ int sv_policy_evaluate_above(const struct sv_policy *p, const struct sv_json *fl
                                sv_policy_reference(p));
         for (size_t i = 0; i < sv_json_len(rules); i++)
                 if (sv_rule_applies(sv_json_at(rules, i), claims))
-                        evaluate_rule(sv_json_at(rules, i), claims, false, &v, &first);
+                        evaluate_rule(sv_json_at(rules, i), claims,
+                                      weigh_rule(p, sv_json_at(rules, i)), &v, &first);
                 else
                         skip_rule(sv_json_at(rules, i), &v);
         if (floor)
                 evaluate_floor(p, floor, claims, &v, &first);
-        if (apply_claim_limits(claims, rules, &v, err) < 0) {
+        if (apply_claim_limits(claims, p, &v, err) < 0) {
                 sv_verdict_free(&v);
                 return -1;
         }

@@ -26,7 +26,8 @@ const char *sv_floor_name(const struct sv_json *rule);
 /* The same above a floor, which comes behind the rules: an array of rules of the TEE's own that
  * count under every policy, each called policy.floor.<name>. One that does not hold and that the
  * policy lifts by name ("allow") does not refuse, and its slot is a warning at best. What was
- * lifted is marked in its reason: "lifted":true. NULL floor: none. */
+ * lifted is marked in its reason: "lifted":true. NULL floor: none. A rule that only warns ("warn")
+ * does the same, and is marked "warned":true when it does not hold. */
 int sv_policy_evaluate_above(const struct sv_policy *p, const struct sv_json *floor,
                              const struct sv_json *claims, struct sv_verdict *out,
                              struct sv_err *err);

@@ -72,7 +72,7 @@ static bool is_predicted(const struct sv_json *rule, const struct sv_json *claim
                (!when || (is_in_claims(claims, when) && sv_rule_applies(rule, claims)));
 }
 
-static int foresee_rule(const struct sv_json *rule, const struct sv_json *claims,
+static int foresee_rule(const struct sv_json *rule, bool warns, const struct sv_json *claims,
                         struct sv_json *rows, struct sv_err *err)
 {
         struct sv_json *row = sv_json_add(rows, sv_json_object());
@@ -88,16 +88,16 @@ static int foresee_rule(const struct sv_json *rule, const struct sv_json *claims
                 return 0;
         }
         holds = sv_rule_holds(rule, claims, &expected, &found);
-        sv_json_set_str(row, "outcome", holds ? "holds" : "fails");
+        sv_json_set_str(row, "outcome", holds ? "holds" : warns ? "warns" : "fails");
         sv_json_set_str(row, "operator", sv_rule_operator(rule));
         sv_json_set(row, "expected", sv_json_ref(sv_json_get(rule, sv_rule_operator(rule))));
         sv_json_set(row, "found", sv_json_ref(claim));
-        return holds ? 0
-                     : sv_fail(err, SV_POLICY, check,
-                               "%s: the policy expects %s, the guest will "
-                               "show %s",
-                               sv_json_str(sv_json_get(rule, "claim")), sv_buf_str(&expected),
-                               sv_buf_str(&found));
+        return holds || warns ? 0
+                              : sv_fail(err, SV_POLICY, check,
+                                        "%s: the policy expects %s, the guest will "
+                                        "show %s",
+                                        sv_json_str(sv_json_get(rule, "claim")),
+                                        sv_buf_str(&expected), sv_buf_str(&found));
 }
 
 /* Line ends and blanks of a PEM text are nothing that trust hangs on. */
@@ -151,7 +151,10 @@ static size_t foresee_rules(const struct sv_policy *kept, const struct sv_json *
         size_t failed = 0;
 
         for (size_t i = 0; i < sv_json_len(rules); i++)
-                failed += foresee_rule(sv_json_at(rules, i), claims, rows, failed ? NULL : err) < 0;
+                failed += foresee_rule(sv_json_at(rules, i),
+                                       sv_policy_warns(kept, sv_json_text(sv_json_at(rules, i),
+                                                                          "check", "")),
+                                       claims, rows, failed ? NULL : err) < 0;
         return failed;
 }
 

@@ -13,10 +13,10 @@
  *
  * `kept` is the policy that decides, `predicted` the one that would be written for the guest today.
  * Adds one row per rule of `kept` to *rows (array), in order:
- * {"check":…,"reason":…,"outcome":"holds"|"fails"|"not predicted"}, with "operator", "expected"
- * (what the policy's rule has there) and "found" (the value; null: no such claim) unless nothing is
- * predicted: minimum versions and the like are known only when the
- * platform has shown them.
+ * {"check":…,"reason":…,"outcome":"holds"|"fails"|"warns"|"not predicted"}, with "operator",
+ * "expected" (what the policy's rule has there) and "found" (the value; null: no such claim) unless
+ * nothing is predicted: minimum versions and the like are known only when the platform has shown
+ * them.
  *
  * 0 when no rule fails. SV_POLICY otherwise: the first failed rule's check; "policy.tee" and
  * "policy.resource" when `kept` is for other evidence or for another resource (no rows then);

@@ -17,6 +17,7 @@ struct sv_policy {
         struct sv_json *trust;
         struct sv_json *rules;
         const struct sv_json *allow; /* NULL: nothing */
+        const struct sv_json *warn;  /* checks that only warn; NULL: none */
         const struct sv_json *sets;  /* NULL: none */
         /* One for each set: this policy with the set's rules behind its own, and no sets. Their
          * documents are this one's. */
@@ -30,7 +31,7 @@ static int read_policy_head(struct sv_policy *p, struct sv_err *err)
 {
         static const char *const members[] = {"version", "guest",         "tee",   "resource",
                                               "trust",   "rules",         "allow", "lease",
-                                              "sets",    "reference_set", NULL};
+                                              "sets",    "reference_set", "warn",  NULL};
         int64_t version;
 
         if (sv_json_type(p->doc) != SV_JSON_OBJECT)
@@ -104,6 +105,30 @@ static int check_allow_form(struct sv_policy *p, struct sv_err *err)
                 if (!name || names_before(p->allow, i, name))
                         return sv_fail(err, SV_FORMAT, "policy.allow",
                                        "expected a name like \"debug\", once, as allow[%zu]", i);
+        }
+        return 0;
+}
+
+/* Which of them may, each TEE says (attest/appraise.h). */
+static int check_warn_form(struct sv_policy *p, struct sv_err *err)
+{
+        size_t n;
+
+        p->warn = sv_json_get(p->doc, "warn");
+        n = sv_json_len(p->warn);
+        if (p->warn && (sv_json_type(p->warn) != SV_JSON_ARRAY || !n || n > SV_POLICY_RULES_MAX))
+                return sv_fail(err, SV_FORMAT, "policy.warn",
+                               "expected 1 to %d checks like \"policy.tcb.status\" in an array as "
+                               "warn, or no such member",
+                               SV_POLICY_RULES_MAX);
+        for (size_t i = 0; i < n; i++) {
+                const char *name = sv_json_str(sv_json_at(p->warn, i));
+
+                if (!name || names_before(p->warn, i, name))
+                        return sv_fail(err, SV_FORMAT, "policy.warn",
+                                       "expected a check like \"policy.tcb.status\", once, as "
+                                       "warn[%zu]",
+                                       i);
         }
         return 0;
 }
@@ -221,7 +246,7 @@ static int make_policy_from_json(struct sv_json *doc, struct sv_policy **out, st
         p->doc = doc;
         if (read_policy_head(p, err) < 0 ||
             sv_json_each(p->trust, check_trust_kind, NULL, err) < 0 ||
-            check_allow_form(p, err) < 0 || read_lease(p, err) < 0 ||
+            check_allow_form(p, err) < 0 || check_warn_form(p, err) < 0 || read_lease(p, err) < 0 ||
             read_reference_name(p, err) < 0 ||
             check_policy_rules(p->rules, p->reference || sv_json_get(p->doc, "sets"), err) < 0 ||
             read_sets(p, err) < 0) {
@@ -245,6 +270,92 @@ bool sv_policy_allows(const struct sv_policy *p, const char *name)
 const struct sv_json *sv_policy_allowed(const struct sv_policy *p)
 {
         return p->allow;
+}
+
+const struct sv_json *sv_policy_warned(const struct sv_policy *p)
+{
+        return p->warn;
+}
+
+bool sv_policy_warns(const struct sv_policy *p, const char *check)
+{
+        return p->warn && names_before(p->warn, sv_json_len(p->warn), check);
+}
+
+bool sv_claim_is_below(const char *claim, const char *const *claims)
+{
+        for (; *claims; claims++) {
+                size_t n = strlen(*claims);
+
+                if (!strncmp(claim, *claims, n) && (!claim[n] || claim[n] == '/'))
+                        return true;
+        }
+        return false;
+}
+
+/* One list of rules that decides: each that warns may, and one is left that does not. */
+static int check_warned_rules(const struct sv_policy *p, const struct sv_json *rules,
+                              const char *const *claims, struct sv_err *err)
+{
+        bool decides = false;
+
+        for (size_t i = 0; i < sv_json_len(rules); i++) {
+                const struct sv_json *rule = sv_json_at(rules, i);
+                const char *check = sv_json_text(rule, "check", "");
+                const char *claim = sv_json_text(rule, "claim", "");
+
+                if (!sv_policy_warns(p, check)) {
+                        decides |= !sv_json_get(rule, "when");
+                        continue;
+                }
+                if (!sv_claim_is_below(claim, claims))
+                        return sv_fail(err, SV_FORMAT, "policy.warn.must",
+                                       "%s is about %s, which must hold where a key is released on "
+                                       "%s: it cannot only warn (docs/FORMATS.md, \"Rules that "
+                                       "warn\")",
+                                       check, claim, p->tee);
+        }
+        if (decides)
+                return 0;
+        return sv_fail(err, SV_FORMAT, "policy.warn.nothing",
+                       "each rule only warns: such a policy would release the resource to "
+                       "everybody");
+}
+
+static bool has_rule_of_name(const struct sv_policy *p, const char *check)
+{
+        size_t n = sv_json_len(p->sets);
+
+        for (size_t i = 0; i < n + !n; i++) {
+                const struct sv_json *rules = n ? p->with_set[i].rules : p->rules;
+
+                for (size_t k = 0; k < sv_json_len(rules); k++)
+                        if (!strcmp(sv_json_text(sv_json_at(rules, k), "check", ""), check))
+                                return true;
+        }
+        n = strlen("policy.reference");
+        return !strncmp(check, "policy.reference", n) && check[n] == '.';
+}
+
+int sv_policy_check_warn(const struct sv_policy *p, const char *const *claims, struct sv_err *err)
+{
+        size_t n = sv_json_len(p->sets);
+
+        if (!p->warn)
+                return 0;
+        for (size_t i = 0; i < sv_json_len(p->warn); i++) {
+                const char *check = sv_json_str(sv_json_at(p->warn, i));
+
+                if (!has_rule_of_name(p, check))
+                        return sv_fail(err, SV_FORMAT, "policy.warn.unknown",
+                                       "expected the check of a rule of this policy as warn[%zu], "
+                                       "found \"%.80s\"",
+                                       i, check);
+        }
+        for (size_t i = 0; i < n; i++)
+                if (check_warned_rules(p, p->with_set[i].rules, claims, err) < 0)
+                        return sv_wrap(err, "sets[%zu]", i);
+        return n ? 0 : check_warned_rules(p, p->rules, claims, err);
 }
 
 int sv_policy_check_allow(const struct sv_policy *p, const char *const *names, struct sv_err *err)
@@ -288,7 +399,7 @@ int sv_policy_write_allowing(const char *guest, const char *tee, const char *res
                              struct sv_buf *out, struct sv_err *err)
 {
         return sv_policy_write_parts(&(struct sv_policy_parts){guest, tee, resource, rules, trust,
-                                                               allow, SV_LEASE_S, NULL},
+                                                               allow, SV_LEASE_S, NULL, NULL},
                                      out, err);
 }
 
@@ -307,6 +418,8 @@ int sv_policy_write_parts(const struct sv_policy_parts *parts, struct sv_buf *ou
         sv_json_set(doc, "trust", sv_json_ref(parts->trust));
         if (sv_json_len(parts->allow))
                 sv_json_set(doc, "allow", sv_json_ref(parts->allow));
+        if (sv_json_len(parts->warn))
+                sv_json_set(doc, "warn", sv_json_ref(parts->warn));
         if (parts->lease != SV_LEASE_S)
                 sv_json_set_int(doc, "lease", parts->lease);
         sv_json_set(doc, "rules", sv_json_ref(parts->rules));

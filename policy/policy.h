@@ -45,6 +45,16 @@ bool sv_policy_allows(const struct sv_policy *p, const char *name);
 const struct sv_json *sv_policy_allowed(const struct sv_policy *p);
 /* Has `allow` only names of this list (ending with NULL)? SV_FORMAT "policy.allow.unknown". */
 int sv_policy_check_allow(const struct sv_policy *p, const char *const *names, struct sv_err *err);
+/* The array of checks whose rules release what they do not hold for, with a warning ("warn"); NULL:
+ * none. */
+const struct sv_json *sv_policy_warned(const struct sv_policy *p);
+bool sv_policy_warns(const struct sv_policy *p, const char *check);
+/* Is it one of these, or below one of them (JSON pointers, NULL ends)? */
+bool sv_claim_is_below(const char *claim, const char *const *claims);
+/* Each of them is a rule's, about one of `claims` (JSON pointers, with all below them; NULL ends)
+ * or what a reference set says, and a rule is left that decides. SV_FORMAT "policy.warn.unknown",
+ * "policy.warn.must", "policy.warn.nothing". */
+int sv_policy_check_warn(const struct sv_policy *p, const char *const *claims, struct sv_err *err);
 /* For how many seconds a report keeps the resource's disk for its guest; 0: several guests may have
  * it at a time. SV_LEASE_S unless the document says it. */
 int64_t sv_policy_lease(const struct sv_policy *p);
@@ -65,6 +75,7 @@ struct sv_policy_parts {
         struct sv_json *allow;         /* what its allow function did; left out when it is empty */
         int64_t lease;                 /* left out when it is SV_LEASE_S */
         const char *reference;         /* the reference set that it names; NULL: none */
+        struct sv_json *warn;          /* the checks that only warn; NULL or empty: none */
 };
 /* Builds a document from its parts, which stay the caller's, checks it as sv_policy_parse does and
  * appends its text to `out`. */

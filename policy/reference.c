@@ -113,8 +113,7 @@ static int check_tuple(const struct sv_json *j, size_t i, struct sv_err *err)
 
 /* --- as sets of a policy --- */
 
-/* "policy.reference.pcrs.sha256.4": a refusal names the claim. */
-static char *make_check_name(const char *claim)
+char *sv_reference_check_name(const char *claim)
 {
         char *name = sv_asprintf("policy.reference.%s", claim + (*claim == '/'));
 
@@ -136,7 +135,7 @@ static int add_value_rule(void *arg, const char *claim, struct sv_json *value, s
 {
         const struct tuple *t = arg;
         struct sv_json *rule = sv_json_add(t->rules, sv_json_object());
-        SV_STR check = make_check_name(claim);
+        SV_STR check = sv_reference_check_name(claim);
         SV_STR reason = sv_asprintf("what %s has there, by reference set %s", t->image,
                                     sv_reference_name(t->reference));
 

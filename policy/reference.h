@@ -23,6 +23,9 @@ int sv_reference_parse(struct sv_bytes text, struct sv_json **out, struct sv_err
 const char *sv_reference_name(const struct sv_json *reference);
 const char *sv_reference_tee(const struct sv_json *reference);
 int64_t sv_reference_generation(const struct sv_json *reference);
+/* What the rule about this claim is called in a policy that names a set: "/pcrs/sha256/4" is
+ * "policy.reference.pcrs.sha256.4", so that a refusal names the claim. The caller frees. */
+char *sv_reference_check_name(const char *claim);
 /* The policy of `text`, which names this set, with the set's tuples in place of the name: what is
  * evaluated. The caller frees. SV_FORMAT "reference.name" and "reference.tee" when it is another
  * one. */

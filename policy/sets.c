@@ -38,7 +38,8 @@ int sv_set_check_current(const struct sv_json *set, int64_t time, struct sv_err 
         return 0;
 }
 
-static size_t count_failed_rules(const struct sv_verdict *v)
+/* Those that refuse, or (`warned`) those that only warn. */
+static size_t count_failed_rules(const struct sv_verdict *v, bool warned)
 {
         size_t n = 0;
 
@@ -46,7 +47,8 @@ static size_t count_failed_rules(const struct sv_verdict *v)
                 const struct sv_json *reason = sv_json_at(v->reasons, i);
 
                 n += !sv_json_bool(sv_json_get(reason, "held"), false) &&
-                     !sv_json_bool(sv_json_get(reason, "lifted"), false);
+                     !sv_json_bool(sv_json_get(reason, "lifted"), false) &&
+                     sv_json_bool(sv_json_get(reason, "warned"), false) == warned;
         }
         return n;
 }
@@ -57,12 +59,15 @@ struct answer {
         struct sv_verdict verdict;
         struct sv_err err;
         size_t rank; /* 0 releases; 1 would, at another time; 2 and more: rules that fail, and 1 */
+        size_t warnings;
 };
 
 static bool is_nearer(const struct answer *a, const struct answer *b)
 {
         if (!b->set || a->rank != b->rank)
                 return !b->set || a->rank < b->rank;
+        if (a->warnings != b->warnings) /* a guest is of the set that it is of, wholly */
+                return a->warnings < b->warnings;
         return sv_set_generation(a->set) > sv_set_generation(b->set);
 }
 
@@ -73,10 +78,11 @@ static int ask_set(const struct sv_policy *p, size_t i, const struct sv_json *fl
         a->set = sv_json_at(sv_policy_sets(p), i);
         if (sv_policy_evaluate_above(sv_policy_with_set(p, i), floor, claims, &a->verdict,
                                      &a->err) < 0) {
-                a->rank = 1 + count_failed_rules(&a->verdict);
+                a->rank = 1 + count_failed_rules(&a->verdict, false);
                 return a->err.class == SV_POLICY && a->verdict.reasons ? 0 : -1;
         }
         a->rank = sv_set_check_current(a->set, time, &a->err) < 0;
+        a->warnings = count_failed_rules(&a->verdict, true);
         return 0;
 }
 

@@ -162,6 +162,8 @@ static int write_document(const struct sv_policy *kept, const struct sv_policy *
                 return -1;
         if (sv_policy_allowed(kept))
                 sv_json_set(doc, "allow", sv_json_ref((struct sv_json *)sv_policy_allowed(kept)));
+        if (sv_policy_warned(kept))
+                sv_json_set(doc, "warn", sv_json_ref((struct sv_json *)sv_policy_warned(kept)));
         if (sv_policy_lease(more) != SV_LEASE_S)
                 sv_json_set_int(doc, "lease", sv_policy_lease(more));
         sv_json_set(doc, "rules", sv_json_ref(rules));

@@ -136,6 +136,11 @@ struct sv_tee_verify {
         /* JSON array of policy rules that count under every policy, unless it lifts one by name
          * ("allow"): each is called policy.floor.<name>. NULL: none. */
         const char *floor;
+        /* Claims (JSON pointers, with all below them, NULL ends) whose rules a policy may let warn
+         * only: what runs, and what a platform's owner updates. What a claim must say for any key
+         * is not among them: whose platform and whose guest it is, and what lets its host in. NULL:
+         * none. */
+        const char *const *may_warn;
         /* JSON array of policy rules for `verify` without a policy: what any evidence of this TEE
          * must show. */
         const char *strict;

@@ -151,7 +151,7 @@ int sv_request_read_policy(struct sv_request *r, struct sv_bytes text, struct sv
                                "the policy is for \"%s\"; this broker knows %s",
                                sv_policy_tee(policy), sv_tee_list_verify(names));
         if (sv_tee_check_trust(tee, policy, err) < 0 || sv_tee_check_allow(tee, policy, err) < 0 ||
-            sv_tee_check_anchors(tee, policy, err) < 0)
+            sv_tee_check_warn(tee, policy, err) < 0 || sv_tee_check_anchors(tee, policy, err) < 0)
                 return -1;
         if (strcmp(sv_policy_resource(policy), r->resource))
                 return sv_fail(err, SV_FORMAT, "broker.policy.resource",

@@ -11,11 +11,28 @@ struct rehearsal {
         const struct sv_key *signer;
         int64_t at; /* the time that is tried */
         struct sv_json *guests;
-        int64_t released, refused;
+        int64_t released, refused, warned;
 };
 
+/* Is there a rule that only warns, and does not hold? */
+static bool add_warned_checks(const struct sv_verdict *verdict, struct sv_json *row)
+{
+        SV_JSON *warned = sv_json_array();
+
+        for (size_t i = 0; i < sv_json_len(verdict->reasons); i++) {
+                const struct sv_json *reason = sv_json_at(verdict->reasons, i);
+
+                if (sv_json_bool(sv_json_get(reason, "warned"), false))
+                        sv_json_add(warned, sv_json_new_str(sv_json_text(reason, "check", "")));
+        }
+        if (!sv_json_len(warned))
+                return false;
+        sv_json_set(row, "warned", sv_json_ref(warned));
+        return true;
+}
+
 /* What its signature does not say is not believed: the row has no MAC. */
-static int appraise_token(const struct rehearsal *all, const struct sv_accepted *what,
+static int appraise_token(struct rehearsal *all, const struct sv_accepted *what,
                           struct sv_json *row, struct sv_err *err)
 {
         SV_JSON *payload = NULL;
@@ -29,7 +46,10 @@ static int appraise_token(const struct rehearsal *all, const struct sv_accepted 
         if (!tee)
                 return -1;
         sv_json_set_str(row, "tee", tee->id->kbs_name);
-        return sv_appraise_claims(tee, all->policy, claims, all->at, &verdict, err);
+        if (sv_appraise_claims(tee, all->policy, claims, all->at, &verdict, err) < 0)
+                return -1;
+        all->warned += add_warned_checks(&verdict, row);
+        return 0;
 }
 
 static int try_guest(const struct sv_accepted *what, void *arg, struct sv_err *err)
@@ -110,6 +130,7 @@ int sv_handle_rehearse(struct sv_request *r, struct sv_err *err)
         sv_json_set_str(answer, "at", sv_format_time(all.at, when));
         sv_json_set_int(answer, "holds", all.released);
         sv_json_set_int(answer, "refused", all.refused);
+        sv_json_set_int(answer, "warns", all.warned);
         sv_json_print(answer, &r->answer.body);
         return sv_http_add(&r->answer, "Content-Type", "application/json", err);
 }

@@ -57,6 +57,8 @@ static const char *describe_outcome(const struct sv_json *reason)
 
         if (sv_json_bool(sv_json_get(reason, "lifted"), false))
                 return held ? " lifted" : " fails and is lifted";
+        if (sv_json_bool(sv_json_get(reason, "warned"), false))
+                return " fails and warns";
         return held ? "" : " fails";
 }
 
@@ -97,6 +99,7 @@ static void record_reasons(struct sv_request *r, const struct sv_policy *policy,
 
                         sv_json_add(checks, sv_json_new_str(said));
                         held += !*outcome;
+                        sv_request_note_warning(r, reason);
                         if (*outcome)
                                 sv_buf_printf(&others, "; %s", said);
                 } else if (text && !strstr(sv_buf_str(&limits), text)) {

@@ -6,6 +6,7 @@
 
 #include "attest/kbs/kbs.h"
 #include "base/core/encoding.h"
+#include "base/core/file.h"
 #include "base/crypto/crypto.h"
 
 const char *sv_request_bearer(const struct sv_request *r)
@@ -134,4 +135,31 @@ void sv_request_note_digest(struct sv_request *r, const char *member, struct sv_
 
         if (sv_digest(SV_SHA256, of, digest, NULL) == 0)
                 sv_json_set_str(r->audit, member, sv_hex(sv_bytes(digest, 32), hex));
+}
+
+void sv_request_note_warning(struct sv_request *r, const struct sv_json *reason)
+{
+        static const char *const members[] = {"check", "expected", "found"};
+        struct sv_json *list, *row;
+
+        if (!sv_json_bool(sv_json_get(reason, "warned"), false))
+                return;
+        list = sv_json_get(r->audit, "warned");
+        if (!list)
+                list = sv_json_set(r->audit, "warned", sv_json_array());
+        row = sv_json_add(list, sv_json_object());
+        for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+                SV_STR text = sv_asprintf("%.300s", sv_json_text(reason, members[i], ""));
+
+                sv_json_set_str(row, members[i], text);
+        }
+}
+
+const char *sv_request_counted_check(const struct sv_request *r)
+{
+        const struct sv_json *warned = sv_json_get(r->audit, "warned");
+
+        if (*r->check || !r->outcome || strcmp(r->outcome, "released"))
+                return r->check;
+        return sv_json_text(sv_json_at(warned, 0), "check", "");
 }

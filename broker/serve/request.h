@@ -152,5 +152,10 @@ int sv_request_match_policy(struct sv_request *r, struct sv_err *err);
 int sv_request_match_resource(struct sv_request *r, struct sv_err *err);
 /* The answer's ETag. */
 int sv_request_add_tag(struct sv_request *r, const char *tag, struct sv_err *err);
+/* Into the record: a rule that does not hold and only warns, with what was expected and found. */
+void sv_request_note_warning(struct sv_request *r, const struct sv_json *reason);
+/* What is counted of a request that ended: the check that failed, or the first that warned of what
+ * was released, or "". */
+const char *sv_request_counted_check(const struct sv_request *r);
 /* Into the record: the SHA-256 of something that it hangs on, in hex. */
 void sv_request_note_digest(struct sv_request *r, const char *member, struct sv_bytes of);

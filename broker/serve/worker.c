@@ -64,7 +64,8 @@ static int work_on_request(struct sv_broker *b, int fd, const struct sv_net_peer
         begun = read_us();
         r.now = time(NULL);
         sv_broker_handle(&r);
-        sv_metrics_count(b->metrics, r.action, r.outcome, r.check, read_us() - begun);
+        sv_metrics_count(b->metrics, r.action, r.outcome, sv_request_counted_check(&r),
+                         read_us() - begun);
         return sv_forward_answer(fd, &r.answer, err);
 }
 

@@ -25,6 +25,8 @@ static enum sv_colour colour_of(const char *outcome)
 {
         if (!strcmp(outcome, "holds"))
                 return SV_COLOUR_GREEN;
+        if (!strcmp(outcome, "warns"))
+                return SV_COLOUR_YELLOW;
         return strcmp(outcome, "fails") ? SV_COLOUR_DIM : SV_COLOUR_RED;
 }
 

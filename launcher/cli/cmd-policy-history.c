@@ -180,6 +180,9 @@ static void print_policy(const struct sv_policy *p)
                sv_policy_tee(p));
         for (size_t i = 0; i < sv_json_len(allow); i++)
                 printf("lifts %s of the floor\n", sv_json_str(sv_json_at(allow, i)));
+        for (size_t i = 0; i < sv_json_len(sv_policy_warned(p)); i++)
+                printf("warns only, where it would refuse: %s\n",
+                       sv_json_str(sv_json_at(sv_policy_warned(p), i)));
         print_rules("", sv_policy_rules(p));
         if (sv_policy_reference(p))
                 printf("and one whole tuple of reference set %s\n", sv_policy_reference(p));

@@ -34,17 +34,27 @@ static const struct sv_opt opts[] = {
 static void print_tried_guest(const struct sv_json *row)
 {
         bool holds = sv_json_bool(sv_json_get(row, "holds"), false);
+        const struct sv_json *warned = sv_json_get(row, "warned");
         SV_STR guest = sv_copy_visible(sv_json_text(row, "guest", ""));
         SV_STR when = sv_copy_visible(sv_json_text(row, "released", ""));
         SV_STR message = sv_copy_visible(sv_json_text(row, "message", ""));
         SV_STR check = sv_copy_visible(sv_json_text(row, "check", ""));
 
         printf("  %s%-7s%s  %-36s  %s",
-               sv_colour(STDOUT_FILENO, holds ? SV_COLOUR_GREEN : SV_COLOUR_RED),
-               holds ? "holds" : "refused", sv_colour(STDOUT_FILENO, SV_COLOUR_NONE),
-               *guest ? guest : "(no name)", when);
+               sv_colour(STDOUT_FILENO, !holds   ? SV_COLOUR_RED
+                                        : warned ? SV_COLOUR_YELLOW
+                                                 : SV_COLOUR_GREEN),
+               !holds   ? "refused"
+               : warned ? "warns"
+                        : "holds",
+               sv_colour(STDOUT_FILENO, SV_COLOUR_NONE), *guest ? guest : "(no name)", when);
         if (!holds)
                 printf("\n           %s [%s]", message, check);
+        for (size_t i = 0; i < sv_json_len(warned); i++) {
+                SV_STR one = sv_copy_visible(sv_json_str(sv_json_at(warned, i)));
+
+                printf("\n           [%s]", one);
+        }
         printf("\n");
 }
 
@@ -62,9 +72,9 @@ static void print_answer(const struct sv_json *answer)
 /* *result counts over all resources. */
 static void add_answer(struct sv_json *result, struct sv_json *answer)
 {
-        static const char *const counts[] = {"holds", "refused"};
+        static const char *const counts[] = {"holds", "refused", "warns"};
 
-        for (size_t i = 0; i < 2; i++)
+        for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
                 sv_json_set_int(result, counts[i],
                                 sv_json_int(sv_json_get(result, counts[i]), 0) +
                                         sv_json_int(sv_json_get(answer, counts[i]), 0));

@@ -25,6 +25,11 @@ static const struct sv_opt opts[] = {
         {.name = "resource",
          .arg = "RESOURCE",
          .help = "for this one, instead of what the guest file names"},
+        {.name = "warn",
+         .arg = "CHECK",
+         .help = "a rule that is to warn and not to refuse, by its check",
+         .many = true},
+        {.name = "warn-only", .help = "the same for each rule that may"},
         {.name = "put", .help = "give the policy to the broker, for the guest's resource"},
         SV_ADMIN_OPTS,
         {0},
@@ -65,10 +70,16 @@ static int run_policy(const struct sv_args *args, struct sv_json **result, struc
         SV_GUEST guest = {0};
         SV_BUF text = SV_BUF_NULL;
         SV_JSON *doc = NULL;
-        const struct sv_policy_for what = {sv_opt(args, "resource"), sv_opt(args, "reference")};
+        SV_JSON *warn = sv_json_array();
+        const struct sv_policy_for what = {.resource = sv_opt(args, "resource"),
+                                           .reference = sv_opt(args, "reference"),
+                                           .warn = warn,
+                                           .warn_only = sv_has(args, "warn-only")};
         const struct sv_tee_host *tee;
         const char *out = sv_opt(args, "out");
 
+        for (int i = 0; sv_opt_nth(args, "warn", i); i++)
+                sv_json_add(warn, sv_json_new_str(sv_opt_nth(args, "warn", i)));
         if (check_path_option(args, "reference", "policy.name.reference", err) < 0 ||
             check_path_option(args, "resource", "policy.name.resource", err) < 0 ||
             sv_guest_take(args->pos[0], &guest, err) < 0)

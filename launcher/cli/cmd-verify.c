@@ -241,9 +241,12 @@ static void print_reason_of_verdict(const struct sv_json *r)
                    *found = sv_json_str(sv_json_get(r, "found"));
         const char *check = sv_json_text(r, "check", "-"), *reason = sv_json_text(r, "reason", "-");
         bool held = sv_json_bool(sv_json_get(r, "held"), false),
-             lifted = sv_json_bool(sv_json_get(r, "lifted"), false);
-        enum sv_colour colour = lifted ? SV_COLOUR_YELLOW : held ? SV_COLOUR_GREEN : SV_COLOUR_RED;
-        const char *word = lifted ? "LIFTED" : held ? "holds" : "FAILS";
+             lifted = sv_json_bool(sv_json_get(r, "lifted"), false),
+             warned = sv_json_bool(sv_json_get(r, "warned"), false);
+        enum sv_colour colour = lifted || warned ? SV_COLOUR_YELLOW
+                                : held           ? SV_COLOUR_GREEN
+                                                 : SV_COLOUR_RED;
+        const char *word = lifted ? "LIFTED" : warned ? "WARNS" : held ? "holds" : "FAILS";
 
         if (!sv_json_bool(sv_json_get(r, "applies"), true))
                 return;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "attest/appraise.h"
 #include "attest/jose/reference.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
@@ -53,30 +54,69 @@ static int make_policy_parts(const struct sv_guest *guest, const struct sv_tee *
         return r;
 }
 
+/* The checks that the policy is to say of that they warn only. */
+static int list_warnings(const struct parts *p, const struct sv_policy_for *what,
+                         const struct sv_json *values, struct sv_json *warn, struct sv_err *err)
+{
+        const struct sv_tee_verify *tee = sv_tee_find_verify(p->tee->id->name);
+
+        for (size_t i = 0; i < sv_json_len(what->warn); i++)
+                sv_json_add(warn, sv_json_ref(sv_json_at(what->warn, i)));
+        for (size_t i = 0; what->warn_only && i < sv_json_len(p->rules); i++) {
+                const struct sv_json *rule = sv_json_at(p->rules, i);
+                const char *claim = sv_json_text(rule, "claim", "");
+                SV_STR named = sv_reference_check_name(claim);
+
+                if (tee && tee->may_warn && sv_claim_is_below(claim, tee->may_warn))
+                        sv_json_add(warn,
+                                    sv_json_new_str(what->reference && sv_json_get(values, claim)
+                                                            ? named
+                                                            : sv_json_text(rule, "check", "")));
+        }
+        return sv_json_ok(err);
+}
+
+/* What a broker would refuse is refused here. */
+static int check_warnings(const struct sv_tee *id, struct sv_bytes text, struct sv_err *err)
+{
+        const struct sv_tee_verify *tee = sv_tee_find_verify(id->name);
+        SV_POLICY_DOC *policy = NULL;
+
+        if (sv_policy_parse(text, &policy, err) < 0)
+                return -1;
+        return tee ? sv_tee_check_warn(tee, policy, err) : 0;
+}
+
 int sv_guest_write_policy_for(const struct sv_guest *guest, const struct sv_tee *id,
                               const struct sv_policy_for *what, struct sv_buf *out,
                               struct sv_err *err)
 {
         PARTS p = {0};
-        SV_JSON *left = sv_json_array(), *values = sv_json_object();
+        SV_JSON *left = sv_json_array(), *values = sv_json_object(), *warn = sv_json_array();
+        SV_BUF text = SV_BUF_NULL;
 
         if (make_policy_parts(guest, id, &p, err) < 0 ||
             (what->reference &&
-             sv_reference_split(p.rules, p.tee->image_claims, left, values, err) < 0))
+             sv_reference_split(p.rules, p.tee->image_claims, left, values, err) < 0) ||
+            list_warnings(&p, what, values, warn, err) < 0)
                 return -1;
-        return sv_policy_write_parts(
-                &(struct sv_policy_parts){guest->name, id->name,
-                                          what->resource ? what->resource
-                                                         : guest->attestation.resource,
-                                          what->reference ? left : p.rules, p.trust, p.allow,
-                                          guest->attestation.lease, what->reference},
-                out, err);
+        if (sv_policy_write_parts(
+                    &(struct sv_policy_parts){guest->name, id->name,
+                                              what->resource ? what->resource
+                                                             : guest->attestation.resource,
+                                              what->reference ? left : p.rules, p.trust, p.allow,
+                                              guest->attestation.lease, what->reference, warn},
+                    &text, err) < 0 ||
+            check_warnings(id, sv_buf_bytes(&text), err) < 0)
+                return -1;
+        sv_buf_put(out, sv_buf_bytes(&text));
+        return sv_buf_ok(out, "the policy", err);
 }
 
 int sv_guest_write_policy(const struct sv_guest *guest, const struct sv_tee *id, struct sv_buf *out,
                           struct sv_err *err)
 {
-        return sv_guest_write_policy_for(guest, id, &(struct sv_policy_for){NULL, NULL}, out, err);
+        return sv_guest_write_policy_for(guest, id, &(struct sv_policy_for){0}, out, err);
 }
 
 int sv_guest_image_values(const struct sv_guest *guest, const struct sv_tee *id,
@@ -170,7 +210,13 @@ static size_t count_outcome(const struct sv_json *rows, const char *outcome)
 
 void sv_guest_report_rows(const struct sv_json *rows)
 {
+        size_t warns = count_outcome(rows, "warns");
+
         sv_info("of the policy's %zu rules %zu hold, %zu fail, %zu are about what files do not say",
                 sv_json_len(rows), count_outcome(rows, "holds"), count_outcome(rows, "fails"),
                 count_outcome(rows, "not predicted"));
+        if (warns)
+                sv_warn("%zu rules would refuse the guest if the policy did not say that they only "
+                        "warn",
+                        warns);
 }

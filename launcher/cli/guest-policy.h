@@ -15,6 +15,8 @@ struct sv_policy_for {
         const char *resource; /* NULL: the guest's own */
         const char
                 *reference; /* the set that says which images run; NULL: the policy's own rules */
+        const struct sv_json *warn; /* checks that are to warn only (array); NULL: none */
+        bool warn_only;             /* all that may */
 };
 /* The same for another resource, or with the name of a reference set in place of the rules about
  * the image. SV_USAGE "reference.make.values" when there are none. */

@@ -94,8 +94,8 @@ static void compare_sets(const struct sv_json *a, const struct sv_json *b, struc
 
 void sv_policy_diff(const struct sv_json *a, const struct sv_json *b, struct sv_json *rows)
 {
-        static const char *const names[] = {"guest", "tee",   "resource",      "trust",
-                                            "allow", "lease", "reference_set", NULL};
+        static const char *const names[] = {"guest", "tee",           "resource", "trust", "allow",
+                                            "lease", "reference_set", "warn",     NULL};
 
         for (size_t i = 0; names[i]; i++)
                 add_difference(rows, names[i], sv_json_get(a, names[i]), sv_json_get(b, names[i]));

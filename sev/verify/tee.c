@@ -41,6 +41,24 @@ static int open_snp_evidence(const struct sv_json *evidence, struct sv_evidence 
 static const char *const makers[] = {"https://kdsintf.amd.com/", NULL};
 static const char *const takes[] = {"vek", "ca", "crl", NULL};
 
+static const char *const may_warn[] = {
+        "/measurement",
+        "/guest_svn",
+        "/family_id",
+        "/image_id",
+        "/policy_bits/smt",
+        "/reported_tcb",
+        "/committed_tcb",
+        "/launch_tcb",
+        "/committed_firmware",
+        "/current_mit_vector",
+        "/launch_mit_vector",
+        "/platform_info",
+        "/chip_id",
+        "/tcb",
+        NULL,
+};
+
 const struct sv_tee_verify sv_tee_verify_sev_snp = {
         .id = &sv_tee_sev_snp,
         .mark = "attestation_report",
@@ -60,6 +78,7 @@ const struct sv_tee_verify sv_tee_verify_sev_snp = {
         .confirm_root = sv_snp_confirm_root,
         .check_anchor = sv_snp_check_anchor,
         .accept_shared = sv_snp_cache_accept,
+        .may_warn = may_warn,
         .takes = takes,
         .trust = trust_kinds,
         .floor = sv_snp_floor,

@@ -41,6 +41,11 @@ static const char *const makers[] = {"https://api.trustedservices.intel.com/",
                                      "https://certificates.trustedservices.intel.com/", NULL};
 static const char *const takes[] = {"event-log", NULL};
 
+static const char *const may_warn[] = {
+        "/mrtd",   "/rtmr0",     "/rtmr1",    "/rtmr2", "/tcb",
+        "/mrseam", "/pck/fmspc", "/pck/ppid", "/xfam",  NULL,
+};
+
 const struct sv_tee_verify sv_tee_verify_tdx = {
         .id = &sv_tee_tdx,
         .mark = "quote",
@@ -61,6 +66,7 @@ const struct sv_tee_verify sv_tee_verify_tdx = {
         .confirm_root = sv_tdx_confirm_root,
         .check_anchor = sv_tdx_check_anchor,
         .accept_shared = sv_tdx_cache_accept,
+        .may_warn = may_warn,
         .takes = takes,
         .trust = trust_kinds,
         .floor = sv_tdx_floor,

@@ -101,6 +101,31 @@ def foreseen(guest, put, admin, folder):
     updated(guest, other, admin)
 
 
+def warning(guest, other, admin, folder):
+    """A rule that only warns: written, foreseen, put, shown; what must hold is refused before it is sent."""
+    fails_format('policy.warn.must', 'policy', guest, '--warn', 'policy.ek.subject')
+    fails_format('policy.warn.unknown', 'policy', guest, '--warn', 'policy.pcr')
+    policy = os.path.join(folder, 'warns.json')
+    assert run(0, 'policy', guest, '--warn', 'policy.pcr.9', '--out', policy)['policy']['warn'] == ['policy.pcr.9']
+    rows = run(0, 'policy', 'check', other, '--policy', policy)['rules']
+    assert [r['check'] for r in rows if r['outcome'] == 'warns'] == ['policy.pcr.9'], rows
+    every = run(0, 'policy', guest, '--warn-only')['policy']
+    assert {'policy.pcr.0', 'policy.pcr.4', 'policy.pcr.9'} <= set(every['warn']), every['warn']
+    assert not {'policy.ek.root', 'policy.ek.subject', 'policy.ak.origin', 'policy.pcr.11'} & set(every['warn']), every['warn']
+    named = run(0, 'policy', guest, '--warn-only', '--reference', 'v/r/web')['policy']
+    assert 'policy.reference.pcrs.sha256.9' in named['warn'] and 'policy.pcr.9' not in named['warn'], named['warn']
+    run(0, 'policy', 'put', policy, *admin)
+    text = subprocess.run([PROGRAM, 'policy', 'show', PATH, *admin], capture_output=True, text=True, check=True).stdout
+    assert 'warns only, where it would refuse: policy.pcr.9\n' in text, text
+    assert [d['what'] for d in run(0, 'policy', 'diff', PATH, *admin)['differences']].count('warn') == 1
+    run(0, 'policy', guest, '--put', *admin)
+
+
+def fails_format(check, *args):
+    error = run(4, *args)['error']
+    assert error['check'] == check, error
+
+
 def unchanged(generation, *args):
     """What is done already is done once more without an error, and without a new version of the policy."""
     before = run(0, 'policy', 'history', PATH, *args[-6:])['versions']
@@ -383,6 +408,18 @@ def sets_from_guests(admin, folder):
     run(0, 'reference', 'rm', name, *admin)
 
 
+def warned(admin, folder):
+    guest = make_guest(folder, admin)
+    with open(guest) as f:
+        doc = json.load(f)
+    other = os.path.join(folder, 'other.json')
+    with open(other, 'w') as f:
+        json.dump({**doc, 'cmdline': 'quiet'}, f)
+    run(0, 'policy', guest, '--put', *admin)
+    warning(guest, other, admin, folder)
+    run(0, 'policy', 'rm', PATH, *admin)
+
+
 def followed(admin, folder, what, other):
     """update --prepare with the author's key, without it, and with somebody else's; then the old image is retired."""
     name, one, newer, elsewhere = what
@@ -435,6 +472,7 @@ def main():
             settings(admin)
             references(admin, folder)
             sets_from_guests(admin, folder)
+            warned(admin, folder)
             names_of_brokers(admin, folder)
         finally:
             broker.terminate()

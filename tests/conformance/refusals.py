@@ -262,6 +262,10 @@ def colours():
     subprocess.run([BROKER, 'init', '--dir', 'coloured/broker', '--listen', '127.0.0.1:0'], check=True, capture_output=True)
     with contextlib.closing(sqlite3.connect('coloured/broker/broker.db')) as db, db:
         db.execute('INSERT INTO audit (time, record) VALUES (0, ?)', (json.dumps({'outcome': 'released', 'grounds': 'policy for x'}),))
+        number = db.execute('INSERT INTO audit (time, record) VALUES (0, ?)', (json.dumps({'outcome': 'released', 'grounds': 'policy for x', 'warned': [
+            {'check': 'policy.reference.rtmr0', 'expected': '"aa"', 'found': '"bb\x1b[2J"'}]}),)).lastrowid
+    why = subprocess.run([BROKER, 'why', str(number), '--config', 'coloured/broker/config.json'], capture_output=True, text=True, check=True).stdout
+    assert 'warns     policy.reference.rtmr0: expected "aa", found "bb?[2J"\nto do     ' in why, why
     red, plain = b'\x1b[1;31merror: \x1b[0m', b'error: '
     with open('coloured/g/lock', encoding='utf-8') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -151,6 +151,11 @@ def sets(claims, policy):
                 {'image': 'cos', 'generation': 1, 'values': {f'/{name}': values[name] for name in ('mrtd', 'rtmr1', 'rtmr2')}}]}, g)
             g.flush()
             out = verify(6 if check else 0, *COS, '--policy', f.name, '--reference', g.name)
+            if check:
+                with open(f.name, 'w') as h:
+                    json.dump(dict(policy, rules=[dict(policy['rules'][0], equals=claims['mrtd'])], reference_set='v/r/cos', warn=[check]), h)
+                warns = verify(0, *COS, '--policy', f.name, '--reference', g.name)['appraisal']
+                assert warns['status'] == 'warning' and [r['check'] for r in warns['reasons'] if r.get('warned')] == [check], warns
             assert check_of(out) == check if check else 'policy.set' in [r['check'] for r in out['appraisal']['reasons']], out
 
 

@@ -280,6 +280,7 @@ static void walked(void **state)
         "{\"time\":\"2026-03-04T05:06:07Z\",\"peer\":\"192.0.2.7:40112\",\"request\":"        \
         "\"abcd1234\","                                                                       \
         "\"action\":\"resource\",\"resource\":\"default/demo/root\",\"outcome\":\"refused\"," \
+        "\"warned\":[{\"check\":\"policy.smt\"},{\"check\":\"other.warn\"}],"                 \
         "\"check\":\"policy.pcr.4\",\"platform\":\"c0ffee\",\"session\":\"51d\"}"
 
 static void filters(void **state)
@@ -311,6 +312,9 @@ static void filters(void **state)
                  {{.action = "attest"}, false},
                  {{.check = "policy.pcr.4"}, true},
                  {{.check = "policy.pcr"}, false},
+                 {{.check = "other."}, true},
+                 {{.check = "other.warn"}, true},
+                 {{.check = "policy.smt"}, true},
                  {{.check = "policy."}, true},
                  {{.check = "snp."}, false},
                  {{.request = "abcd1234"}, true},

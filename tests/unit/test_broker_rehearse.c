@@ -119,6 +119,73 @@ static void as_it_comes(void **state)
         put_policy(PATH);
 }
 
+static struct sv_json *read_last_record(void)
+{
+        SV_JSON *list = sv_json_array();
+        struct sv_err err;
+
+        OK(b.store->ops->list_audit(b.store, 0, 100000, list, &err));
+        return sv_json_ref(sv_json_at(list, sv_json_len(list) - 1));
+}
+
+static void add_warning(struct sv_buf *policy, const char *check)
+{
+        SV_JSON *doc = NULL;
+        struct sv_err err;
+
+        OK(sv_json_parse(sv_buf_bytes(policy), "test", &doc, &err));
+        sv_json_add(sv_json_set(doc, "warn", sv_json_array()), sv_json_new_str(check));
+        sv_buf_clear(policy);
+        sv_json_print(doc, policy);
+}
+
+/* A rule that only warns: said beforehand, released, and recorded with what was expected and
+ * found. What must hold cannot warn. */
+static void a_warning(void **state)
+{
+        SV_BUF warns = SV_BUF_NULL, must = SV_BUF_NULL;
+        SV_JSON *answer = NULL, *record = NULL, *clean = NULL;
+        const struct sv_json *warned;
+        struct sv_request counted = {.outcome = "released"};
+
+        write_strict(ONES, NULL, &must);
+        add_warning(&must, "policy.debug");
+        assert_int_equal(administer("PUT", "/secure-vm/v0/policy/" PATH, sv_buf_bytes(&must)), 400);
+        assert_string_equal(seen_check, "policy.warn.must");
+        write_strict(ONES, NULL, &warns);
+        add_warning(&warns, "policy.launch_digest");
+        answer = rehearse(TEST, sv_buf_bytes(&warns));
+        counts_are(answer, 2, 0);
+        assert_int_equal(sv_json_int(sv_json_get(answer, "warns"), -1), 1);
+        for (size_t i = 0; i < 2; i++) {
+                const struct sv_json *row = sv_json_at(sv_json_get(answer, "guests"), i);
+
+                assert_int_equal(sv_json_len(sv_json_get(row, "warned")),
+                                 strcmp(text_of(answer, i, "guest"), ONES) ? 1 : 0);
+        }
+        assert_int_equal(administer("PUT", "/secure-vm/v0/policy/" PATH, sv_buf_bytes(&warns)),
+                         204);
+        release(TWOS);
+        record = read_last_record();
+        warned = sv_json_get(record, "warned");
+        assert_int_equal(sv_json_len(warned), 1);
+        assert_string_equal(sv_json_text(sv_json_at(warned, 0), "check", ""),
+                            "policy.launch_digest");
+        assert_string_equal(sv_json_text(sv_json_at(warned, 0), "expected", ""), "\"" ONES "\"");
+        assert_string_equal(sv_json_text(sv_json_at(warned, 0), "found", ""), "\"" TWOS "\"");
+        assert_non_null(strstr(sv_json_text(record, "grounds", ""),
+                               "policy.launch_digest fails and warns"));
+        assert_non_null(strstr(sv_json_text(record, "grounds", ""), "appraised as warning"));
+        counted.audit = record;
+        assert_string_equal(sv_request_counted_check(&counted), "policy.launch_digest");
+        counted.outcome = "refused";
+        assert_string_equal(sv_request_counted_check(&counted), "");
+        release(ONES);
+        clean = read_last_record();
+        assert_null(sv_json_get(clean, "warned"));
+        put_policy(PATH);
+}
+
 /* What holds today and not at a later time. */
 static void other_time(void **state)
 {
@@ -207,9 +274,10 @@ static void newest_are_kept(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(each_guest), cmocka_unit_test(as_it_comes),
-                cmocka_unit_test(other_time), cmocka_unit_test(refusals),
-                cmocka_unit_test(forged),     cmocka_unit_test(newest_are_kept),
+                cmocka_unit_test(each_guest),      cmocka_unit_test(as_it_comes),
+                cmocka_unit_test(a_warning),       cmocka_unit_test(other_time),
+                cmocka_unit_test(refusals),        cmocka_unit_test(forged),
+                cmocka_unit_test(newest_are_kept),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);

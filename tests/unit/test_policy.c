@@ -158,7 +158,7 @@ static void test_lease(void **state)
                 OK(sv_policy_write_parts(
                         &(struct sv_policy_parts){"g", "t", "a/b/c",
                                                   (struct sv_json *)sv_policy_rules(given), trust,
-                                                  NULL, leases[i], NULL},
+                                                  NULL, leases[i], NULL, NULL},
                         &text, &err));
                 OK(sv_policy_parse(sv_buf_bytes(&text), &p, &err));
                 assert_true(sv_policy_lease(p) == leases[i]);

@@ -209,7 +209,7 @@ static void together(void **state)
                 false, &text, &generation, &err));
         OK(sv_reference_parse(sv_buf_bytes(&text), &set, &err));
         OK(sv_policy_write_parts(&(struct sv_policy_parts){"g", "vtpm", "a/b/c", left, trust, NULL,
-                                                           SV_LEASE_S, "v/r/web"},
+                                                           SV_LEASE_S, "v/r/web", NULL},
                                  &policy, &err));
         OK(sv_reference_join(sv_buf_bytes(&policy), set, &joined, &err));
         for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {

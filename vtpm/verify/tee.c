@@ -20,6 +20,11 @@ static const struct sv_trust_kind trust_kinds[] = {
 
 static const char *const takes[] = {"ek-root", "event-log", NULL};
 
+static const char *const may_warn[] = {
+        "/pcrs/sha256/0", "/pcrs/sha256/1", "/pcrs/sha256/2", "/pcrs/sha256/3", "/pcrs/sha256/4",
+        "/pcrs/sha256/5", "/pcrs/sha256/6", "/pcrs/sha256/7", "/pcrs/sha256/9", NULL,
+};
+
 const struct sv_tee_verify sv_tee_verify_vtpm = {
         .id = &sv_tee_vtpm,
         .init_data = "/pcrs/sha256/8",
@@ -36,6 +41,7 @@ const struct sv_tee_verify sv_tee_verify_vtpm = {
         .hello = sv_vtpm_read_hello,
         .challenge = sv_vtpm_challenge,
         .secret_kind = SV_VTPM_ACTIVATION_KIND,
+        .may_warn = may_warn,
         .takes = takes,
         .trust = trust_kinds,
         .strict = sv_vtpm_strict,
