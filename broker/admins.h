@@ -17,6 +17,7 @@ enum {
 
 /* A member of "admins" in the configuration. */
 struct sv_broker_admin {
+        char *name;     /* whose the keys are; NULL: not said, which "two_persons" needs */
         char *key;      /* a file with public keys in PEM */
         unsigned roles; /* of the above */
         char **paths;   /* "repo", "repo/type" or "repo/type/tag", ends with NULL; NULL: all */
@@ -29,6 +30,7 @@ struct sv_broker_admins {
 
 struct sv_admin_key {
         struct sv_key *key; /* public */
+        const char *name;   /* of the person, who may have several; NULL: not said */
         unsigned roles;
         char *const *paths; /* the configuration's */
 };
@@ -42,6 +44,13 @@ struct sv_admin_keys {
 int sv_broker_admins_parse(const struct sv_json *value, struct sv_bytes text, const char *dir,
                            struct sv_broker_admins *out, struct sv_err *err);
 void sv_broker_admins_free(struct sv_broker_admins *a);
+/* The member "two_persons", a list of paths below which a change takes two persons. SV_USAGE
+ * "broker.config.two-persons". */
+int sv_broker_two_persons_parse(const struct sv_json *value, struct sv_bytes text, char ***out,
+                                struct sv_err *err);
+void sv_broker_paths_free(char **paths);
+/* Is the resource one of these, or below one? */
+bool sv_broker_is_below(char *const *paths, const char *resource);
 /* May it do anything with this resource ("repo/type/tag")? */
 bool sv_admin_may_see(const struct sv_admin_key *admin, const char *resource);
 /* "operator, author" */

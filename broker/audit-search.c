@@ -56,7 +56,8 @@ static bool is_peer(const char *wanted, const char *peer)
 
 static bool is_who(const char *wanted, const struct sv_json *record)
 {
-        static const char *const members[] = {"platform", "ek_cn", "admin", "session"};
+        static const char *const members[] = {"platform",    "ek_cn",  "admin",
+                                              "proposed_by", "person", "session"};
 
         for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
                 if (!strcmp(wanted, text_of(record, members[i])))

@@ -123,7 +123,8 @@ int sv_broker_read_admins(struct sv_broker *b, struct sv_err *err)
                 return -1;
         for (size_t i = 0; i < b->config.admins.n; i++) {
                 const struct sv_broker_admin *a = &b->config.admins.list[i];
-                const struct sv_admin_key with = {.roles = a->roles, .paths = a->paths};
+                const struct sv_admin_key with = {
+                        .name = a->name, .roles = a->roles, .paths = a->paths};
 
                 if (read_admin_file(a->key, &with, true, &b->admins, err) < 0)
                         return -1;

@@ -18,7 +18,8 @@ const struct sv_opt sv_audit_search_opts[] = {
         {"until", "TIME", "up to then; 2026-01-31 is all of that day", 0, false},
         {"resource", "PATH", "one resource, or all below a path that ends with /", 0, false},
         {"who", "ID",
-         "a machine (chip, platform), a TPM's name, an administrator's key, an address", 0, false},
+         "a machine (chip, platform), a TPM's name, an administrator's name or key, an address", 0,
+         false},
         {"action", "NAME", "attest, resource, outcome, ...", 0, false},
         {"outcome", "NAME", "released, refused, opened, failed, ...", 0, false},
         {"check", "NAME",
@@ -109,7 +110,7 @@ static void print_why(const char *what, const char *text)
 
 static const char *find_who(const struct sv_json *r)
 {
-        static const char *const members[] = {"ek_cn", "platform", "admin", "peer"};
+        static const char *const members[] = {"ek_cn", "platform", "person", "admin", "peer"};
 
         for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
                 if (sv_json_get(r, members[i]))

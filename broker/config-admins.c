@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The member "admins" of the configuration:
  *
- *      [{"key": "alice.pub", "roles": ["operator", "auditor"], "paths": ["tenant-a"]}, ...] */
+ *      [{"name": "alice", "key": "alice.pub", "roles": ["operator", "auditor"],
+ *        "paths": ["tenant-a"]}, ...]
+ *
+ * and "two_persons", ["tenant-a", ...]: below these paths a change takes two of them. */
 #include <stdlib.h>
 
 #include "base/core/file.h"
@@ -17,13 +20,19 @@ static const struct {
              {"signer", SV_ROLE_SIGNER}};
 #define N_ROLES (sizeof(roles) / sizeof(*roles))
 
+void sv_broker_paths_free(char **paths)
+{
+        for (size_t i = 0; paths && paths[i]; i++)
+                free(paths[i]);
+        free(paths);
+}
+
 void sv_broker_admins_free(struct sv_broker_admins *a)
 {
         for (size_t i = 0; i < a->n; i++) {
                 free(a->list[i].key);
-                for (size_t k = 0; a->list[i].paths && a->list[i].paths[k]; k++)
-                        free(a->list[i].paths[k]);
-                free(a->list[i].paths);
+                free(a->list[i].name);
+                sv_broker_paths_free(a->list[i].paths);
         }
         free(a->list);
         *a = (struct sv_broker_admins){0};
@@ -41,15 +50,20 @@ void sv_admin_put_roles(unsigned set, struct sv_buf *out)
         }
 }
 
-bool sv_admin_may_see(const struct sv_admin_key *admin, const char *resource)
+bool sv_broker_is_below(char *const *paths, const char *resource)
 {
-        for (char *const *p = admin->paths; p && *p; p++) {
+        for (char *const *p = paths; p && *p; p++) {
                 size_t n = strlen(*p);
 
                 if (!strncmp(resource, *p, n) && (!resource[n] || resource[n] == '/'))
                         return true;
         }
-        return !admin->paths;
+        return false;
+}
+
+bool sv_admin_may_see(const struct sv_admin_key *admin, const char *resource)
+{
+        return !admin->paths || sv_broker_is_below(admin->paths, resource);
 }
 
 static int fail_admins(struct sv_bytes text, size_t n, const char *what, struct sv_err *err)
@@ -102,40 +116,52 @@ static bool is_path_of_resources(const char *path)
         return false;
 }
 
-static int take_paths(const struct sv_json *list, struct sv_bytes text, size_t n, char ***out,
-                      struct sv_err *err)
+/* NULL: there are none. What is wrong with the list, or NULL. */
+static const char *copy_paths(const struct sv_json *list, char ***out)
 {
         size_t many = sv_json_len(list);
 
-        if (!list)
-                return 0;
         if (sv_json_type(list) != SV_JSON_ARRAY || !many || many > SV_ADMIN_PATHS_MAX)
-                return fail_admins(text, n,
-                                   "\"paths\" must be a list of 1 to " SV_STRING(
-                                           SV_ADMIN_PATHS_MAX) " paths; "
-                                                               "left out, all resources are meant",
-                                   err);
+                return "the paths must be a list of 1 to " SV_STRING(
+                        SV_ADMIN_PATHS_MAX) " paths; "
+                                            "left out, all resources are meant (none by "
+                                            "\"two_persons\")";
         *out = calloc(many + 1, sizeof(**out));
-        if (!*out)
-                return sv_fail(err, SV_SYSTEM, "base.memory", "no memory for the paths");
-        for (size_t i = 0; i < many; i++) {
+        for (size_t i = 0; *out && i < many; i++) {
                 const char *path = sv_json_str(sv_json_at(list, i));
 
                 if (!path || !is_path_of_resources(path))
-                        return fail_admins(text, n,
-                                           "a path is REPOSITORY, REPOSITORY/TYPE or "
-                                           "REPOSITORY/TYPE/TAG, without a slash at its end",
-                                           err);
+                        return "a path is REPOSITORY, REPOSITORY/TYPE or REPOSITORY/TYPE/TAG, "
+                               "without a slash at its end";
                 (*out)[i] = sv_asprintf("%s", path);
         }
-        return 0;
+        return *out ? NULL : "there is no memory for the paths";
+}
+
+static int take_paths(const struct sv_json *list, struct sv_bytes text, size_t n, char ***out,
+                      struct sv_err *err)
+{
+        const char *wrong = list ? copy_paths(list, out) : NULL;
+
+        return wrong ? fail_admins(text, n, wrong, err) : 0;
+}
+
+int sv_broker_two_persons_parse(const struct sv_json *value, struct sv_bytes text, char ***out,
+                                struct sv_err *err)
+{
+        const char *wrong = value ? copy_paths(value, out) : NULL;
+
+        return wrong ? sv_fail(err, SV_USAGE, "broker.config.two-persons", "line %u: %s",
+                               sv_json_line(text, "/two_persons"), wrong)
+                     : 0;
 }
 
 static int take_admin(const struct sv_json *value, struct sv_bytes text, const char *dir, size_t n,
                       struct sv_broker_admin *out, struct sv_err *err)
 {
-        static const char *const names[] = {"key", "roles", "paths", NULL};
+        static const char *const names[] = {"name", "key", "roles", "paths", NULL};
         const char *key = sv_json_str(sv_json_get(value, "key"));
+        const char *name = sv_json_str(sv_json_get(value, "name"));
 
         if (sv_json_type(value) != SV_JSON_OBJECT || !key || !*key)
                 return fail_admins(text, n,
@@ -148,10 +174,15 @@ static int take_admin(const struct sv_json *value, struct sv_bytes text, const c
                 return -1;
         }
         /* null is no member to a reader, and would be all resources */
-        if (!sv_json_get(value, "paths") && sv_json_len(value) > 2)
+        if (!sv_json_get(value, "paths") && sv_json_len(value) > (name ? 3u : 2u))
                 return fail_admins(text, n,
-                                   "\"paths\" is null: leave it out when all resources are meant",
+                                   "\"paths\" or \"name\" is null, or the name no text: leave out "
+                                   "paths when all resources are meant",
                                    err);
+        if ((sv_json_get(value, "name") && !name) || (name && !sv_name_ok(name)))
+                return fail_admins(text, n,
+                                   "\"name\" is a person's: letters, digits, '.', '_', '-'", err);
+        out->name = name ? sv_asprintf("%s", name) : NULL;
         out->key = *key == '/' ? sv_asprintf("%s", key) : sv_asprintf("%s/%s", dir, key);
         if (take_roles(sv_json_get(value, "roles"), text, n, &out->roles, err) < 0)
                 return -1;

@@ -55,6 +55,8 @@ static const struct row {
          3600},
         {"token_seconds", INT, offsetof(struct sv_broker_config, token_seconds), NULL, 300, 1,
          3600},
+        {"pending_seconds", INT, offsetof(struct sv_broker_config, pending_seconds), NULL, 86400,
+         60, 2592000},
 };
 #define LISTEN   0
 #define PROTOCOL 1
@@ -73,6 +75,7 @@ void sv_broker_config_free(struct sv_broker_config *c)
                         free(*find_text_field(c, &rows[i]));
         sv_broker_collateral_free(&c->collateral);
         sv_broker_admins_free(&c->admins);
+        sv_broker_paths_free(c->two_persons);
         memset(c, 0, sizeof(*c));
 }
 
@@ -88,6 +91,7 @@ static const char *const live[] = {"oldest_protocol",
                                    "records_per_minute",
                                    "session_seconds",
                                    "token_seconds",
+                                   "pending_seconds",
                                    NULL};
 
 static bool has_same_member(const struct row *r, struct sv_broker_config *a,
@@ -209,12 +213,13 @@ int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_brok
 {
         SV_BROKER_CONFIG c = {0};
         SV_JSON *j = NULL;
-        const char *names[N_ROWS + 3] = {NULL};
+        const char *names[N_ROWS + 4] = {NULL};
 
         for (size_t i = 0; i < N_ROWS; i++)
                 names[i] = rows[i].name;
         names[N_ROWS] = "collateral";
         names[N_ROWS + 1] = "admins";
+        names[N_ROWS + 2] = "two_persons";
         if (sv_json_parse(text, "broker.config", &j, err) < 0 ||
             sv_json_only(j, names, "broker.config", err) < 0) {
                 if (err)
@@ -236,6 +241,8 @@ int sv_broker_config_parse(struct sv_bytes text, const char *dir, struct sv_brok
             (c.metrics &&
              split_listen(&rows[METRICS], c.metrics, &c.metrics_port, text, err) < 0) ||
             sv_broker_admins_parse(sv_json_get(j, "admins"), text, dir, &c.admins, err) < 0 ||
+            sv_broker_two_persons_parse(sv_json_get(j, "two_persons"), text, &c.two_persons, err) <
+                    0 ||
             sv_broker_collateral_parse(sv_json_get(j, "collateral"), text, dir, &c.collateral,
                                        err) < 0)
                 return -1;

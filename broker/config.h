@@ -30,6 +30,8 @@ struct sv_broker_config {
         int64_t sessions_per_source;
         int64_t records_per_minute; /* audit records of who has proven nothing */
         int64_t session_seconds, token_seconds;
+        int64_t pending_seconds;        /* how long a change waits for a second person */
+        char **two_persons;             /* below these paths it does; ends with NULL; NULL: none */
         struct sv_broker_admins admins; /* "admins": beside those of admin_pub, who may all */
         struct sv_broker_collateral {   /* "collateral"; what evidence needs and does not bring */
                 bool fetch;             /* from the makers or their mirrors; else */

@@ -88,6 +88,9 @@ static int write_reload(const struct sv_broker *fresh, struct sv_store *store, s
                 sv_json_add(roles, sv_json_new_str(sv_buf_str(&text)));
                 add_paths(paths, fresh->admins.list[i].paths);
         }
+        if (fresh->config.two_persons)
+                add_paths(sv_json_set(j, "two_persons", sv_json_array()),
+                          fresh->config.two_persons);
         sv_json_set_str(j, "pin", sv_hex(sv_bytes(fresh->pin, sizeof(fresh->pin)), hex));
         return sv_broker_record(fresh, store, j, line, err);
 }

@@ -458,6 +458,33 @@ int sv_admin_delete_policy(struct sv_admin *a, const char *path, struct sv_err *
                                err);
 }
 
+static int check_pending_id(const char *id, struct sv_err *err)
+{
+        return sv_is_hex(id, 32) ? 0
+                                 : sv_fail(err, SV_USAGE, "admin.pending",
+                                           "expected the 32 hexadecimal digits of a change that "
+                                           "waits, found '%.80s'",
+                                           id);
+}
+
+int sv_admin_list_pending(struct sv_admin *a, const char *id, struct sv_json **out,
+                          struct sv_err *err)
+{
+        SV_STR path = sv_asprintf("/secure-vm/v0/pending%s%s", id ? "?id=" : "", id ? id : "");
+
+        return id && check_pending_id(id, err) < 0 ? -1 : call_admin_json(a, path, out, err);
+}
+
+int sv_admin_decide_pending(struct sv_admin *a, const char *id, bool approve, struct sv_err *err)
+{
+        SV_STR path = sv_asprintf("/secure-vm/v0/%s?id=%s", approve ? "approve" : "reject", id);
+        SV_HTTP answer = {0};
+
+        if (check_pending_id(id, err) < 0)
+                return -1;
+        return call_admin(a, "POST", path, SV_BYTES_NULL, &answer, err);
+}
+
 int sv_admin_audit(struct sv_admin *a, int64_t after, struct sv_json **out, struct sv_err *err)
 {
         SV_STR path = sv_asprintf("/secure-vm/v0/audit?after=%lld", (long long)after);

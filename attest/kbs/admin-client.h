@@ -120,6 +120,15 @@ int sv_admin_list_references(struct sv_admin *a, struct sv_json **out, struct sv
  * the name that the policy says. */
 int sv_admin_test_reference(struct sv_admin *a, const char *path, struct sv_bytes text,
                             const char *at, struct sv_json **out, struct sv_err *err);
+/* Changes that wait for a second person: what a call above fails with is SV_POLICY "broker.pending"
+ * then, and nothing is changed yet. {"pending":[{"id","change","resource","query","person",
+ * "created","expires","size"}, …]}, or with `id` that one, with "text" of what is no secret. The
+ * caller frees. */
+int sv_admin_list_pending(struct sv_admin *a, const char *id, struct sv_json **out,
+                          struct sv_err *err);
+/* Has it done, or takes it back. SV_USAGE "broker.pending.none", SV_POLICY
+ * "broker.pending.person"; and what the change itself fails with. */
+int sv_admin_decide_pending(struct sv_admin *a, const char *id, bool approve, struct sv_err *err);
 /* {"audit":[{record}, …]}, oldest first, those with id above `after` (0: all), at most the broker's
  * page. The caller frees. */
 int sv_admin_audit(struct sv_admin *a, int64_t after, struct sv_json **out, struct sv_err *err);

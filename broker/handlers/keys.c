@@ -69,7 +69,7 @@ static int check_put(struct sv_request *r, const struct sv_versions *v, struct s
         const struct sv_version *disk = find_disk(v);
         char text[UUID_MAX];
 
-        if (sv_request_query(r, "new", text, sizeof(text)) && v->n)
+        if (sv_request_is_first(r) && v->n)
                 return fail_conflict(r, err, "broker.resource.exists",
                                      "the broker has a resource %s already", r->resource);
         if (!sv_request_query(r, "volume", text, sizeof(text)))

@@ -163,3 +163,17 @@ const char *sv_request_counted_check(const struct sv_request *r)
                 return r->check;
         return sv_json_text(sv_json_at(warned, 0), "check", "");
 }
+
+bool sv_request_is_first(const struct sv_request *r)
+{
+        char text[40];
+
+        return sv_request_query(r, "new", text, sizeof(text));
+}
+
+void sv_request_free(struct sv_request *r)
+{
+        sv_http_msg_free(&r->answer);
+        sv_json_free(r->audit);
+        r->audit = NULL;
+}

@@ -10,6 +10,22 @@
 
 struct sv_versions; /* broker/versions.h */
 
+struct sv_request;
+
+/* What a handler asks of the table of routes, which has the handlers (broker/serve/admit.c). */
+struct sv_change_ops {
+        /* Its action in the record; "other": no route changes something by that. */
+        const char *(*name)(const char *method, const char *target);
+        /* A change that waited: r is made of what was asked for, r->now is when. Who asked is found
+         * by `token`, must be another person than `approver`, and both must have the role now:
+         * SV_POLICY "broker.pending.person", SV_PROOF "broker.pending.signature"; then it runs, as
+         * if asked for `now`. */
+        int (*run)(struct sv_request *r, const char *token, const struct sv_admin_key *approver,
+                   int64_t now, struct sv_err *err);
+        /* Could `admin` ask for it, now? */
+        int (*check)(struct sv_request *r, const struct sv_admin_key *admin, struct sv_err *err);
+};
+
 /* One request while it is handled. */
 struct sv_request {
         struct sv_broker *broker;
@@ -32,12 +48,15 @@ struct sv_request {
          * records of all others are bounded. */
         bool known;
         const struct sv_admin_key *admin; /* who asks, when it is one */
-        int64_t lease;                    /* of the resource's policy, once that was read */
-        char volume[37];                  /* of the disk whose key is released, else "" */
+        const struct sv_change_ops *changes;
+        int64_t lease;   /* of the resource's policy, once that was read */
+        char volume[37]; /* of the disk whose key is released, else "" */
         /* what the handler adds to the record: session, tee, ek_cn, grounds (the reasons) */
         struct sv_json *audit;
-        /* on success: "challenged", "attested", "released", "opened", "failed", "done" */
+        /* on success: "challenged", "attested", "released", "opened", "failed", "done", "pending",
+         * "rejected" */
         const char *outcome;
+        const char *change; /* what waited and is done now: its action in the record; NULL: none */
         /* once handled, for what is counted: the route's action ("other": none), "refused" as
          * outcome, and the check that failed ("": none) */
         const char *action;
@@ -51,6 +70,9 @@ void sv_broker_handle(struct sv_request *r);
 /* The table of routes: number i's method, path (one that ends in a slash is followed by a resource)
  * and the roles that may ask (0: no administrator is needed); false: there are no more. */
 bool sv_broker_route_at(size_t i, const char **method, const char **path, unsigned *roles);
+/* For a change that takes two persons and has gone well: takes it back and keeps it. Always -1:
+ * SV_POLICY "broker.pending" when it is kept, and r->outcome "pending". */
+int sv_pending_keep(struct sv_request *r, struct sv_err *err);
 /* Between head and body: how much of it this route takes; a secret goes into locked memory. */
 void sv_broker_prepare_body(struct sv_http_msg *m);
 /* The answer for what could not even be read as a request. */
@@ -87,6 +109,10 @@ int sv_handle_put_reference(struct sv_request *r, struct sv_err *err);
 int sv_handle_get_reference(struct sv_request *r, struct sv_err *err);
 int sv_handle_delete_reference(struct sv_request *r, struct sv_err *err);
 int sv_handle_list_references(struct sv_request *r, struct sv_err *err);
+/* What waits for a second person, and what becomes of it. */
+int sv_handle_list_pending(struct sv_request *r, struct sv_err *err);
+int sv_handle_approve(struct sv_request *r, struct sv_err *err);
+int sv_handle_reject(struct sv_request *r, struct sv_err *err);
 /* A policy (parsed from `text`) that names a reference set becomes one with its tuples, those of
  * `tried` in place of what is stored (n == 0: of that): *policy is freed and another. Name,
  * generation and digest go into the record. One that names none stays. SV_PROOF
@@ -132,6 +158,8 @@ bool sv_request_query(const struct sv_request *r, const char *name, char *out, s
 /* The value of the i-th of that name, from 0, and its length in *n; borrowed from the query. NULL
  * when there are fewer. */
 const char *sv_request_query_nth(const struct sv_request *r, const char *name, size_t i, size_t *n);
+/* Is the value to be the first of its resource ("new"), refused where there is one? */
+bool sv_request_is_first(const struct sv_request *r);
 /* Does what the items "releases", "label" and "unlabel" of the query say, in the transaction that
  * is held: the settings go into the record. SV_FORMAT "broker.query" and "broker.label", SV_USAGE
  * "broker.label.limit". */

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which handler answers what, who may ask, and the audit record of every decision. */
+/* The way of a request, and the audit record of every decision. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "attest/kbs/kbs.h"
-#include "attest/jose/token.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
-#include "base/crypto/crypto.h"
 #include "base/program/log.h"
 #include "base/core/text.h"
 #include "base/core/visible.h"
 #include "broker/limits.h"
 #include "broker/metrics.h"
-#include "broker/serve/request.h"
+#include "broker/serve/routes.h"
 
 /* accepted evidence may leave so many times what a stranger may, see records_per_minute */
 #define ATTESTED_SHARE 4
@@ -22,230 +20,6 @@
 
 #define SERIAL "broker.store.serial" /* the one failure after which a change is there */
 #define UNSURE "broker.store.unsure" /* and the one after which it may be */
-
-#define SMALL SV_LINE_MAX /* a flat JSON object, or nothing */
-
-#define OPERATOR SV_ROLE_OPERATOR
-#define AUTHOR   SV_ROLE_AUTHOR
-#define AUDITOR  SV_ROLE_AUDITOR
-#define ANY_ROLE (OPERATOR | AUTHOR | AUDITOR)
-
-static const struct route {
-        const char *method;
-        const char *path;   /* one that ends in a slash is followed by repo/type/tag */
-        const char *action; /* in the audit record; NULL: not recorded */
-        /* an administrator's, in one of these roles (broker/admins.h); 0: a guest's or anybody's */
-        unsigned roles;
-        int (*run)(struct sv_request *r, struct sv_err *err);
-        /* Bytes of a body that are taken. Where the handler has a limit of its own one more is
-         * seen, and refused by name. */
-        size_t body;
-        bool secret; /* the request's body is one */
-        bool local; /* on the address for metrics it needs no token; nothing else is served there */
-        bool filters; /* shows an administrator what is below their paths */
-        /* Is answered before it is on the disk, which it is a second later at most. A loss of
-         * power may take it: a guest that has no key yet, and begins again, or what a guest says
-         * of itself. */
-        bool soft;
-} routes[] = {
-        {"POST", "/kbs/v0/auth", "auth", 0, sv_handle_auth, SV_AUTH_SIZE_MAX},
-        {"POST", "/kbs/v0/attest", "attest", 0, sv_handle_attest, SV_EVIDENCE_SIZE_MAX,
-         .soft = true},
-        {"GET", "/kbs/v0/resource/", "resource", 0, sv_handle_resource, SMALL},
-        {"POST", "/secure-vm/v0/outcome/", "outcome", 0, sv_handle_outcome, SMALL, .soft = true},
-        {"POST", "/secure-vm/v0/disk/", "disk", 0, sv_handle_disk, SMALL},
-        {"POST", "/kbs/v0/resource/", "admin-put-resource", OPERATOR, sv_handle_put_resource,
-         SV_SECRET_MAX + 1, true},
-        {"DELETE", "/kbs/v0/resource/", "admin-delete-resource", OPERATOR,
-         sv_handle_delete_resource, SMALL},
-        {"GET", "/secure-vm/v0/resource/", "admin-show-resource", ANY_ROLE, sv_handle_show_resource,
-         SMALL},
-        {"POST", "/secure-vm/v0/resource/", "admin-set-resource", OPERATOR, sv_handle_set_resource,
-         SMALL},
-        {"POST", "/secure-vm/v0/provision/", "admin-provision", OPERATOR, sv_handle_provision,
-         SMALL},
-        {"POST", "/secure-vm/v0/rekey/", "admin-rekey", OPERATOR, sv_handle_rekey,
-         SV_REKEY_SIZE_MAX},
-        {"POST", "/secure-vm/v0/restore/", "admin-accept-restore", OPERATOR, sv_handle_restore,
-         SMALL},
-        {"POST", "/secure-vm/v0/end-lease/", "admin-end-lease", OPERATOR, sv_handle_end_lease,
-         SMALL},
-        {"GET", "/secure-vm/v0/resources", "admin-list-resources", ANY_ROLE,
-         sv_handle_list_resources, SMALL, .filters = true},
-        {"PUT", "/secure-vm/v0/policy/", "admin-put-policy", AUTHOR, sv_handle_put_policy,
-         SV_POLICY_SIZE_MAX + 1},
-        {"GET", "/secure-vm/v0/policy/", "admin-get-policy", ANY_ROLE, sv_handle_get_policy, SMALL},
-        {"DELETE", "/secure-vm/v0/policy/", "admin-delete-policy", AUTHOR, sv_handle_delete_policy,
-         SMALL},
-        {"POST", "/secure-vm/v0/policy-test/", "admin-test-policy", AUTHOR | AUDITOR,
-         sv_handle_rehearse, SV_POLICY_SIZE_MAX + 1},
-        {"GET", "/secure-vm/v0/policy-history/", "admin-policy-history", ANY_ROLE,
-         sv_handle_policy_history, SMALL},
-        {"PUT", "/secure-vm/v0/reference/", "admin-put-reference", AUTHOR, sv_handle_put_reference,
-         SV_POLICY_SIZE_MAX},
-        {"GET", "/secure-vm/v0/reference/", "admin-get-reference", ANY_ROLE,
-         sv_handle_get_reference, SMALL},
-        {"DELETE", "/secure-vm/v0/reference/", "admin-delete-reference", AUTHOR,
-         sv_handle_delete_reference, SMALL},
-        {"GET", "/secure-vm/v0/references", "admin-list-references", ANY_ROLE,
-         sv_handle_list_references, SMALL, .filters = true},
-        {"GET", "/secure-vm/v0/audit", "admin-audit", AUDITOR, sv_handle_audit, SMALL,
-         .filters = true},
-        {"GET", "/secure-vm/v0/health", NULL, 0, sv_handle_health, SMALL, .local = true},
-        /* and without its body; whatever else is got with GET is a release or is asked by name */
-        {"HEAD", "/secure-vm/v0/health", NULL, 0, sv_handle_health, SMALL, .local = true},
-        {"GET", "/healthz", NULL, 0, sv_handle_health, SMALL, .local = true},
-        {"HEAD", "/healthz", NULL, 0, sv_handle_health, SMALL, .local = true},
-        {"GET", "/readyz", NULL, 0, sv_handle_ready, SMALL, .local = true},
-        {"HEAD", "/readyz", NULL, 0, sv_handle_ready, SMALL, .local = true},
-        {"GET", "/metrics", NULL, OPERATOR | AUDITOR, sv_handle_metrics, SMALL, .local = true},
-};
-
-bool sv_broker_route_at(size_t i, const char **method, const char **path, unsigned *roles)
-{
-        if (i >= sizeof(routes) / sizeof(*routes))
-                return false;
-        *method = routes[i].method;
-        *path = routes[i].path;
-        *roles = routes[i].roles;
-        return true;
-}
-
-static bool parse_resource(const char *text, size_t n, char out[3 * 64])
-{
-        if (!sv_resource_ok(sv_bytes(text, n)))
-                return false;
-        memcpy(out, text, n);
-        out[n] = '\0';
-        return true;
-}
-
-static const struct route *find_route(struct sv_request *r, struct sv_err *err)
-{
-        const char *target = r->msg->target;
-        size_t n = strcspn(target, "?");
-
-        r->query = target[n] ? target + n + 1 : "";
-        for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
-                const struct route *c = &routes[i];
-                size_t len = strlen(c->path);
-                bool tail = c->path[len - 1] == '/';
-
-                if (r->local && !c->local)
-                        continue;
-                if (tail ? n <= len || strncmp(target, c->path, len)
-                         : n != len || strncmp(target, c->path, n))
-                        continue;
-                if (tail && !parse_resource(target + len, n - len, r->resource)) {
-                        r->resource[0] = '\0';
-                        continue;
-                }
-                if (!strcmp(c->method, r->msg->method)) {
-                        r->allow[0] = '\0';
-                        return c;
-                }
-                snprintf(r->allow + strlen(r->allow), sizeof(r->allow) - strlen(r->allow), "%s%s",
-                         r->allow[0] ? ", " : "", c->method);
-        }
-        r->resource[0] = '\0';
-        if (r->allow[0])
-                sv_fail(err, SV_USAGE, "broker.method",
-                        "this method is not served under this path, but %s", r->allow);
-        else
-                sv_fail(err, SV_USAGE, "broker.route", "nothing is served under this path");
-        return NULL;
-}
-
-void sv_broker_prepare_body(struct sv_http_msg *m)
-{
-        m->body.max = SMALL;
-        for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
-                const struct route *c = &routes[i];
-
-                if (strcmp(c->method, m->method) || strncmp(c->path, m->target, strlen(c->path)))
-                        continue;
-                m->body.locked = c->secret;
-                m->body.max = c->body;
-                return;
-        }
-}
-
-/* By which key, of those that have administered one after the other. */
-static void note_admin(struct sv_request *r, const struct sv_key *key)
-{
-        SV_BUF der = SV_BUF_NULL;
-
-        if (sv_key_spki(key, &der, NULL) == 0)
-                sv_request_note_digest(r, "admin", sv_buf_bytes(&der));
-}
-
-/* Which of the keys made it; NULL: none. What the key that made it finds wrong is the error. */
-static const struct sv_admin_key *find_admin(struct sv_request *r, const char *token,
-                                             char id[SV_ADMIN_TOKEN_ID], int64_t *expires,
-                                             struct sv_err *err)
-{
-        const struct sv_admin_request what = {r->broker->pin, r->msg->method, r->msg->target,
-                                              sv_buf_bytes(&r->msg->body)};
-        const struct sv_admin_keys *keys = &r->broker->admins;
-
-        for (size_t i = 0; i < keys->n; i++) {
-                if (sv_admin_token_verify(sv_bytes_str(token), keys->list[i].key, &what, r->now, id,
-                                          expires, err) == 0)
-                        return &keys->list[i];
-                if (strcmp(err->check, "admin.token.signature") != 0 &&
-                    strcmp(err->check, "admin.token.key") != 0)
-                        return NULL;
-        }
-        return NULL;
-}
-
-/* What is of no resource is shown below their paths only by its handler; a number of all of them
- * cannot be. */
-static int check_role(const struct sv_request *r, const struct route *route, struct sv_err *err)
-{
-        SV_BUF has = SV_BUF_NULL, wants = SV_BUF_NULL;
-
-        if (!(r->admin->roles & route->roles)) {
-                sv_admin_put_roles(r->admin->roles, &has);
-                sv_admin_put_roles(route->roles, &wants);
-                return sv_fail(err, SV_POLICY, "broker.admin.role",
-                               "this takes the role %s, and this administrator has %s",
-                               sv_buf_str(&wants), sv_buf_str(&has));
-        }
-        if (r->resource[0] ? !sv_admin_may_see(r->admin, r->resource)
-                           : r->admin->paths && !route->filters)
-                return sv_fail(err, SV_POLICY, "broker.admin.paths",
-                               "%s%s is not below the paths that this administrator has",
-                               r->resource[0] ? "resource " : "what is of all resources",
-                               r->resource);
-        return 0;
-}
-
-/* The token is for this request to this broker, and counts once: who sees one can do nothing with
- * it. */
-static int check_admin(struct sv_request *r, const struct route *route, struct sv_err *err)
-{
-        struct sv_store *store = r->broker->store;
-        const struct sv_admin_key *admin;
-        const char *token = sv_request_bearer(r);
-        char id[SV_ADMIN_TOKEN_ID];
-        int64_t expires;
-
-        r->error = "AdminAuthAccess";
-        if (!token)
-                return sv_fail(err, SV_PROOF, "broker.admin.token",
-                               "this needs the administrator's token (Authorization: Bearer)");
-        admin = find_admin(r, token, id, &expires, err);
-        if (!admin || store->ops->take_token(store, id, expires, r->now, err) < 0)
-                return -1;
-        r->known = true;
-        r->admin = admin;
-        note_admin(r, admin->key);
-        if (check_role(r, route, err) < 0)
-                return -1;
-        r->error = NULL;
-        return 0;
-}
 
 static struct sv_json *make_record(struct sv_request *r, const char *action,
                                    const struct sv_err *failed)
@@ -321,7 +95,7 @@ static void copy_to_log(const struct sv_broker *b, struct sv_bytes line)
 
 /* What was changed and its record are done together, or not at all; of what was refused nothing is
  * done but the record. stderr has a copy. */
-static int settle_request(struct sv_request *r, const struct route *route,
+static int settle_request(struct sv_request *r, const struct sv_route *route,
                           const struct sv_err *failed, struct sv_err *err)
 {
         struct sv_store *store = r->broker->store;
@@ -332,7 +106,8 @@ static int settle_request(struct sv_request *r, const struct route *route,
         if (failed && (store->ops->settle(store, false, err) < 0 ||
                        store->ops->hold(store, !route->soft, err) < 0))
                 return -1;
-        if (recorded && write_audit(r, route->action, failed, &line, err) < 0) {
+        if (recorded &&
+            write_audit(r, r->change ? r->change : route->action, failed, &line, err) < 0) {
                 store->ops->settle(store, false, NULL);
                 return -1;
         }
@@ -381,6 +156,7 @@ static void set_answer(struct sv_request *r, int status)
                 int status;
                 const char *reason;
         } reasons[] = {{200, "OK"},
+                       {202, "Accepted"},
                        {204, "No Content"},
                        {400, "Bad Request"},
                        {401, "Unauthorized"},
@@ -425,7 +201,7 @@ static void hide_values(struct sv_err *err)
                 "says what was expected and what was found");
 }
 
-static void note_handled(struct sv_request *r, const struct route *route,
+static void note_handled(struct sv_request *r, const struct sv_route *route,
                          const struct sv_err *failed)
 {
         const char *slash = route ? strrchr(route->path, '/') : NULL;
@@ -451,52 +227,58 @@ static void show_unrecorded(const struct sv_err *audit, struct sv_err *err)
                         "the audit record cannot be written, so nothing is released");
 }
 
-static int run_route(struct sv_request *r, const struct route *route, struct sv_err *err)
+static int run_route(struct sv_request *r, const struct sv_route *route, struct sv_err *err)
 {
         struct sv_store *store = r->broker->store;
 
-        return store->ops->hold(store, !route->soft, err) < 0 ? -1 : route->run(r, err);
+        if (store->ops->hold(store, !route->soft, err) < 0 || route->run(r, err) < 0)
+                return -1;
+        if (!sv_route_takes_two(r, route))
+                return 0;
+        sv_json_free(r->audit); /* of what was tried */
+        r->audit = sv_json_object();
+        sv_route_note_admin(r, r->admin);
+        return sv_pending_keep(r, err);
 }
 
 void sv_broker_handle(struct sv_request *r)
 {
         struct sv_err err = SV_ERR_NULL, audit_err = SV_ERR_NULL;
-        const struct route *route = find_route(r, &err);
+        const struct sv_route *route = sv_route_find(r, &err);
+        bool pending;
         int rc = -1;
 
         r->audit = sv_json_object();
         r->outcome = "done";
+        r->changes = &sv_change_ops;
         if (!route)
                 r->error = "InvalidRequestPath";
         else if (sv_request_take_id(r, &err) == 0 &&
-                 (!route->roles || r->local || check_admin(r, route, &err) == 0))
+                 (!route->roles || r->local || sv_route_admit(r, route, &err) == 0))
                 rc = run_route(r, route, &err);
         if (rc < 0 && err.class == SV_OK)
                 sv_fail(&err, SV_SYSTEM, "broker.internal", "a step failed without saying why");
         /* A message quotes what a stranger sent, and may end within a character of it. */
         sv_make_visible(err.msg, strlen(err.msg), false);
-        if (route && settle_request(r, route, rc < 0 ? &err : NULL, &audit_err) < 0) {
+        pending = rc < 0 && !strcmp(r->outcome, "pending");
+        if (route && settle_request(r, route, rc < 0 && !pending ? &err : NULL, &audit_err) < 0) {
                 sv_log_err(&audit_err);
                 sv_warn("request %s has no audit record", r->id);
                 show_unrecorded(&audit_err, &err);
                 r->owner_only = false;
                 r->error = NULL;
                 rc = -1;
+                pending = false;
         }
         if (rc < 0 && r->owner_only)
                 hide_values(&err);
         if (rc < 0)
                 sv_broker_refuse(r, &err);
-        else
+        if (pending)
+                set_answer(r, 202);
+        else if (rc == 0)
                 set_answer(r, r->answer.body.n ? 200 : 204);
         if (r->id[0])
                 sv_http_add(&r->answer, SV_KBS_REQUEST_ID, r->id, NULL);
-        note_handled(r, route, rc < 0 ? &err : NULL);
-}
-
-void sv_request_free(struct sv_request *r)
-{
-        sv_http_msg_free(&r->answer);
-        sv_json_free(r->audit);
-        r->audit = NULL;
+        note_handled(r, route, rc < 0 && !pending ? &err : NULL);
 }

@@ -49,6 +49,10 @@ static const char reference_sets[] =
         "CREATE TABLE reference_sets (name " TEXT " PRIMARY KEY, text BYTEA NOT NULL,"
         " generation BIGINT NOT NULL, created BIGINT NOT NULL);";
 
+static const char pending[] =
+        "CREATE TABLE pending (id " TEXT " PRIMARY KEY, path " TEXT ", head BYTEA NOT NULL,"
+        " body BYTEA NOT NULL, expires BIGINT NOT NULL);";
+
 const struct sv_sql_step sv_postgres_steps[] = {
         {""},       {""},
         {""},       {""},
@@ -56,5 +60,5 @@ const struct sv_sql_step sv_postgres_steps[] = {
         {""},       {""},
         {""},       {first, sv_sql_fill_macs},
         {settings}, {reference_sets},
-        {NULL},
+        {pending},  {NULL},
 };

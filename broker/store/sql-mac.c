@@ -38,6 +38,9 @@ static const struct kind {
                               "SELECT text, generation, created FROM reference_sets WHERE name = "
                               "?1 AND ?2 = ''",
                               "SELECT name, '' FROM reference_sets"},
+        [SV_ROW_PENDING] = {"a change that waits",
+                            "SELECT head, body, expires FROM pending WHERE path = ?1 AND id = ?2",
+                            "SELECT path, id FROM pending"},
 };
 
 static void put_field(struct sv_buf *in, struct sv_bytes field)

@@ -27,6 +27,7 @@ enum sv_row_kind {
         SV_ROW_HISTORY,    /* text, created, author; the number of a policy's version */
         SV_ROW_SETTINGS,   /* labels, most, released, bytes, takers; "" */
         SV_ROW_REFERENCE,  /* text, generation, created; "" */
+        SV_ROW_PENDING,    /* head, body, expires; the id */
         SV_ROW_KINDS
 };
 

@@ -274,6 +274,13 @@ int sv_sql_delete_reference(struct sv_store *s, const char *name, int64_t now, s
 int sv_sql_list_references(struct sv_store *s, bool removed, struct sv_json *list,
                            struct sv_err *err);
 
+int sv_sql_put_pending(struct sv_store *s, const struct sv_pending *p, int64_t now,
+                       struct sv_err *err);
+int sv_sql_get_pending(struct sv_store *s, const char *id, int64_t now, struct sv_pending *out,
+                       struct sv_err *err);
+int sv_sql_delete_pending(struct sv_store *s, const char *id, struct sv_err *err);
+int sv_sql_list_pending(struct sv_store *s, int64_t now, struct sv_json *list, struct sv_err *err);
+
 int sv_sql_put_policy(struct sv_store *s, const char *path, const struct sv_policy_put *put,
                       struct sv_err *err);
 int sv_sql_get_policy(struct sv_store *s, const char *path, struct sv_buf *text,

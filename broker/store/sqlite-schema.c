@@ -95,5 +95,9 @@ const struct sv_sql_step sv_sqlite_steps[] = {
         {"CREATE TABLE reference_sets (name TEXT PRIMARY KEY, text BLOB NOT NULL,"
          " generation INTEGER NOT NULL, created INTEGER NOT NULL) WITHOUT ROWID;",
          NULL},
+        /* Changes that wait for a second person. */
+        {"CREATE TABLE pending (id TEXT PRIMARY KEY, path TEXT NOT NULL, head BLOB NOT NULL,"
+         " body BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;",
+         NULL},
         {NULL, NULL},
 };

@@ -99,6 +99,16 @@ struct sv_audit_chain {
  * the chain, and it is the cut. False: it says nothing of that. */
 bool sv_audit_take_cut(const struct sv_audit_row *row, struct sv_audit_chain *chain);
 
+/* A change that waits for a second person; head and body are sealed. */
+#define SV_PENDING_ID 32
+struct sv_pending {
+        char id[SV_PENDING_ID + 1]; /* hex */
+        char path[3 * 64];          /* "repo/type/tag" */
+        struct sv_buf head, body;
+        int64_t expires;
+};
+void sv_pending_free(struct sv_pending *p);
+
 /* A handle; an implementation's own struct begins with it. */
 struct sv_store {
         const struct sv_store_ops *ops;
@@ -205,6 +215,18 @@ struct sv_store_ops {
          * that were removed, whose generation still counts. */
         int (*list_references)(struct sv_store *s, bool removed, struct sv_json *list,
                                struct sv_err *err);
+
+        /* SV_PENDING_MAX wait at a time: SV_USAGE "broker.pending.limit". Those go whose time is
+         * over. */
+        int (*put_pending)(struct sv_store *s, const struct sv_pending *p, int64_t now,
+                           struct sv_err *err);
+        /* SV_USAGE "broker.pending.none", also when its time is over. *out must be zeroed. */
+        int (*get_pending)(struct sv_store *s, const char *id, int64_t now, struct sv_pending *out,
+                           struct sv_err *err);
+        int (*delete_pending)(struct sv_store *s, const char *id, struct sv_err *err);
+        /* Adds their ids to the array, those first that end first. */
+        int (*list_pending)(struct sv_store *s, int64_t now, struct sv_json *list,
+                            struct sv_err *err);
 
         /* `volume` is the UUID of a disk whose key the resource is. */
         int (*get_disk)(struct sv_store *s, const char *path, const char *volume,

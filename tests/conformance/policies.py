@@ -2,6 +2,7 @@
 """A resource and its policy in a broker, by the host's commands: put, get, rm. usage: policies.py SECURE-VM BROKER"""
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -455,6 +456,49 @@ def followed(admin, folder, what, other):
     assert run(0, 'update', one, '--prepare', '--again', '--author-key', admin[5], *admin)['generation'] == 4
 
 
+def two_persons(admin, folder, broker):
+    """What is marked changes by the word of two, of which the second is asked for by name."""
+    others = {}
+    for name in 'alice', 'ben':
+        others[name] = os.path.join(folder, name)
+        subprocess.run(['openssl', 'ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', others[name] + '.ec'], check=True, capture_output=True)
+        subprocess.run(['openssl', 'pkcs8', '-topk8', '-nocrypt', '-in', others[name] + '.ec', '-out', others[name]], check=True)
+        subprocess.run(['openssl', 'pkey', '-in', others[name], '-pubout', '-out', others[name] + '.pub'], check=True)
+        os.chmod(others[name], 0o600)
+    config = f'{folder}/broker/config.json'
+    with open(config) as f:
+        text = json.load(f)
+    text['admins'] = [{'name': n, 'key': f'{k}.pub', 'roles': ['operator', 'author', 'auditor']} for n, k in others.items()]
+    text['two_persons'] = ['tenant']
+    with open(config, 'w') as f:
+        json.dump(text, f)
+    alice, ben = ([*admin[:5], others[n]] for n in ('alice', 'ben'))
+    broker.send_signal(signal.SIGHUP)
+    for _ in range(300):
+        if subprocess.run([PROGRAM, 'pending', 'list', *ben], capture_output=True, timeout=60, env={**os.environ, **SETTINGS}).returncode == 0:
+            break
+        time.sleep(0.1)
+    path = 'tenant/web/root'
+    run(0, 'key', 'put', path, '--random', '32', *alice)  # the first takes nothing away
+    said = run(6, 'key', 'rm', path, '--yes', *alice)['error']
+    assert said['check'] == 'broker.pending', said
+    (row,) = run(0, 'pending', 'list', *ben)['pending']
+    assert (row['change'], row['resource'], row['person']) == ('admin-delete-resource', path, 'alice') and row['id'] in said['message'], row
+    shown = subprocess.run([PROGRAM, 'pending', 'list', *ben], capture_output=True, text=True, timeout=60, check=True, env={**os.environ, **SETTINGS}).stdout
+    assert row['id'] in shown and path in shown and 'by alice' in shown, shown
+    assert run(0, 'pending', 'show', row['id'], *ben)['id'] == row['id']
+    assert run(6, 'pending', 'approve', row['id'], *alice)['error']['check'] == 'broker.pending.person'
+    assert run(0, 'key', 'show', path, *ben)['versions']
+    assert run(0, 'pending', 'approve', row['id'], *ben)['done'] is True
+    fails('key.absent', 'key', 'show', path, *ben)
+    fails('broker.pending.none', 'pending', 'reject', row['id'], *ben)
+    fails('admin.pending', 'pending', 'show', 'what', *ben)
+    for name in others:
+        record = json.loads(subprocess.run([BROKER, 'audit', 'search', '--config', config, '--action', 'admin-delete-resource', '--who', name, '--json'],
+                                           capture_output=True, check=True).stdout)['audit'][-1]
+        assert (record['person'], record['proposed_by'], record['outcome']) == ('ben', 'alice', 'done'), record
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='svp', dir='/tmp') as folder:
         port = free_port()
@@ -474,6 +518,7 @@ def main():
             sets_from_guests(admin, folder)
             warned(admin, folder)
             names_of_brokers(admin, folder)
+            two_persons(admin, folder, broker)
         finally:
             broker.terminate()
             broker.wait(20)

@@ -228,7 +228,7 @@ static int group_setup(void **state)
         platform_make(dir);
         home = sv_asprintf("%s/b", dir);
         config = sv_asprintf("%s/b/config.json", dir);
-        OK(sv_broker_init(home, "127.0.0.1:0", NULL, NULL, pin, &err));
+        OK(sv_broker_init(home, "127.0.0.1:0", getenv("SV_TEST_DATABASE"), NULL, pin, &err));
         OK(sv_broker_open(config, &b, &err));
         b.config.collateral.offline = sv_asprintf("%s/folder", dir);
         OK(sv_broker_start(&b, &err));

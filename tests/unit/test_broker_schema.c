@@ -14,7 +14,7 @@
 #include "broker/store/sql-mac.h"
 #include "broker/store/sql.h"
 
-#define VERSION 12 /* of this program */
+#define VERSION 13 /* of this program */
 
 /* --- databases by hand --- */
 
@@ -292,6 +292,7 @@ static void from_version_5(void **state)
         sv_store_free(s);
         run_sql("DROP TABLE leases; DROP TABLE policy_versions; DROP INDEX audit_links;"
                 "DROP TABLE accepted; DROP TABLE settings; DROP TABLE reference_sets;"
+                "DROP TABLE pending;"
                 "ALTER TABLE audit DROP COLUMN link; PRAGMA user_version = 5;");
         s = open_store();
         assert_int_equal(ask_sql("PRAGMA user_version"), VERSION);
@@ -335,7 +336,8 @@ static void from_version_10(void **state)
 
         OK(s->ops->put_resource(s, "a/b/c", 1, sv_bytes_str("x"), 1, 1000, &err));
         sv_store_free(s);
-        run_sql("DROP TABLE settings; DROP TABLE reference_sets; PRAGMA user_version = 10;");
+        run_sql("DROP TABLE settings; DROP TABLE reference_sets; DROP TABLE pending;"
+                "PRAGMA user_version = 10;");
         s = open_store();
         assert_int_equal(ask_sql("PRAGMA user_version"), VERSION);
         OK(s->ops->put_settings(s, "a/b/c", &is, &err));
@@ -369,12 +371,12 @@ static void newer_is_refused(void **state)
         struct sv_err err;
 
         make_old();
-        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 13;");
+        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 14;");
         OK(sv_file_read(path, 1 << 20, &before, "test", &err));
         FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store.version");
         assert_null(s);
         assert_non_null(strstr(err.msg, path));
-        assert_non_null(strstr(err.msg, "version 13"));
+        assert_non_null(strstr(err.msg, "version 14"));
         OK(sv_file_read(path, 1 << 20, &after, "test", &err));
         assert_int_equal(before.n, after.n);
         assert_memory_equal(before.p, after.p, before.n);

@@ -349,7 +349,8 @@ static void earlier_version(void **state)
         c = sv_postgres_connect(path, &err);
         assert_non_null(c);
         OK(sv_sql_exec(&c->store,
-                       "DROP TABLE settings; DROP TABLE reference_sets; UPDATE schema_version SET "
+                       "DROP TABLE settings; DROP TABLE reference_sets; DROP TABLE pending; "
+                       "UPDATE schema_version SET "
                        "version = 10",
                        &err));
         sv_sql_close(&c->store);
