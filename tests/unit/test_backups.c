@@ -2,6 +2,7 @@
 /* A backup that goes on in its folder: all of the disks, then what changed, and each copy comes
  * back. QEMU and libvirt are a few functions here. */
 #include "launcher/keeper/following.h"
+#include "tests/unit/played_job.h"
 #include "tests/unit/played_monitor.h"
 #include "tests/unit/snapshot_disks.h"
 #include "tests/unit/kill_each.h"
@@ -36,23 +37,6 @@ static int tell_job(virDomainPtr dom, int *type, virTypedParameterPtr *params, i
         return 0;
 }
 
-static int get_int(virTypedParameterPtr params, int n, const char *name, int *value)
-{
-        *value = VIR_DOMAIN_JOB_OPERATION_BACKUP;
-        return 1;
-}
-
-static int get_boolean(virTypedParameterPtr params, int n, const char *name, int *value)
-{
-        *value = 1;
-        return 1;
-}
-
-static int get_string(virTypedParameterPtr params, int n, const char *name, const char **value)
-{
-        return 0;
-}
-
 static int begin_running(void **state)
 {
         begin(NULL);
@@ -62,9 +46,7 @@ static int begin_running(void **state)
         snprintf(played->paths[1], sizeof(played->paths[1]), "%s", find("b"));
         vir.DomainBackupBegin = begin_backup;
         vir.DomainGetJobStats = tell_job;
-        vir.TypedParamsGetInt = get_int;
-        vir.TypedParamsGetBoolean = get_boolean;
-        vir.TypedParamsGetString = get_string;
+        play_job_end();
         return 0;
 }
 

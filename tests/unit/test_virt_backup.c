@@ -2,7 +2,7 @@
 /* When copies of a running guest's disks count: only when libvirt says so. libvirt is a few
  * functions here. */
 #include "launcher/virt/virt-backup.h"
-#include "launcher/virt/virt-int.h"
+#include "tests/unit/played_job.h"
 #include "tests/unit/unit.h"
 
 static struct sv_err err;
@@ -12,8 +12,6 @@ static struct {
         int asked_more; /* times that the job still runs */
         int silent;     /* times that it does not say so */
         bool refused, gone;
-        int operation, success;
-        const char *why;
         char xml[1000];
         unsigned flags, aborted, cleared;
 } daemon_is;
@@ -50,24 +48,6 @@ static int is_active(virDomainPtr dom)
         return daemon_is.gone ? -1 : 1;
 }
 
-static int get_int(virTypedParameterPtr params, int n, const char *name, int *value)
-{
-        *value = daemon_is.operation;
-        return 1;
-}
-
-static int get_boolean(virTypedParameterPtr params, int n, const char *name, int *value)
-{
-        *value = daemon_is.success;
-        return 1;
-}
-
-static int get_string(virTypedParameterPtr params, int n, const char *name, const char **value)
-{
-        *value = daemon_is.why;
-        return 1;
-}
-
 static int get_number(virTypedParameterPtr params, int n, const char *name,
                       unsigned long long *value)
 {
@@ -82,16 +62,12 @@ static virErrorPtr tell_nothing(void)
 static int set_up(void **state)
 {
         memset(&daemon_is, 0, sizeof(daemon_is));
-        daemon_is.operation = VIR_DOMAIN_JOB_OPERATION_BACKUP;
-        daemon_is.success = 1;
         daemon_is.asked_more = 1;
         vir.DomainBackupBegin = begin_backup;
         vir.DomainGetJobStats = tell_job;
         vir.DomainAbortJob = abort_job;
         vir.DomainIsActive = is_active;
-        vir.TypedParamsGetInt = get_int;
-        vir.TypedParamsGetBoolean = get_boolean;
-        vir.TypedParamsGetString = get_string;
+        play_job_end();
         vir.TypedParamsGetULLong = get_number;
         vir.GetLastError = tell_nothing;
         return 0;
@@ -117,12 +93,12 @@ static void counts_what_has_succeeded(void **state)
 
 static void counts_nothing_else(void **state)
 {
-        daemon_is.success = 0;
-        daemon_is.why = "No space left on device";
+        played_job.success = 0;
+        played_job.why = "No space left on device";
         FAILS(copy(NULL), SV_SYSTEM, "snapshot.job");
         assert_non_null(strstr(err.msg, "No space left"));
         set_up(NULL);
-        daemon_is.operation = VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT; /* of somebody else, since */
+        played_job.operation = VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT; /* of somebody else, since */
         FAILS(copy(NULL), SV_SYSTEM, "snapshot.job");
         set_up(NULL);
         daemon_is.refused = true;
