@@ -42,6 +42,10 @@
 #define SV_DUID_MAX                130
 #define SV_TOKEN_SECRET_MAX        8192 /* bytes of a passphrase that a LUKS2 token stands for */
 #define SV_POLICY_SIZE_MAX         (1u << 20) /* bytes of a policy document */
+#define SV_CBOR_DEPTH_MAX          24         /* CBOR items inside each other; a CoRIM has 14 */
+#define SV_CBOR_ITEMS_MAX          65536      /* CBOR items in one text */
+#define SV_CBOR_MAP_MAX            64         /* entries of one CBOR map */
+#define SV_CORIM_SIZE_MAX          (1u << 19) /* bytes of a CoRIM: as a reference set */
 #define SV_TRUST_KINDS_MAX         16         /* kinds of trust anchors of one TEE */
 #define SV_FLOOR_MAX               16         /* rules of a TEE that count under every policy */
 #define SV_POLICY_RULES_MAX        256        /* rules in one policy */

@@ -38,7 +38,7 @@ static const struct {
         {"\nValues that several guests' policies name:",
          {&sv_cmd_reference_make, &sv_cmd_reference_sign, &sv_cmd_reference_put,
           &sv_cmd_reference_list, &sv_cmd_reference_get, &sv_cmd_reference_retire,
-          &sv_cmd_reference_rm}},
+          &sv_cmd_reference_rm, &sv_cmd_reference_import, &sv_cmd_reference_export}},
         {"\nChanges that wait for a second person:",
          {&sv_cmd_pending_list, &sv_cmd_pending_show, &sv_cmd_pending_approve,
           &sv_cmd_pending_reject}},

@@ -21,7 +21,7 @@ struct sv_key *sv_reference_read_key(const char *file, struct sv_err *err)
 }
 
 /* What others may read is a public key, or is refused as that. */
-static struct sv_key *read_signer_key(const char *file, struct sv_err *err)
+struct sv_key *sv_reference_read_signer(const char *file, struct sv_err *err)
 {
         SV_BUF pem = SV_BUF_NULL;
         struct sv_err mode = SV_ERR_NULL;
@@ -60,7 +60,7 @@ static int open_set(struct sv_bytes text, const char *key_file, struct sv_json *
                 return sv_fail(err, SV_USAGE, "reference.key",
                                "it is signed, and no key says by whom: give the author's key, or "
                                "what the set says as JSON");
-        key = read_signer_key(key_file, err);
+        key = sv_reference_read_signer(key_file, err);
         return key ? sv_reference_open(text, key, out, err) : -1;
 }
 

@@ -14,6 +14,9 @@ int sv_reference_read(const char *file, const char *key_file, struct sv_json **o
  * SV_SYSTEM "reference.key.mode". The caller frees it. */
 struct sv_key *sv_reference_read_key(const char *file, struct sv_err *err);
 
+/* Somebody's key, to verify with: a public one, or a private one that nobody else may read. */
+struct sv_key *sv_reference_read_signer(const char *file, struct sv_err *err);
+
 /* For commands that hold a guest or its evidence against a policy. */
 #define SV_REFERENCE_OPTS                                                                     \
         {.name = "reference",                                                                 \

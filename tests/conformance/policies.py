@@ -363,7 +363,7 @@ def sets_from_guests(admin, folder):
         return os.path.join(folder, file)
     one, two, newer = write('one'), write('two'), write('newer', cmdline='quiet')
     made, signed, public = in_folder('made.json'), in_folder('made.jws'), in_folder('author.pub')
-    set1 = run(0, 'reference', 'make', name, one, '--image', 'web 1', '--not-before', '2026-01-01T00:00:00Z', '--out', made)
+    set1 = run(0, 'reference', 'make', name, one, '--image', 'web 1', '--not-before', '2026-01-01T00:00:00Z', '--not-after', '2036-01-01T00:00:00Z', '--out', made)
     values = set1['set']['any_of'][0]['values']
     assert {'/pcrs/sha256/0', '/pcrs/sha256/4', '/pcrs/sha256/9'} <= set(values) and '/pcrs/sha256/11' not in values, values
     assert run(0, 'reference', 'make', name, two)['set']['any_of'][0]['values'] == values
@@ -401,6 +401,11 @@ def sets_from_guests(admin, folder):
     os.chmod(other, 0o644)
     assert run(3, *from_file, '--reference', signed, '--reference-key', other)['error']['check'] == 'reference.key.mode'
     os.chmod(other, 0o600)
+    corim = in_folder('made.corim')
+    for words, status in (([], 2), (['--key', other], 5), (['--key', public], 0)):  # what others exchange, and back
+        assert run(0, 'reference', 'export', made, '--generation', '1', '--key', key, '--out', corim)['signed']
+        back = run(status, 'reference', 'import', corim, '--name', name, *words)
+        assert status or (back['set']['any_of'][0]['values'], back['set']['tee'], back['ignored']) == (values, 'vtpm', []), back
     followed(admin, folder, (name, one, newer, write('elsewhere', name='web-3', cmdline='x')), other)
     for resource in (*guests, 'default/db/root'):
         run(0, 'key', 'rm', resource, '--yes', *admin)

@@ -75,6 +75,13 @@ COMMANDS = """
 2 policy.name.resource   policy guest.json --resource web
 3 reference.size         reference make a/b/c guest.json --after set.json
 2 reference.retire.below reference retire set.json --below x
+2 corim.name             reference import garbage
+2 corim.name             reference import garbage --name web
+2 corim.claim            reference import garbage --name a/b/c --claim kernel
+2 corim.generation       reference import garbage --name a/b/c --generation x
+2 corim.time             reference import garbage --name a/b/c --time soon
+4 corim.cbor             reference import garbage --name a/b/c
+2 corim.export.out       reference export set.json
 2 verify.reference       verify {vectors}/snp/reports/milan-v2-a.bin --reference set.json
 2 key.size               key provision a/b/c --bytes 15
 2 key.size               key provision a/b/c --bytes 8193

@@ -25,6 +25,7 @@ LAYERS = {
     'tee/host': ['base', 'tee'],
     'attest': ['base', 'guest', 'tee', 'policy'],
     'attest/jose': ['base', 'policy'],
+    'attest/corim': ['base', 'policy'],
     'attest/kbs': ['base', 'attest/jose'],
     'attest/fetch': ['base', 'tee', 'attest'],
     # The public C API; its header stands alone, and the examples see nothing else.
@@ -49,7 +50,7 @@ LAYERS = {
     'launcher/virt': ['base', 'guest', 'tee', 'launcher/host', 'launcher/tune'],
     'launcher/keeper': ['base', 'guest', 'tee', 'attest', 'image', 'launcher/host', 'launcher/tune', 'launcher/virt'],
     'launcher/ha': ['base', 'guest', 'launcher/host', 'launcher/virt', 'launcher/keeper'],
-    'launcher/cli': ['base', 'guest', 'tee', 'ovmf', 'policy', 'luks', 'attest', 'attest/jose', 'attest/kbs', 'attest/fetch', 'image', 'image/import',
+    'launcher/cli': ['base', 'guest', 'tee', 'ovmf', 'policy', 'luks', 'attest', 'attest/jose', 'attest/corim', 'attest/kbs', 'attest/fetch', 'image', 'image/import',
                      'launcher', 'launcher/host', 'launcher/tune', 'launcher/virt', 'launcher/keeper', 'launcher/ha'],
 }
 # The same rooms in each TEE: what verifies sees neither what measures nor the host nor the guest.
