@@ -10,8 +10,11 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/program/log.h"
+#include "launcher/host/access.h"
 #include "launcher/keeper/acl.h"
+#include "launcher/virt/domain-read.h"
 #include "launcher/virt/virt-dac.h"
+#include "launcher/virt/virt-migrate.h"
 
 #define QEMU_CONF   "/etc/libvirt/qemu.conf"
 #define KVM         "/dev/kvm"
@@ -93,6 +96,49 @@ static int open_folder(const struct sv_state *s, struct sv_err *err)
         return 0;
 }
 
+/* "+64055:+64055" */
+static bool read_user(const char *text, unsigned *uid, unsigned *gid)
+{
+        char *end;
+
+        if (!text || *text != '+')
+                return false;
+        *uid = (unsigned)strtoul(text + 1, &end, 10);
+        if (end == text + 1 || strncmp(end, ":+", 2))
+                return false;
+        *gid = (unsigned)strtoul(end + 2, &end, 10);
+        return !*end;
+}
+
+int sv_daemon_check_kvm(const char *device, const char *user, struct sv_err *err)
+{
+        unsigned uid, gid;
+        struct stat st;
+
+        if (!read_user(user, &uid, &gid) || stat(device, &st) < 0 || sv_access_of(device, uid, gid))
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "launch.kvm-user",
+                       "libvirt runs this guest's QEMU as user %u of group %u, who may not open %s "
+                       "(mode %o, owner %u, group %u): libvirt would try for minutes, and the "
+                       "launch fail; \"chgrp %u %s && chmod 660 %s\" lets it, until a rule of "
+                       "udev's does",
+                       uid, gid, device, st.st_mode & 07777, st.st_uid, st.st_gid, gid, device,
+                       device);
+}
+
+static int check_shared_user(const char *uri, struct sv_virt *v, const struct sv_launch *l,
+                             struct sv_err *err)
+{
+        SV_STR xml = l->kvm && sv_uri_is_here(uri) ? sv_virt_get_capabilities(v, NULL) : NULL;
+        struct sv_host_facts host = {0};
+        int r = 0;
+
+        if (xml && sv_host_read(xml, &host, NULL) == 0)
+                r = sv_daemon_check_kvm(KVM, host.user, err);
+        sv_host_facts_free(&host);
+        return r;
+}
+
 static int share_users(const struct sv_state *s, const char *why, struct sv_err *err)
 {
         sv_info("the daemon runs all its guests as the same users, so they are not apart from each "
@@ -101,11 +147,11 @@ static int share_users(const struct sv_state *s, const char *why, struct sv_err 
         return open_folder(s, err);
 }
 
-int sv_daemon_ids_take(struct sv_virt *v, const struct sv_state *s, const struct sv_guest *g,
-                       struct sv_ids *out, struct sv_err *err)
+int sv_daemon_ids_take(const char *uri, struct sv_virt *v, const struct sv_state *s,
+                       const struct sv_launch *l, struct sv_ids *out, struct sv_err *err)
 {
         const char *why = geteuid() ? "only root gives guests users of their own"
-                          : g->security.shared_user
+                          : l->guest->security.shared_user
                                   ? "its guest file says so (security.shared_user)"
                           : keeps_files() ? "dynamic_ownership is off in " QEMU_CONF
                                           : sv_virt_refuse_ids(v);
@@ -113,7 +159,7 @@ int sv_daemon_ids_take(struct sv_virt *v, const struct sv_state *s, const struct
 
         *out = (struct sv_ids){0};
         if (why)
-                return share_users(s, why, err);
+                return check_shared_user(uri, v, l, err) < 0 ? -1 : share_users(s, why, err);
         if (sv_ids_take(s->dir, out, err) < 0)
                 return -1;
         if (open_ways(out->qemu, &way) < 0) {

@@ -8,15 +8,19 @@
  * swtpm_user. */
 #pragma once
 
-#include "guest/guest.h"
 #include "launcher/keeper/ids.h"
+#include "launcher/keeper/keeper.h"
 #include "launcher/keeper/state.h"
 #include "launcher/virt/virt.h"
 
 /* Says which it is. *out all 0, and the folder open as before, where the daemon does not give users
- * of their own. Errors as of sv_ids_take. */
-int sv_daemon_ids_take(struct sv_virt *v, const struct sv_state *s, const struct sv_guest *g,
-                       struct sv_ids *out, struct sv_err *err);
+ * of their own. Errors as of sv_ids_take and sv_daemon_check_kvm. */
+int sv_daemon_ids_take(const char *uri, struct sv_virt *v, const struct sv_state *s,
+                       const struct sv_launch *l, struct sv_ids *out, struct sv_err *err);
+/* Can the daemon's own user for QEMU ("+64055:+64055", as libvirt says; NULL: not said) open this
+ * machine's device of KVM? Without, libvirt tries for minutes. SV_SYSTEM "launch.kvm-user", naming
+ * user, owner and group. */
+int sv_daemon_check_kvm(const char *device, const char *user, struct sv_err *err);
 /* Out of the lists again, and of the registry: libvirt has taken everything back. */
 void sv_daemon_ids_drop(const struct sv_state *s);
 

@@ -10,6 +10,7 @@
 #include "base/core/file.h"
 #include "base/core/text.h"
 #include "base/crypto/crypto.h"
+#include "base/json/error.h"
 #include "launcher/host/host.h"
 #include "launcher/keeper/status.h"
 #include "launcher/virt/domain.h"
@@ -155,6 +156,26 @@ enum sv_life sv_facts_life(struct sv_virt *v, enum sv_virt_state state)
         return map_life(state, run);
 }
 
+int sv_facts_check_whole(struct sv_virt *v, const char *name, struct sv_err *err)
+{
+        if (!sv_virt_is_split(v))
+                return 0;
+        return sv_fail(
+                err, SV_SYSTEM, "migrate.post-copy",
+                "a post-copy of guest %s broke: its memory is in two parts, here and at the "
+                "other host of that migration, and it stands. While both parts are there, "
+                "\"secure-vm migrate %s --connect SOURCE --to TARGET --recover\" brings them "
+                "together; else \"secure-vm destroy %s --connect URI\" at both hosts ends "
+                "it, and it starts anew from its disks, as after a power cut",
+                name, name, name);
+}
+
+int sv_facts_check_event(struct sv_virt *v, enum sv_life life, enum sv_life_event event,
+                         const char *name, struct sv_err *err)
+{
+        return sv_facts_check_whole(v, name, err) < 0 ? -1 : sv_life_check(life, event, name, err);
+}
+
 /* --- list, show --- */
 
 void sv_facts_put_status(struct sv_virt *v, const char *name, enum sv_virt_state state, bool ours,
@@ -163,6 +184,7 @@ void sv_facts_put_status(struct sv_virt *v, const char *name, enum sv_virt_state
         SV_JSON *run = ours ? sv_facts_read_run(v) : NULL;
         enum sv_life life = map_life(state, run);
         SV_STR host = sv_virt_get_hostname(v, NULL);
+        struct sv_err split = SV_ERR_NULL;
         char uuid[37];
 
         sv_json_set_all(out, facts);
@@ -173,12 +195,23 @@ void sv_facts_put_status(struct sv_virt *v, const char *name, enum sv_virt_state
         sv_json_set_str(out, "state", sv_life_word(life) ? sv_life_word(life) : "running");
         if (sv_life_is_paused(life))
                 sv_json_set_str(out, "paused_for", sv_virt_pause_reason(v));
+        if (ours && sv_facts_check_whole(v, name, &split) < 0)
+                sv_put_error(sv_json_set(out, "error", sv_json_object()), &split);
         if (run && !sv_life_is_final(life)) {
                 sv_json_set_all(out, run);
-                sv_json_set_int(out, "memory_cost", (int64_t)sv_virt_get_resident(v));
+                if (!split.class) /* the QEMU of a part answers nothing */
+                        sv_json_set_int(out, "memory_cost", (int64_t)sv_virt_get_resident(v));
         }
         sv_json_set_str(out, "host", host ? host : "-");
         sv_json_set_bool(out, "ours", ours);
+}
+
+void sv_facts_put_sizes(struct sv_virt *v, enum sv_virt_state state, struct sv_json *out)
+{
+        if ((state != SV_VIRT_RUNNING && state != SV_VIRT_PAUSED) || sv_virt_is_split(v))
+                return;
+        sv_resize_put_limits(v, out);
+        sv_resize_put_sizes(v, out);
 }
 
 /* --- a new start --- */

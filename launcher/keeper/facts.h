@@ -23,6 +23,8 @@ int sv_facts_read_ours(struct sv_virt *v, const char *name, struct sv_json **fac
 /* Everything that list and show say of a domain in this state, the facts among it. */
 void sv_facts_put_status(struct sv_virt *v, const char *name, enum sv_virt_state state, bool ours,
                          const struct sv_json *facts, struct sv_json *out);
+/* And what show alone asks QEMU for: what it may take, and what it has. */
+void sv_facts_put_sizes(struct sv_virt *v, enum sv_virt_state state, struct sv_json *out);
 
 /* Of a run that has just begun. */
 int sv_facts_begin_run(struct sv_virt *v, struct sv_err *err);
@@ -30,6 +32,11 @@ int sv_facts_begin_run(struct sv_virt *v, struct sv_err *err);
 int sv_facts_note_unlocked(struct sv_virt *v, const struct sv_follow *f, struct sv_err *err);
 /* What was kept of it; NULL: nothing. The caller frees. */
 struct sv_json *sv_facts_read_run(struct sv_virt *v);
+/* SV_SYSTEM "migrate.post-copy" for a guest whose memory is in two parts, with what to do. */
+int sv_facts_check_whole(struct sv_virt *v, const char *name, struct sv_err *err);
+/* As sv_life_check, of a guest that is whole. */
+int sv_facts_check_event(struct sv_virt *v, enum sv_life life, enum sv_life_event event,
+                         const char *name, struct sv_err *err);
 /* The life's state of a domain. */
 enum sv_life sv_facts_life(struct sv_virt *v, enum sv_virt_state state);
 

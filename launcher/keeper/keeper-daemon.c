@@ -106,7 +106,7 @@ static int define_guest(const char *uri, struct sv_virt *v, const struct sv_laun
         if (sv_virt_check_cpu(v, l->guest->cpu, l->kvm, err) < 0)
                 return -1;
         if (sv_copies_renew(&(struct sv_copies){uri, v, s}, err) < 0 ||
-            sv_daemon_ids_take(v, s, l->guest, &ids, err) < 0)
+            sv_daemon_ids_take(uri, v, s, l, &ids, err) < 0)
                 return -1;
         place.user = ids.qemu;
         if (sv_stage_boot(l->guest, l->tee, s, &stage, err) < 0)
@@ -257,10 +257,8 @@ static int show_under_daemon(const char *uri, const char *name, struct sv_json *
         if (sv_virt_get_autostart(v, &starts, NULL) == 0)
                 sv_json_set_bool(*out, "autostart", starts);
         sv_json_set_str(*out, "connect", uri);
-        if (ours && (state == SV_VIRT_RUNNING || state == SV_VIRT_PAUSED)) {
-                sv_resize_put_limits(v, *out);
-                sv_resize_put_sizes(v, *out);
-        }
+        if (ours)
+                sv_facts_put_sizes(v, state, *out);
         /* the copies are where it was launched */
         if (ours && sv_state_init_daemon(&s, name, NULL) == 0 && sv_state_exists(&s) &&
             sv_copies_are_here(&(struct sv_copies){uri, v, &s}))
@@ -312,7 +310,7 @@ static int destroy_under_daemon(const char *uri, const char *name, struct sv_err
 /* Only where there are virtual CPUs can they stand. */
 static int check_runs(const struct sv_daemon_guest *g, const char *name, struct sv_err *err)
 {
-        return sv_life_check(g->life, SV_LIFE_HALT, name, err);
+        return sv_facts_check_event(g->v, g->life, SV_LIFE_HALT, name, err);
 }
 
 /* A paused guest hears no power button. */
@@ -364,7 +362,8 @@ static int ask_under_daemon(const char *uri, const char *name, enum sv_life_even
 {
         SV_DAEMON_GUEST g = {0};
 
-        if (open_guest(uri, name, &g, err) < 0 || sv_life_check(g.life, event, name, err) < 0)
+        if (open_guest(uri, name, &g, err) < 0 ||
+            sv_facts_check_event(g.v, g.life, event, name, err) < 0)
                 return -1;
         return act(g.v, err);
 }
@@ -420,8 +419,7 @@ static int check_copies(const struct sv_daemon_guest *g, const char *name, struc
                        : sv_copies_check(&(struct sv_copies){g->uri, g->v, &s}, g->facts, err);
 }
 
-/* It is off: the same copies in a new QEMU, with a new variable store, measured and attested anew.
- */
+/* The same copies in a new QEMU, with a new variable store, measured and attested anew. */
 static int start_off_guest(struct sv_daemon_guest *g, const char *name, struct sv_follow *f,
                            bool force, struct sv_err *err)
 {

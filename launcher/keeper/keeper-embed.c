@@ -183,8 +183,6 @@ static int add_guest(void *arg, const struct sv_state *s, const struct sv_json *
         sv_json_set_bool(row, "ours", true);
         if (sv_status_check_version(now, s->name, &why) < 0)
                 sv_put_error(sv_json_set(row, "error", sv_json_object()), &why);
-        else if (sv_json_get(now, "error"))
-                sv_json_set(row, "error", sv_json_ref(sv_json_get(now, "error")));
         return 0;
 }
 

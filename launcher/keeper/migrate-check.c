@@ -7,6 +7,7 @@
 #include "base/core/buf.h"
 #include "base/core/file.h"
 #include "launcher/host/budget.h"
+#include "launcher/keeper/facts.h"
 #include "launcher/keeper/migrate-int.h"
 #include "launcher/virt/virt-cpu.h"
 #include "launcher/virt/virt-dac.h"
@@ -25,6 +26,11 @@ static int check_tee(struct sv_migrate_run *r, struct sv_err *err)
                        "disk, and \"secure-vm launch\" the same guest file there: it attests anew "
                        "and gets its disk",
                        r->m->name, r->domain.tee);
+}
+
+static int check_whole(struct sv_migrate_run *r, struct sv_err *err)
+{
+        return sv_facts_check_whole(r->from, r->m->name, err);
 }
 
 static int check_guest_runs(struct sv_migrate_run *r, struct sv_err *err)
@@ -320,6 +326,7 @@ int sv_migrate_check(struct sv_migrate_run *r, struct sv_err *err)
 {
         static int (*const checks[])(struct sv_migrate_run * r, struct sv_err * err) = {
                 check_tee,
+                check_whole,
                 check_guest_runs,
                 sv_migrate_check_hosts,
                 check_taken,
@@ -378,8 +385,8 @@ static int check_cold_networks(struct sv_migrate_run *r, struct sv_err *err)
 int sv_migrate_check_cold(struct sv_migrate_run *r, struct sv_err *err)
 {
         static int (*const checks[])(struct sv_migrate_run * r, struct sv_err * err) = {
-                sv_migrate_check_hosts, check_machine_and_tee, check_label_model,
-                check_memory,           check_cold_networks,
+                check_whole,       sv_migrate_check_hosts, check_machine_and_tee,
+                check_label_model, check_memory,           check_cold_networks,
         };
 
         for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)

@@ -77,6 +77,8 @@ static int open_hosts(struct sv_migrate_run *r, struct sv_err *err)
         if (sv_virt_open(r->m->from, &r->from, err) < 0 ||
             sv_virt_lookup(r->from, r->m->name, err) < 0 ||
             sv_facts_read_ours(r->from, r->m->name, &facts, err) < 0 ||
+            /* the QEMU of a part answers nothing, and so neither does libvirt for long */
+            (!r->m->recover && sv_facts_check_whole(r->from, r->m->name, err) < 0) ||
             sv_migrate_read_host(r->from, &r->here, err) < 0 || check_not_moving(r, err) < 0 ||
             sv_virt_get_xml(r->from, &xml, err) < 0)
                 return -1;
@@ -203,12 +205,13 @@ static int fail_migration(const struct sv_migrate_run *r, const struct watch *w,
                                "again",
                                r->hostname, find_guest(r, where));
         if (w->switched || r->m->recover)
-                return sv_fail(err, SV_SYSTEM, "migrate.post-copy",
-                               "post-copy broke, and each host has a part of the guest's memory: "
-                               "it is paused, and nothing is lost as long as both stay up; "
-                               "\"secure-vm migrate %s --to %s --recover\" goes on when the hosts "
-                               "reach each other again. libvirt says: %.300s",
-                               r->m->name, r->m->to, why->msg);
+                return sv_fail(
+                        err, SV_SYSTEM, "migrate.post-copy",
+                        "post-copy broke, and each host has a part of the guest's memory: "
+                        "it is paused, and nothing is lost as long as both stay up; "
+                        "\"secure-vm migrate %s --connect %s --to %s --recover\" goes on when "
+                        "the hosts reach each other again. libvirt says: %.300s",
+                        r->m->name, r->m->from, r->m->to, why->msg);
         if (r->m->tls && is_tls_failure(why->msg))
                 return sv_fail(err, SV_SYSTEM, "migrate.tls",
                                "no TLS between the hosts (%s): each needs ca-cert.pem, "
@@ -297,6 +300,18 @@ int sv_migrate_check_pair(const char *from, const char *to, struct sv_err *err)
         return done;
 }
 
+static void warn_post_copy(const struct sv_migrate_run *r)
+{
+        if (r->m->post_copy)
+                sv_warn("post-copy: from when the guest goes on at %s until all of its memory has "
+                        "come, it lives on both hosts: if one of them ends then, or the network "
+                        "between them, this run of the guest is lost with what it had not written "
+                        "to "
+                        "its disks (\"--recover\" helps after the network alone). Without "
+                        "--post-copy nothing that breaks ends it",
+                        r->hostname);
+}
+
 static int look_beforehand(struct sv_migrate_run *r, struct sv_json *result, struct sv_err *err)
 {
         if (open_hosts(r, err) < 0 || sv_migrate_check(r, err) < 0 ||
@@ -305,7 +320,20 @@ static int look_beforehand(struct sv_migrate_run *r, struct sv_json *result, str
         sv_json_set_str(result, "name", r->m->name);
         sv_json_set_str(result, "connect", r->m->from);
         sv_migrate_put_memory(r, false, result);
+        warn_post_copy(r);
         return 0;
+}
+
+static int check_is_split(struct sv_migrate_run *r, struct sv_err *err)
+{
+        char where[160];
+
+        if (sv_virt_is_split(r->from))
+                return 0;
+        return sv_fail(
+                err, SV_USAGE, "migrate.recover",
+                "--recover goes on with a post-copy that broke, and none of guest %s did: %s",
+                r->m->name, find_guest(r, where));
 }
 
 static int prepare_run(struct sv_migrate_run *r, struct sv_err *err)
@@ -313,12 +341,15 @@ static int prepare_run(struct sv_migrate_run *r, struct sv_err *err)
         if (open_hosts(r, err) < 0)
                 return -1;
         if (r->m->recover) {
+                if (check_is_split(r, err) < 0)
+                        return -1;
                 if (sv_migrate_find_shared_copies(r, NULL) < 0)
                         r->copies_are_shared = true; /* then nothing is removed here */
                 return 0;
         }
         if (sv_migrate_check(r, err) < 0)
                 return -1;
+        warn_post_copy(r);
         if (sv_migrate_make_files(r, err) == 0)
                 return 0;
         sv_migrate_remove_made(r);

@@ -122,6 +122,8 @@ void sv_status_put_row(const struct sv_json *status, struct sv_json *row)
 
         for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
                 sv_json_set_str(row, members[i], sv_json_text(status, members[i], "-"));
+        if (sv_json_get(status, "error") && !sv_json_get(row, "error"))
+                sv_json_set(row, "error", sv_json_ref(sv_json_get(status, "error")));
 }
 
 /* The guest renews its lease long before the end, so that one that stood for half of it may have

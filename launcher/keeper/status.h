@@ -10,7 +10,8 @@ void sv_status_put_guest(struct sv_json *status, const struct sv_guest *g);
 /* The first status of a launch: the same with version, TEE, accelerator, "starting", since when,
  * and no steps yet. Looks at the clock. */
 struct sv_json *sv_status_begin(const struct sv_guest *g, const char *tee, bool kvm);
-/* What a list shows of each guest, of its status; "-" for what that does not say. */
+/* What a list shows of each guest, of its status; "-" for what that does not say. An error that the
+ * row has already stays. */
 void sv_status_put_row(const struct sv_json *status, struct sv_json *row);
 /* Has a guest with this status been paused for so long (seconds since 1970) that the lease of its
  * disk at the broker may be over? */

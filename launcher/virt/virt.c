@@ -350,9 +350,16 @@ int sv_virt_undefine(struct sv_virt *v, struct sv_err *err)
                        : 0;
 }
 
-static enum sv_virt_state map_domain_state(int state)
+static bool is_split(int state, int reason)
 {
-        return state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED      ? SV_VIRT_RUNNING
+        return (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_POSTCOPY_FAILED) ||
+               (state == VIR_DOMAIN_RUNNING && reason == VIR_DOMAIN_RUNNING_POSTCOPY_FAILED);
+}
+
+static enum sv_virt_state map_domain_state(int state, int reason)
+{
+        return is_split(state, reason)                                         ? SV_VIRT_PAUSED
+               : state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED    ? SV_VIRT_RUNNING
                : state == VIR_DOMAIN_PAUSED || state == VIR_DOMAIN_PMSUSPENDED ? SV_VIRT_PAUSED
                : state == VIR_DOMAIN_CRASHED                                   ? SV_VIRT_CRASHED
                : state == VIR_DOMAIN_SHUTDOWN                                  ? SV_VIRT_ENDING
@@ -365,20 +372,40 @@ int sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct sv_err 
 
         if (vir.DomainGetState(v->dom, &state, &reason, 0) < 0)
                 return sv_virt_fail(err, "asking for the guest's state");
-        *out = map_domain_state(state);
+        *out = map_domain_state(state, reason);
         return 0;
+}
+
+bool sv_virt_is_split(struct sv_virt *v)
+{
+        int state = 0, reason = 0;
+
+        return vir.DomainGetState(v->dom, &state, &reason, 0) == 0 && is_split(state, reason);
 }
 
 const char *sv_virt_pause_reason(struct sv_virt *v)
 {
         int state = 0, reason = 0;
 
-        if (vir.DomainGetState(v->dom, &state, &reason, 0) < 0 || state != VIR_DOMAIN_PAUSED)
+        if (vir.DomainGetState(v->dom, &state, &reason, 0) < 0)
                 return "other";
-        return reason == VIR_DOMAIN_PAUSED_USER       ? "asked"
-               : reason == VIR_DOMAIN_PAUSED_IOERROR  ? "disk"
-               : reason == VIR_DOMAIN_PAUSED_WATCHDOG ? "watchdog"
-                                                      : "other";
+        if (is_split(state, reason))
+                return "post-copy";
+        if (state != VIR_DOMAIN_PAUSED)
+                return "other";
+        switch (reason) {
+        case VIR_DOMAIN_PAUSED_USER:
+                return "asked";
+        case VIR_DOMAIN_PAUSED_IOERROR:
+                return "disk";
+        case VIR_DOMAIN_PAUSED_WATCHDOG:
+                return "watchdog";
+        case VIR_DOMAIN_PAUSED_MIGRATION:
+        case VIR_DOMAIN_PAUSED_POSTCOPY:
+                return "migration";
+        default:
+                return "other";
+        }
 }
 
 int sv_virt_pause(struct sv_virt *v, struct sv_err *err)
@@ -421,11 +448,12 @@ int sv_virt_for_each(struct sv_virt *v,
         if (n < 0)
                 return sv_virt_fail(err, "listing the guests");
         for (int i = 0; i < n; i++) {
-                int state = 0;
+                int state = 0, reason = 0;
 
-                if (r == 0 && vir.DomainGetState(list[i], &state, NULL, 0) == 0) {
+                if (r == 0 && vir.DomainGetState(list[i], &state, &reason, 0) == 0) {
                         v->dom = list[i];
-                        r = fn(arg, vir.DomainGetName(list[i]), map_domain_state(state), err);
+                        r = fn(arg, vir.DomainGetName(list[i]), map_domain_state(state, reason),
+                               err);
                 }
                 vir.DomainFree(list[i]);
         }

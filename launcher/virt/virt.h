@@ -73,8 +73,12 @@ int sv_virt_destroy(struct sv_virt *v, struct sv_err *err);
 /* Forget the definition, its variable store and its saved memory; a vTPM's state is kept. */
 int sv_virt_undefine(struct sv_virt *v, struct sv_err *err);
 int sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct sv_err *err);
+/* Did a post-copy break, so that its memory is in two parts, one of them here? Such a guest counts
+ * as paused: whatever it does next may need a page that is elsewhere. */
+bool sv_virt_is_split(struct sv_virt *v);
 /* Of a paused one: "asked", or what has stopped it: "disk" (an I/O error: full, or gone),
- * "watchdog", "other". */
+ * "watchdog", "migration" (it runs at another host, or is about to), "post-copy" (that broke),
+ * "other". */
 const char *sv_virt_pause_reason(struct sv_virt *v);
 /* Stop the virtual CPUs, and let them go on. What is so already is an error of libvirt's. */
 int sv_virt_pause(struct sv_virt *v, struct sv_err *err);

@@ -211,14 +211,52 @@ static int group_teardown(void **state)
         return sv_remove_tree(base, NULL);
 }
 
+/* As the kernel has it for the user that libvirt names. */
+static void who_may_open_kvm(void **state)
+{
+        static const struct {
+                unsigned mode, group;
+                const char *user;
+                bool may;
+        } rows[] = {
+                {0600, 0, "+65534:+65533", false},
+                {0660, 65533, "+65534:+65533", true},
+                {0660, 65532, "+65534:+65533", false},
+                {0666, 0, "+65534:+65533", true},
+                {0644, 0, "+65534:+65533", false},
+                {0600, 0, "+0:+0", true},
+                {0600, 0, "root", true},
+                {0600, 0, "+65534", true},
+                {0600, 0, "+65534:65533", true},
+                {0600, 0, NULL, true},
+        };
+        struct sv_err err;
+
+        if (geteuid()) {
+                print_message("only root can ask for another user\n");
+                skip();
+        }
+        assert_int_equal(chmod(base, 0755), 0);
+        snprintf(path, sizeof(path), "%s/kvm", base);
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                OK(sv_file_write(path, 0600, sv_bytes_str("x"), &err));
+                assert_int_equal(chown(path, 0, rows[i].group), 0);
+                assert_int_equal(chmod(path, rows[i].mode), 0);
+                if (rows[i].may)
+                        OK(sv_daemon_check_kvm(path, rows[i].user, &err));
+                else
+                        FAILS(sv_daemon_check_kvm(path, rows[i].user, &err), SV_SYSTEM,
+                              "launch.kvm-user");
+        }
+        OK(sv_daemon_check_kvm("/nowhere", "+65534:+65533", &err));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(users_come_and_go),
-                cmocka_unit_test(other_entries_stay),
-                cmocka_unit_test(which_daemon),
-                cmocka_unit_test(files_that_are_kept),
-                cmocka_unit_test(another_host_has_other_ids),
+                cmocka_unit_test(users_come_and_go),   cmocka_unit_test(other_entries_stay),
+                cmocka_unit_test(which_daemon),        cmocka_unit_test(who_may_open_kvm),
+                cmocka_unit_test(files_that_are_kept), cmocka_unit_test(another_host_has_other_ids),
                 cmocka_unit_test(ids_are_given_back),
         };
 

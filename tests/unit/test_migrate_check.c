@@ -21,9 +21,11 @@ static struct world {
         const char *here, *there; /* domain capabilities; NULL: none */
         uint64_t free;
         int network, cpu;
+        bool split;
 } world;
 
 int __wrap_sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct sv_err *err);
+bool __wrap_sv_virt_is_split(struct sv_virt *v);
 const char *__wrap_sv_virt_find_taken(struct sv_virt *v, const char *name, const char *uuid);
 char *__wrap_sv_virt_get_domain_capabilities(struct sv_virt *v, const struct sv_domain_facts *f,
                                              struct sv_err *err);
@@ -36,6 +38,11 @@ int __wrap_sv_virt_get_state(struct sv_virt *v, enum sv_virt_state *out, struct 
 {
         *out = world.state;
         return 0;
+}
+
+bool __wrap_sv_virt_is_split(struct sv_virt *v)
+{
+        return world.split;
 }
 
 const char *__wrap_sv_virt_find_taken(struct sv_virt *v, const char *name, const char *uuid)
@@ -194,6 +201,8 @@ static void refused_for_the_hosts(void **state)
                 const char *check;
         } t[] = {
                 {{.state = SV_VIRT_OFF}, {NULL}, "migrate.state"},
+                {{.state = SV_VIRT_PAUSED, .split = true}, {NULL}, "migrate.post-copy"},
+                {{.state = SV_VIRT_PAUSED, .split = true}, {.cold = true}, "migrate.post-copy"},
                 {{.state = SV_VIRT_CRASHED}, {NULL}, "migrate.state"},
                 {{.state = SV_VIRT_PAUSED, .taken = "a guest of this name"},
                  {NULL},
