@@ -14,6 +14,7 @@ import guests  # noqa: E402
 import hosts  # noqa: E402
 import daemon_life  # noqa: E402
 import drain  # noqa: E402
+import faults  # noqa: E402
 import migrate  # noqa: E402
 import move  # noqa: E402
 from env import say_to  # noqa: E402
@@ -33,4 +34,4 @@ def prepare(a, _):
 
 if __name__ == '__main__':
     with WORLD:
-        sys.exit(main('hosts', __doc__, daemon_life.CASES + migrate.CASES + move.CASES + drain.CASES, prepare, hosts.missing))
+        sys.exit(main('hosts', __doc__, daemon_life.CASES + migrate.CASES + faults.CASES + move.CASES + drain.CASES, prepare, hosts.missing))
