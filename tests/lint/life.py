@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/LIFE.md has a row for each command of a guest's life, names no other, and the tests that it names exist."""
+"""docs/LIFE.md has a row for each command of a guest's life, names no other, and the tests that its tables name exist."""
 import re
 
 from threats import NAMED, exists, programs, rows
@@ -35,6 +35,14 @@ def life(tree):
         for program, case in named:
             if not exists(tree, known, program, case):
                 yield DOC, line, f'there is no test {program}: {case}'
+    for section in ('Faults', 'Traps'):
+        for line, cells in rows(tree.text(DOC), section):
+            named = NAMED.findall(cells[-1])
+            if len(cells) != 3 or not named:
+                yield DOC, line, 'expected what happens, what holds, and the tests that prove it'
+            for program, case in named:
+                if not exists(tree, known, program, case):
+                    yield DOC, line, f'there is no test {program}: {case}'
     for verb in sorted(there - set(said)):
         yield DOC, 1, f'the command {verb} is in no row'
     for verb in sorted(set(said) - there):

@@ -37,7 +37,8 @@ VECTORS = {'tests/vectors/a.bin': 'one\n', 'tests/vectors/MANIFEST.md': ONE}
 ATTACKS = '## Attacks\n\n| attack | rows | defence | proved by |\n|---|---|---|---|\n| a | all | d | `thing: holds` `e2e: good` `proofs: p` `fuzz: f` `model-m: W` |\n'
 LIMITS = '## Limits\n\n| row | aspect | why | lifted |\n|---|---|---|---|\n| `toy` | `hardware` | w | nothing |\n| `toy` | `configuration` | w | `/rtmr` by |\n'
 VERBS = '## Verbs\n\n| verb | keeper | TEE | interface | fails | proved by |\n|---|---|---|---|---|---|\n| `stop` | both | all | i | f | `thing: holds` |\n'
-LIFE = {'docs/LIFE.md': VERBS, 'launcher/cli/main.c': '{"Guests:",\n {&sv_cmd_stop}},\n{"\\nThis host:", {&sv_cmd_host}},\n',
+TRAPS = '\n## Traps\n\n| trap | told as | proved by |\n|---|---|---|\n| t | c | `thing: holds` |\n'
+LIFE = {'docs/LIFE.md': VERBS + TRAPS, 'launcher/cli/main.c': '{"Guests:",\n {&sv_cmd_stop}},\n{"\\nThis host:", {&sv_cmd_host}},\n',
         'toy/meson.build': "unit_tests += {'thing': [files('../tests/unit/test_thing.c'), x]}\n", 'tests/unit/test_thing.c': 'cmocka_unit_test(holds)'}
 THREATS = {
     'docs/THREATS.md': ATTACKS + LIMITS, 'toy/tee.c': '.name = "toy",\n', 'toy/l.h': '#define LIFT "/rtmr"\n',
@@ -121,6 +122,8 @@ CASES = [
     (life.life, LIFE, {'tests/unit/test_thing.c': ''}, 'no test thing: holds'),
     (life.life, LIFE, {'docs/LIFE.md': VERBS.replace('`thing: holds`', '-')}, 'no test proves'),
     (life.life, LIFE, {'docs/LIFE.md': VERBS.replace('| i | f |', '| i |')}, 'found 5 cells'),
+    (life.life, LIFE, {'docs/LIFE.md': VERBS + TRAPS.replace('thing: holds', 'thing: held')}, 'no test thing: held'),
+    (life.life, LIFE, {'docs/LIFE.md': VERBS + TRAPS.replace('`thing: holds`', '-')}, 'the tests that prove it'),
     (threats.threats, THREATS, {'tests/unit/test_thing.c': '/* cmocka_unit_test(holds) */'}, 'no test thing: holds'),
     (threats.threats, THREATS, {'toy/meson.build': ''}, 'no test thing: holds'),
     (threats.threats, THREATS, {'tests/e2e/cases.py': 'def goods(c):\n'}, 'no test e2e: good'),
