@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 
-from migrate import begin, migrate, must_be_moved, must_write, start
+from guests import enter
+from migrate import begin, command, migrate, must_be_moved, must_write, reason, set_link, start
 from patience import wait_until
 
 
@@ -96,4 +98,70 @@ def faults(c):
     must_be_moved(c, migrate(c))
 
 
-CASES = [faults]
+# --- post-copy ---
+
+def jobs(host):
+    return subprocess.run([*enter(host), 'virsh', 'domjobinfo', 'g'], capture_output=True, text=True, check=False).stdout
+
+
+def begin_post_copy(c):
+    """From a to b, by a command at b, which outlives a; when the guest runs at b already. Its disk and card are at rest: QEMU serves them in the thread that also
+    hears libvirt, and that thread waits for a page of memory for as long as the hosts are apart."""
+    set_link(c.hosts.a, 'down')
+    words = [w.replace(c.more[1], c.hosts.a.uri) for w in command(c, '--post-copy', '--bandwidth', '8MiB', '--json')]
+    p = c.hosts.b.start(c.env.vm, *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=c.environment)
+    # so slow that it is there to be broken
+    slow = [*enter(c.hosts.a), 'virsh', 'migrate-setspeed', 'g', '1', '--postcopy']
+    wait_until('the migration does not begin', lambda: p.poll() is not None or 'Memory processed' in jobs(c.hosts.a))
+    wait_until('libvirt takes no limit', lambda: p.poll() is not None or subprocess.run(slow, capture_output=True, check=False).returncode == 0)
+    wait_until('the migration does not go over to post-copy', lambda: p.poll() is not None or 'post-copy' in reason(c.hosts.b))
+    c.must(p.poll() is None, f'the migration ended: {p.communicate() if p.poll() is not None else ""}')
+    return p
+
+
+def must_have_broken(c, p, *hosts):
+    """The command says so; so do show and list at each of the hosts, and nobody touches what is there."""
+    wait_until(lambda: f'the command does not end: {[reason(h) for h in hosts]}', lambda: p.poll() is not None)
+    out, said = p.communicate()
+    error = json.loads(out).get('error', {})
+    c.must(error.get('check') == 'migrate.post-copy' and p.returncode == 3 and '--recover' in error['message'], f'expected migrate.post-copy, found {out}')
+    c.must('lives on both hosts' in said, f'expected to be warned before, found {said}')
+    for h in hosts:
+        wait_until(lambda: f'{h.name} says: {reason(h)}', lambda: 'post-copy failed' in reason(h))
+        shown = shows(c, h)
+        c.must((shown['state'], shown['paused_for'], shown['error']['check']) == ('paused', 'post-copy', 'migrate.post-copy'), f'{h.name}: {shown}')
+        c.must('destroy g' in shown['error']['message'], f'expected the next command, found {shown["error"]}')
+        c.must(c.listed(h) == 'paused', f'{h.name} lists it as {c.listed(h)}')
+        for argv in (['resume', 'g', *c.more], ['stop', 'g', *c.more], ['reset', 'g', *c.more], command(c, to=c.hosts.a if h is c.hosts.b else None)):
+            refused(c, 'migrate.post-copy', *argv, host=h)
+
+
+def must_start_anew(c):
+    """At a, from its disks."""
+    opened = c.released()
+    c.secure_vm('start', 'g', *c.more, '--wait')
+    c.must(c.released() == tuple(n + 1 for n in opened), f'expected its key once more, found {c.released()}')
+    c.must_answer()
+
+
+def live_post_copy(c):
+    """a post-copy breaks, by the network or as its source loses power: each part is shown as what it is and left alone, and when it is given up the guest starts anew"""
+    start(c, data=False)
+    a, b = c.hosts.a, c.hosts.b
+    p = begin_post_copy(c)
+    a.run('virsh', 'domjobabort', 'g', '--postcopy')
+    must_have_broken(c, p, a, b)
+    c.secure_vm('destroy', 'g', *c.more, host=b)
+    c.secure_vm('destroy', 'g', *c.more, host=a)
+    c.must(c.listed(a) == c.listed(b) == '', f'expected it to be gone, found {c.listed(a)}, {c.listed(b)}')
+    c.must_launch()
+    c.must_answer()
+    p = begin_post_copy(c)
+    a.off()
+    must_have_broken(c, p, b)
+    c.secure_vm('destroy', 'g', *c.more, host=b)
+    a.on()
+    must_start_anew(c)
+
+
+CASES = [faults, live_post_copy]

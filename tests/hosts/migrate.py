@@ -240,28 +240,6 @@ def set_link(host, state):
     host.run('virsh', 'domif-setlink', 'g', '52:54:00:09:00:50', state)
 
 
-def live_post_copy(c):
-    """the guest goes first and its memory after it, on demand; broken in between it is paused, nothing of it is lost, and --recover goes on"""
-    # Its disk and card are at rest: QEMU serves them in the thread that also hears libvirt, and that thread waits for a page of memory for as long as the hosts are apart.
-    start(c, data=False)
-    set_link(c.hosts.a, 'down')
-    p = c.start_vm(*command(c, '--post-copy', '--bandwidth', '8MiB'), '--json')
-    wait_until('the migration does not go over to post-copy', lambda: p.poll() is not None or 'post-copy' in reason(c.hosts.b))
-    c.must(p.poll() is None, f'the migration ended: {p.communicate() if p.poll() is not None else ""}')
-    c.hosts.a.run('virsh', 'domjobabort', 'g', '--postcopy')
-    wait_until(lambda: f'the command does not end: {reason(c.hosts.a)}, {reason(c.hosts.b)}', lambda: p.poll() is not None)
-    error = json.loads(p.communicate()[0]).get('error', {})
-    c.must(error.get('check') == 'migrate.post-copy' and p.returncode == 3, f'expected migrate.post-copy, found {error} and {p.returncode}')
-    c.must('post-copy failed' in reason(c.hosts.a) and 'post-copy failed' in reason(c.hosts.b), f'expected both halves, found {reason(c.hosts.a)}, {reason(c.hosts.b)}')
-    result = migrate(c, '--recover')
-    print(f'    {c.name}: broken and recovered: total {result["total_ms"]} ms, {result["bytes"] >> 20} MiB, {result["post_copy_requests"]} pages asked for', flush=True)
-    c.must(result['state'] == 'running' and result['host'] == 'hostb', f'expected the guest at b, found {result}')
-    set_link(c.hosts.b, 'up')
-    c.must_answer()
-    must_be_gone(c, c.hosts.a)
-    must_attest(c)
-
-
 def refused(c):
     """what cannot be is refused before anything happens, by name: no daemon, no target, no such guest, somebody else's"""
     c.host.run('virsh', 'define', write(c, 'off.xml', '<domain type="qemu"><name>off</name><memory>65536</memory><os><type arch="x86_64">hvm</type></os></domain>'))
