@@ -13,7 +13,7 @@ HEAD = '''# Tuning a host
 Made by `docs/tuning.py` from the program's own rows (`launcher/tune/knobs-*.c`); a test holds it against them. `secure-vm tune plan` shows what of this
 concerns a host, with its values; how plan, apply, check and undo work is said in secure-vm(1).
 
-Every value is a file of the kernel's. `apply` tries each file, writes down what is there, syncs that, and only then changes anything; each value is read back, and when one
+Every value is a file of the kernel's, or is named as one (`/ethtool`). `apply` tries each file, writes down what is there, syncs that, and only then changes anything; each value is read back, and when one
 is refused all go back. `undo` restores what was there before the first apply. What a daemon sets as well (last line of each knob) is left while it runs, unless `--take` is given.
 `bench-host` (in `tools/`, or `examples` beside the documents of an installation) measures a host by fio and iperf3 with and without all this, in turns, and calls nothing a gain that chance could show.
 All knobs count for ordinary guests and for SEV-SNP and TDX alike, as they are the host's; where a row says otherwise, sealed memory is meant.

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "launcher/tune/channels.h"
 
 #define APPLYING       "applying.json"
 #define APPLIED        "applied.json"
@@ -105,7 +106,9 @@ static int refuse_journal(const char *path, const char *what, struct sv_err *err
 
 static bool is_kernel_path(const char *path)
 {
-        return (!strncmp(path, "/sys/", 5) || !strncmp(path, "/proc/", 6)) && !strstr(path, "/../");
+        return (!strncmp(path, "/sys/", 5) || !strncmp(path, "/proc/", 6) ||
+                !strncmp(path, SV_CHANNELS "/", strlen(SV_CHANNELS "/"))) &&
+               !strstr(path, "/../");
 }
 
 static int take_text_member(const struct sv_json *o, const char *member, char **out)
@@ -270,8 +273,13 @@ char *sv_tune_read_boot(const char *root)
 char *sv_tune_read_id(const char *root, const char *path)
 {
         static const char *const classes[] = {"/sys/block/", "/sys/class/net/"};
+        SV_STR card = NULL;
         char to[SV_TUNE_VALUE_MAX];
 
+        if (!strncmp(path, SV_CHANNELS "/", strlen(SV_CHANNELS "/"))) {
+                card = sv_asprintf("/sys/class/net%s", path + strlen(SV_CHANNELS));
+                path = card;
+        }
         for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
                 size_t n = strlen(classes[i]);
 

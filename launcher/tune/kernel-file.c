@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "launcher/tune/channels.h"
 
 /* The first line as it stands; what is behind it is no value (sv_kernel_file_write). */
 static int read_first_line(const char *root, const char *path, struct sv_buf *out,
                            struct sv_err *err)
 {
+        long long queues = sv_channels_is(root, path) ? sv_channels_read(path) : -1;
         SV_STR full = sv_asprintf("%s%s", root, path);
         SV_FD fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         char text[SV_TUNE_VALUE_MAX + 1];
@@ -21,6 +23,10 @@ static int read_first_line(const char *root, const char *path, struct sv_buf *ou
         char *end;
 
         sv_buf_clear(out);
+        if (queues >= 0)
+                sv_buf_printf(out, "%lld", queues);
+        if (queues >= 0)
+                return sv_buf_ok(out, full, err) < 0 ? -1 : 1;
         if (fd < 0)
                 return 0;
         while ((n = read(fd, text + have, sizeof(text) - (size_t)have)) > 0)
@@ -86,9 +92,12 @@ int sv_kernel_file_write(const char *root, const char *path, const char *value)
 {
         SV_STR full = sv_asprintf("%s%s", root, path);
         SV_STR line = sv_asprintf("%s\n", value);
-        SV_FD fd = open(full, O_WRONLY | O_CLOEXEC);
+        SV_FD fd = -1;
         ssize_t n;
 
+        if (sv_channels_is(root, path))
+                return sv_channels_write(path, value);
+        fd = open(full, O_WRONLY | O_CLOEXEC);
         if (fd < 0)
                 return -1;
         n = write(fd, line, strlen(line));
@@ -102,8 +111,11 @@ int sv_kernel_file_write(const char *root, const char *path, const char *value)
 int sv_kernel_file_try(const char *root, const char *path)
 {
         SV_STR full = sv_asprintf("%s%s", root, path);
-        SV_FD fd = open(full, O_WRONLY | O_CLOEXEC);
+        SV_FD fd = -1;
 
+        if (sv_channels_is(root, path))
+                return sv_channels_try(path);
+        fd = open(full, O_WRONLY | O_CLOEXEC);
         return fd < 0 ? -1 : 0;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/core/file.h"
+#include "launcher/tune/channels.h"
 #include "launcher/tune/knob.h"
 
 #define NET            "/sys/class/net"
@@ -51,6 +52,53 @@ static unsigned count_queues(const struct sv_tune_plan *p, const char *card, con
         for (size_t i = 0; names && names[i]; i++)
                 n += !strncmp(names[i], direction, strlen(direction));
         return n;
+}
+
+/* --- how many queues --- */
+
+#define QUEUES "network.queues"
+
+/* More only: what fewer queues take away, others have settings for. */
+static int find_queue_counts(struct sv_tune_plan *p, const struct sv_knob *k, struct sv_err *err)
+{
+        for (size_t d = 0; sv_tune_wish(p, k)->value && d < p->topology.n_devices; d++) {
+                const struct sv_topo_device *card = &p->topology.devices[d];
+                SV_STR path = sv_asprintf(SV_CHANNELS "/%s/combined", card->name);
+                SV_STR most = sv_asprintf(SV_CHANNELS "/%s/combined_max", card->name);
+                struct sv_bitset serving;
+                long long now, n;
+                SV_STR wanted = NULL;
+
+                if (card->kind != SV_TOPO_NIC)
+                        continue;
+                now = sv_kernel_file_number(p->ask.root, path, 0);
+                n = sv_kernel_file_number(p->ask.root, most, 0);
+                if (now < 1 || n < 2)
+                        continue;
+                serving = find_serving_cpus(p, card);
+                if (n > sv_bitset_count(&serving))
+                        n = sv_bitset_count(&serving);
+                wanted = sv_asprintf("%lld", n > now ? n : now);
+                if (sv_tune_want(p, k, path, wanted,
+                                 sv_asprintf("%u processors serve %s", sv_bitset_count(&serving),
+                                             card->name),
+                                 err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+/* Its interrupts and queues are others after that: what is wanted of them is planned then. */
+static bool gets_queues(const struct sv_tune_plan *p, const struct sv_topo_device *card)
+{
+        SV_STR path = sv_asprintf(SV_CHANNELS "/%s/combined", card->name);
+
+        for (size_t i = 0; i < p->n; i++)
+                if (p->settings[i].action == SV_TUNE_SET &&
+                    !strcmp(p->settings[i].knob->name, QUEUES) &&
+                    !strcmp(p->settings[i].path, path))
+                        return true;
+        return false;
 }
 
 /* --- interrupts --- */
@@ -131,7 +179,7 @@ static int find_interrupts(struct sv_tune_plan *p, const struct sv_knob *k, stru
                 struct sv_bitset serving;
                 SV_NAMES irqs = NULL;
 
-                if (card->kind != SV_TOPO_NIC)
+                if (card->kind != SV_TOPO_NIC || gets_queues(p, card))
                         continue;
                 serving = find_serving_cpus(p, card);
                 irqs = list_interrupts(p, card->name);
@@ -153,7 +201,7 @@ static unsigned count_scarce_queues(const struct sv_tune_plan *p, const struct s
         struct sv_bitset serving;
         unsigned queues;
 
-        if (card->kind != SV_TOPO_NIC)
+        if (card->kind != SV_TOPO_NIC || gets_queues(p, card))
                 return 0;
         serving = find_serving_cpus(p, card);
         queues = count_queues(p, card->name, "rx-");
@@ -272,7 +320,7 @@ static int find_sending(struct sv_tune_plan *p, const struct sv_knob *k, struct 
                 unsigned n = card->kind == SV_TOPO_NIC ? count_queues(p, card->name, "tx-") : 0;
                 struct sv_bitset cpus;
 
-                if (n < 2)
+                if (n < 2 || gets_queues(p, card))
                         continue;
                 cpus = find_serving_cpus(p, card);
                 for (unsigned q = 0; q < n; q++)
@@ -284,7 +332,34 @@ static int find_sending(struct sv_tune_plan *p, const struct sv_knob *k, struct 
 
 #define NEAR "a processor of the card's node, of no pinned guest, each of another core"
 
+#define MORE "as many as processors serve the card, where it can have them and has fewer"
+
 const struct sv_knob sv_knobs_net[] = {
+        {
+                .name = QUEUES,
+                .interface = SV_CHANNELS "/*/combined",
+                .what = "how many queues a network card uses, each with an interrupt of its own; "
+                        "not a file but what \"ethtool -l\" shows and \"ethtool -L\" sets "
+                        "(ETHTOOL_SCHANNELS)",
+                .wish = {{MORE, "no processor waits for a queue that another has just locked"},
+                         {MORE, "packets are handled by all processors that are the card's, and "
+                                "not by some of them"},
+                         {NULL, "the driver's number; each queue takes memory, and an interrupt of "
+                                "the machine's"}},
+                .gain = "packets of different connections are handled at the same time (RSS): the "
+                        "throughput of all serving processors together, where one is the limit",
+                .source = "Linux Documentation/networking/scaling.rst, \"RSS: Receive Side "
+                          "Scaling\", \"Suggested Configuration\"; ethtool(8), --set-channels",
+                .hurts = "where the interrupts of the machine are few, and where processors that "
+                         "serve the card have all to do with something else",
+                .risk = "most drivers stop the card while they change it, and some lose its link "
+                        "for a second or two: run it before guests do; the card's interrupts and "
+                        "queues are new ones, so what other knobs want of them comes with the next "
+                        "apply",
+                .form = SV_KERNEL_TEXT,
+                .owners = SV_OWNER_TUNED,
+                .find = find_queue_counts,
+        },
         {
                 .name = "network.interrupts",
                 .interface = "/proc/irq/*/smp_affinity_list",
