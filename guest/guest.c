@@ -2,6 +2,7 @@
 /* What a guest file means once it is read: lifetime and the command line. Reading is guest/read.c.
  */
 #include "guest/guest.h"
+#include "guest/fabric.h"
 #include "guest/nics.h"
 #include "guest/tuning.h"
 
@@ -40,6 +41,7 @@ void sv_guest_free(struct sv_guest *g)
                 free(g->disks[i].id);
                 free(g->disks[i].path);
                 free(g->disks[i].verity);
+                sv_guest_free_fabric(&g->disks[i]);
         }
         sv_guest_free_texts(g->firmware_features, g->n_firmware_features);
         sv_guest_free_texts(g->attestation.ek_roots, g->attestation.n_ek_roots);

@@ -8,11 +8,33 @@
 #include "base/core/address.h"
 #include "base/json/json.h"
 
+/* Ports where the guest file says none: NVMe over fabrics, its discovery (IANA). */
+#define SV_NVME_PORT           4420
+#define SV_NVME_DISCOVERY_PORT 8009
+
+/* Of a subsystem, or of a discovery service; the host as sv_address_print has it. */
+struct sv_fabric_address {
+        char host[SV_ADDRESS_TEXT];
+        unsigned port;
+};
+
 struct sv_disk {
         /* the virtio serial by which the guest finds it; "root" for the first unless given;
          * [A-Za-z0-9_-]{1,20} */
         char *id;
-        char *path;
+        char *path; /* also of a namespace: the name that udev gives it by what it is */
+        /* a namespace of an NVMe subsystem over fabrics; NULL in subsystem: the disk is none */
+        struct {
+                char *subsystem;  /* its NQN */
+                char *namespace;  /* as the kernel's "wwid": "uuid.…", "eui.…" */
+                char *transport;  /* "tcp" or "rdma" */
+                char **addresses; /* sv_fabric_address_read takes each; a path each */
+                size_t n_addresses;
+                char **discovery; /* of services that know more addresses */
+                size_t n_discovery;
+                char *host;   /* the NQN that this host says it is; NULL: /etc/nvme/hostnqn */
+                char *secret; /* a file with keys of DH-HMAC-CHAP, or NULL */
+        } nvme;
         bool readonly;
         /* the agent opens it with a key from the broker; default true for the first disk when
          * attestation is given and no disk has verity. Beside a verity disk it is what lies above
@@ -167,6 +189,9 @@ struct sv_guest {
 
 /* Has the guest file's "tuning" such a member? */
 bool sv_guest_knows_tuning(const char *name);
+/* "192.0.2.7", "192.0.2.7:4420", "2001:db8::7", "[2001:db8::7]:4420"; `port` where the text says
+ * none. False, and nothing is written: it is none. */
+bool sv_fabric_address_read(const char *text, unsigned port, struct sv_fabric_address *out);
 /* Is each vCPU to have a CPU of the host's choice ("pin": "auto")? */
 bool sv_guest_pins_itself(const struct sv_guest *g);
 /* Is this kind of cache (NULL: none is named) one of direct I/O, without the host's pages? */

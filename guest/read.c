@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a guest file: rows of members, one function per kind of value. Nothing is opened here but
  * the file itself. */
+#include "guest/fabric.h"
 #include "guest/nics.h"
 #include "guest/tuning.h"
 
@@ -21,7 +22,9 @@
 
 static const struct sv_member disk_members[] = {
         {"path", SV_M_PATH, offsetof(struct sv_disk, path), "a path to the disk's raw image",
-         .need = true},
+         .no_default = true},
+        {"nvme", SV_M_PART, 0, "an object like {\"subsystem\": \"nqn.…\", …}",
+         .part = sv_guest_fabric_members, .no_default = true},
         {"id", SV_M_TEXT, offsetof(struct sv_disk, id), "1 to 20 of A-Z a-z 0-9 _ -",
          .ok = sv_m_disk_id},
         {"readonly", SV_M_BOOL, offsetof(struct sv_disk, readonly), "true or false"},
@@ -309,9 +312,9 @@ static int check_guest(struct sv_member_reader *r, struct sv_guest *g, struct sv
         if (!sv_json_get(r->root, "uuid") && derive_guest_uuid(g, err) < 0)
                 return -1;
         if (check_guest_boot(r, g, err) < 0 || check_guest_attestation(r, g, err) < 0 ||
-            check_guest_verity(r, g, err) < 0 || check_guest_disks(r, g, err) < 0 ||
-            sv_guest_check_nics(r, g, err) < 0 || sv_guest_check_tuning(r, g, err) < 0 ||
-            sv_guest_check_maxima(r, g, err) < 0)
+            sv_guest_check_fabrics(r, g, err) < 0 || check_guest_verity(r, g, err) < 0 ||
+            check_guest_disks(r, g, err) < 0 || sv_guest_check_nics(r, g, err) < 0 ||
+            sv_guest_check_tuning(r, g, err) < 0 || sv_guest_check_maxima(r, g, err) < 0)
                 return -1;
         if (!g->tee)
                 g->tee = sv_asprintf("auto");

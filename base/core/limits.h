@@ -20,6 +20,10 @@
 #define SV_GUEST_SIZE_MAX          (1u << 20) /* bytes of a guest file */
 #define SV_GUEST_DISKS_MAX         16         /* disks of one guest: one letter each, vda to vdp */
 #define SV_GUEST_NICS_MAX          8          /* network interfaces of one guest */
+/* addresses that a guest file gives one NVMe subsystem, and discovery services */
+#define SV_NVME_ADDRESSES_MAX      8
+#define SV_NVME_SECRET_MAX         1024 /* bytes of a file with keys of DH-HMAC-CHAP */
+#define SV_NQN_MAX                 223  /* bytes of an NQN (NVMe Base Specification, 4.5) */
 /* queues of one disk or card of a guest: a tap has no more */
 #define SV_QUEUES_MAX              256
 #define SV_IOTHREADS_MAX           64   /* I/O threads of one guest */

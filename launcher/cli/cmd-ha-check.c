@@ -17,6 +17,7 @@
 #include "launcher/cli/defined.h"
 #include "launcher/ha/check.h"
 #include "launcher/ha/cib.h"
+#include "launcher/keeper/fabric.h"
 #include "launcher/keeper/keeper.h"
 #include "tee/localca.h"
 
@@ -80,10 +81,24 @@ static void look_at_authority(const struct sv_guest *g, const char *uri, struct 
 
 /* --- what this node has of a guest --- */
 
+/* It need not be connected, if the guest's start can do that. */
+static void look_at_fabric(const struct sv_guest *g, const struct sv_disk *d,
+                           struct sv_json *findings)
+{
+        struct sv_err why = SV_ERR_NULL;
+        bool there;
+
+        if (sv_fabric_check_disk("", g, d, &there, &why) < 0)
+                sv_ha_add_finding(findings, "ha.disk", "fail", g->name,
+                                  "disk %s is not to be had at this node: %s", d->id, why.msg);
+}
+
 static void look_at_disks(const struct sv_guest *g, struct sv_json *findings)
 {
         for (size_t i = 0; i < g->n_disks; i++)
-                if (access(g->disks[i].path, g->disks[i].readonly ? R_OK : R_OK | W_OK) < 0)
+                if (g->disks[i].nvme.subsystem)
+                        look_at_fabric(g, &g->disks[i], findings);
+                else if (access(g->disks[i].path, g->disks[i].readonly ? R_OK : R_OK | W_OK) < 0)
                         sv_ha_add_finding(findings, "ha.disk", "fail", g->name,
                                           "disk %s, %s, is not to be had at this node: %s. It lies "
                                           "on storage that all nodes reach",

@@ -10,6 +10,7 @@
 #include "base/program/log.h"
 #include "launcher/cli/commands.h"
 #include "launcher/host/confinement.h"
+#include "launcher/host/fabrics.h"
 #include "launcher/host/host.h"
 #include "launcher/host/selinux.h"
 #include "launcher/host/vtpm-ca.h"
@@ -87,6 +88,22 @@ static void put_confinement(const char *sysroot, struct sv_json *parts)
                                 "/usr/share/secure-vm/secure-vm.cil\"");
 }
 
+/* Whether guests' disks can be namespaces of NVMe subsystems, and as whom this host asks for them.
+ */
+static void put_fabrics(struct sv_json *parts)
+{
+        struct sv_err why = SV_ERR_NULL;
+        SV_STR host = NULL;
+
+        if (sv_fabric_check("", false, &why) == 0)
+                host = sv_fabric_read_host("", &why);
+        add_part(parts, "nvme-of", host ? host : "", why.msg);
+        if (host && sv_fabric_check("", true, &why) < 0)
+                sv_json_set_str(sv_json_get(parts, "nvme-of"), "advice",
+                                "without authentication: this kernel has none for NVMe "
+                                "(CONFIG_NVME_HOST_AUTH)");
+}
+
 static int probe_tees(struct sv_json *tees, struct sv_err *err)
 {
         for (const struct sv_tee_host *const *t = sv_tees_host; *t; t++) {
@@ -130,6 +147,7 @@ static int run_host(const struct sv_args *args, struct sv_json **result, struct 
         probe_parts(parts);
         put_confinement("", parts);
         put_memory_settings(parts);
+        put_fabrics(parts);
         if (probe_tees(tees, err) < 0)
                 return -1;
         if (sv_has(args, "json"))

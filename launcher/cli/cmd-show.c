@@ -131,6 +131,21 @@ static void print_nic(const struct sv_json *nic)
         }
 }
 
+/* Of a namespace over fabrics: the kernel's names of today beside what lasts. */
+static void print_fabric_paths(const struct sv_json *nvme)
+{
+        const struct sv_json *paths = sv_json_get(nvme, "paths");
+
+        if (nvme)
+                print_value("", "of %s", sv_json_text(nvme, "subsystem", "-"));
+        for (size_t i = 0; i < sv_json_len(paths); i++) {
+                const struct sv_json *p = sv_json_at(paths, i);
+
+                print_value("", "by %s (%s): %s", sv_json_text(p, "address", "-"),
+                            sv_json_text(p, "controller", "-"), sv_json_text(p, "state", "-"));
+        }
+}
+
 static void print_devices(const struct sv_json *guest)
 {
         const struct sv_json *disks = sv_json_get(guest, "disks"),
@@ -141,6 +156,7 @@ static void print_devices(const struct sv_json *guest)
 
                 print_value("disk", "%s: %s, %s", sv_json_text(d, "id", "-"),
                             sv_json_text(d, "path", "-"), sv_describe_protection(d));
+                print_fabric_paths(sv_json_get(d, "nvme"));
         }
         for (size_t i = 0; i < sv_json_len(nics); i++)
                 print_nic(sv_json_at(nics, i));

@@ -8,9 +8,12 @@
 
 #include "base/core/file.h"
 #include "launcher/keeper/check-disk.h"
+#include "launcher/keeper/fabric-tree.h"
+#include "launcher/keeper/fabric.h"
 #include "launcher/keeper/stage.h"
 #include "launcher/keeper/tune-for.h"
 #include "launcher/virt/virt-cpu.h"
+#include "launcher/virt/virt-dac.h"
 
 #define MIB (1ull << 20)
 
@@ -91,13 +94,21 @@ static int (*const checks[])(const char *uri, const struct sv_launch *l, struct 
 static int check_disks(const struct sv_guest *g, struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
-        bool own; /* a QEMU that has the disk may be this guest's, which ends before the launch */
+        bool there, own; /* a QEMU that has the disk may be this guest's, which ends before the
+                            launch */
         char at[64];
 
         if (sv_state_init(&s, g->name, err) < 0)
                 return -1;
         own = sv_state_is_locked(&s);
         for (size_t i = 0; i < g->n_disks; i++) {
+                snprintf(at, sizeof(at), "/disks/%zu/nvme", i);
+                if (g->disks[i].nvme.subsystem &&
+                    sv_fabric_check_disk("", g, &g->disks[i], &there, err) < 0)
+                        return sv_guest_wrap(g, at, err);
+                /* when it is connected, the start looks at it */
+                if (g->disks[i].nvme.subsystem && !there)
+                        continue;
                 snprintf(at, sizeof(at), "/disks/%zu/path", i);
                 if (sv_launch_check_disk(g, &g->disks[i], own, err) < 0)
                         return sv_guest_wrap(g, at, err);
@@ -137,12 +148,40 @@ static int check_bridges(const struct sv_guest *g, struct sv_err *err)
         return 0;
 }
 
+/* A daemon starts its guests also when none of ours is there to connect anything. */
+static int check_connected(const struct sv_guest *g, const struct sv_disk *d, struct sv_err *err)
+{
+        struct sv_fabric_device at;
+        bool there;
+
+        if (!d->nvme.subsystem)
+                return 0;
+        if (sv_fabric_find_device("", d, &at))
+                return sv_fabric_check_disk("", g, d, &there, err);
+        return sv_fail(err, SV_SYSTEM, "fabric.daemon",
+                       "%s is not connected, and a libvirt daemon connects nothing: have this host "
+                       "connect it when it boots (nvmf-autoconnect.service of nvme-cli)",
+                       d->nvme.subsystem);
+}
+
+static int check_daemon_disks(const struct sv_guest *g, struct sv_err *err)
+{
+        char at[64];
+
+        for (size_t i = 0; i < g->n_disks; i++) {
+                snprintf(at, sizeof(at), "/disks/%zu/nvme", i);
+                if (check_connected(g, &g->disks[i], err) < 0)
+                        return sv_guest_wrap(g, at, err);
+        }
+        return 0;
+}
+
 int sv_launch_check(const char *uri, const struct sv_launch *l, struct sv_err *err)
 {
         for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
                 if (checks[i](uri, l, err) < 0)
                         return sv_guest_wrap_check(l->guest, l->tee->id->name, err);
         if (uri)
-                return 0;
+                return sv_uri_is_here(uri) ? check_daemon_disks(l->guest, err) : 0;
         return check_disks(l->guest, err) < 0 ? -1 : check_bridges(l->guest, err);
 }

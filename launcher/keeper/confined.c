@@ -58,7 +58,7 @@ int sv_confined_check(const struct sv_worker *w, int qemu, struct sv_err *err)
         /* one that is read only may be another guest's too */
         for (size_t i = 0; i < g->n_disks; i++)
                 if (!g->disks[i].readonly)
-                        files[l.n_files++] = g->disks[i].path;
+                        files[l.n_files++] = w->devices[i] ? w->devices[i] : g->disks[i].path;
         if (w->stage.nvram)
                 files[l.n_files++] = w->stage.nvram;
         return check_labels(&l, g->security.required, err);

@@ -17,6 +17,7 @@
 #include "launcher/keeper/console-log.h"
 #include "launcher/keeper/autostart.h"
 #include "launcher/keeper/events.h"
+#include "launcher/keeper/fabric.h"
 #include "launcher/keeper/folder.h"
 #include "launcher/keeper/keeper-disks.h"
 #include "launcher/keeper/keeper.h"
@@ -212,6 +213,8 @@ static void put_here(struct sv_json *status)
         if (!sv_life_is_final(life))
                 sv_json_set_int(status, "memory_cost",
                                 read_resident(sv_json_int(sv_json_get(status, "qemu_pid"), 0)));
+        for (size_t i = 0; i < sv_json_len(sv_json_get(status, "disks")); i++)
+                sv_fabric_put_status("", sv_json_at(sv_json_get(status, "disks"), i));
         sv_host_put_name(status);
         sv_json_set_bool(status, "ours", true);
 }

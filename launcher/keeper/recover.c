@@ -6,6 +6,8 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/program/log.h"
+#include "launcher/keeper/device.h"
+#include "launcher/keeper/fabric.h"
 #include "launcher/keeper/ids.h"
 #include "launcher/keeper/processes.h"
 #include "launcher/keeper/relabel.h"
@@ -67,6 +69,9 @@ int sv_state_recover(const struct sv_state *s, unsigned *killed, struct sv_err *
         }
         /* a label that cannot be given back now is noted still, and keeps nobody from going on */
         if (sv_relabel_restore(s, &why) < 0)
+                sv_log_err(&why);
+        sv_device_remove_nodes(s);
+        if (sv_fabric_release("", s, &why) < 0)
                 sv_log_err(&why);
         return 0;
 }

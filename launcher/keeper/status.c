@@ -13,6 +13,13 @@ static void put_disk(struct sv_json *list, const struct sv_disk *disk)
 
         sv_json_set_str(d, "id", disk->id);
         sv_json_set_str(d, "path", disk->path);
+        if (disk->nvme.subsystem) {
+                struct sv_json *n = sv_json_set(d, "nvme", sv_json_object());
+
+                sv_json_set_str(n, "subsystem", disk->nvme.subsystem);
+                sv_json_set_str(n, "namespace", disk->nvme.namespace);
+                sv_json_set_str(n, "transport", disk->nvme.transport);
+        }
         sv_json_set_bool(d, "readonly", disk->readonly);
         sv_json_set_bool(d, "encrypted", disk->encrypted);
         sv_json_set_bool(d, "verity", disk->verity);

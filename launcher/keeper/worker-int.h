@@ -30,6 +30,8 @@ struct sv_worker {
         struct sv_client clients[SV_CONTROL_CLIENTS_MAX];
         struct sv_virt *virt;
         struct sv_stage stage;
+        /* names by which QEMU opens those of its disks that are block devices, or NULL */
+        char *devices[SV_GUEST_DISKS_MAX];
         struct sv_job job;
         char *mounts; /* where a copy of a disk is shown to QEMU */
         struct sv_console_log console;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,7 +17,10 @@
 #include "launcher/host/vtpm-ca.h"
 #include "launcher/keeper/claim.h"
 #include "launcher/keeper/confined.h"
+#include "launcher/keeper/check-disk.h"
+#include "launcher/keeper/device.h"
 #include "launcher/keeper/embed.h"
+#include "launcher/keeper/fabric.h"
 #include "launcher/keeper/folder.h"
 #include "launcher/keeper/owner.h"
 #include "launcher/keeper/processes.h"
@@ -53,6 +57,7 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
                 .qemu_agent_socket = qemu_agent,
                 .disks_by_fd = k->guest->n_disks > 0,
                 .buffered = buffered,
+                .devices = (const char *const *)w->devices,
                 .tuned = &tuned,
         };
 
@@ -64,6 +69,47 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
         return sv_stage_domain(&w->stage, k->guest, k->tee, &place, xml, err);
 }
 
+static int name_device(struct sv_worker *w, size_t i, struct sv_err *err)
+{
+        const struct sv_work *k = w->work;
+        const struct sv_disk *d = &k->guest->disks[i];
+        int fds[2] = {-1, -1}, r = 0;
+        struct stat st;
+
+        /* what is not connected when the launch is checked is looked at now */
+        if (d->nvme.subsystem && sv_launch_check_disk(k->guest, d, false, err) < 0)
+                return -1;
+        if (sv_disk_open(k->guest, d, fds, err) < 0)
+                return -1;
+        if (d->nvme.subsystem)
+                r = sv_fabric_verify("", d, fds[0], err);
+        if (r == 0 && fstat(fds[0], &st) < 0)
+                r = sv_fail_errno(err, "launch.disk", "%s", d->path);
+        if (r == 0 && S_ISBLK(st.st_mode) && geteuid() == 0)
+                r = sv_device_make_node(k->state, i, st.st_rdev, &w->devices[i], err);
+        else if (r == 0 && S_ISBLK(st.st_mode))
+                w->devices[i] = sv_asprintf("%s", d->path);
+        sv_closep(&fds[0]);
+        sv_closep(&fds[1]);
+        return r;
+}
+
+/* At each start anew: what was away meanwhile has another number. */
+static int name_devices(struct sv_worker *w, struct sv_err *err)
+{
+        char at[64];
+
+        if (sv_fabric_take("", w->work->state, w->work->guest, err) < 0)
+                return -1;
+        for (size_t i = 0; i < w->work->guest->n_disks; i++) {
+                snprintf(at, sizeof(at), "/disks/%zu", i);
+                sv_strfreep(&w->devices[i]);
+                if (name_device(w, i, err) < 0)
+                        return sv_guest_wrap(w->work->guest, at, err);
+        }
+        return 0;
+}
+
 /* Open files are handed over, so that QEMU's user need not be able to reach them by name. */
 static int hand_over_disks(struct sv_worker *w, struct sv_err *err)
 {
@@ -73,6 +119,8 @@ static int hand_over_disks(struct sv_worker *w, struct sv_err *err)
                 char group[32];
                 int r;
 
+                if (w->devices[i])
+                        continue;
                 if (sv_disk_open(w->work->guest, d, fds, err) < 0)
                         return -1;
                 r = sv_relabel_note(w->work->state, d->path, fds[0], err);
@@ -214,6 +262,8 @@ static int prepare_embed(struct sv_worker *w, struct sv_buf *xml, struct sv_err 
         const struct sv_work *k = w->work;
         const char *driver = k->unlabelled ? "none" : NULL;
 
+        if (name_devices(w, err) < 0)
+                return -1;
         if (build_xml(w, xml, err) < 0)
                 return -1;
         if (strstr(sv_buf_str(xml), "<backend type='emulator'") && make_vtpm(k, err) < 0)
@@ -285,7 +335,7 @@ int sv_worker_restart(struct sv_worker *w, struct sv_err *err)
          * measures. */
         if (w->stage.nvram && unlink(w->stage.nvram) < 0 && errno != ENOENT)
                 return sv_fail_errno(err, "launch.nvram", "%s", w->stage.nvram);
-        if (start_qemu(w, err) < 0)
+        if (name_devices(w, err) < 0 || start_qemu(w, err) < 0)
                 return -1;
         give_memory(w);
         /* others have an agent, which says when it has its key */

@@ -317,6 +317,8 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
         sv_reader_end(&w.reader);
         sv_job_free(&w.job);
         free(w.mounts);
+        for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++)
+                free(w.devices[i]);
         sv_stage_free(&w.stage);
         sv_console_log_free(&w.console);
         return 0;

@@ -69,12 +69,17 @@ static void put_disks(const struct sv_plan *p, struct sv_buf *x)
         for (size_t i = 0; i < p->guest->n_disks; i++) {
                 const struct sv_disk *d = &p->guest->disks[i];
                 bool direct = !p->place.buffered || !p->place.buffered[i];
+                const char *device = p->place.devices    ? p->place.devices[i]
+                                     : d->nvme.subsystem ? d->path
+                                                         : NULL;
                 char target[SV_DISK_TARGET_SIZE];
 
                 sv_domain_name_disk(i, target);
-                sv_xml_printf(x, "    <disk type='file' device='disk'>\n");
+                sv_xml_printf(x, "    <disk type='%s' device='disk'>\n", device ? "block" : "file");
                 sv_domain_put_disk_driver(d, direct, x);
-                if (p->place.disks_by_fd)
+                if (device)
+                        sv_xml_printf(x, "      <source dev='%s'/>\n", device);
+                else if (p->place.disks_by_fd)
                         sv_xml_printf(x, "      <source file='%s' fdgroup='disk%u'/>\n", d->path,
                                       (unsigned)i);
                 else

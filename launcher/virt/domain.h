@@ -31,6 +31,9 @@ struct sv_plan_place {
         const char *facts;
         /* per disk: its file system cannot do direct I/O; NULL: all can */
         const bool *buffered;
+        /* for each disk that is a block device, the name by which QEMU opens it; NULL: it is none,
+         * or only a namespace over fabrics is, by its path */
+        const char *const *devices;
         /* who its QEMU runs as, user and group; 0: libvirt chooses */
         unsigned user;
         /* what of the host it has for itself; NULL: nothing */

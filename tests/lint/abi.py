@@ -17,7 +17,7 @@ LIBC = set('''__ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc __cxa_finali
 __snprintf_chk __stack_chk_fail __strcpy_chk __strcat_chk __tls_get_addr __vasprintf_chk __vsnprintf_chk _setjmp __longjmp_chk __isoc99_sscanf __sprintf_chk
 calloc explicit_bzero free getrandom gmtime_r madvise malloc memchr memcmp memcpy memmem memmove memset memrchr mlock mmap mmap64 munmap qsort realloc reallocarray
 snprintf strcasecmp strncasecmp strchr strcmp strcspn strerror strftime strlen strncmp strnlen strrchr strspn strstr strtol strtoul strtoull strtoll strdup strndup
-strcpy strncpy sscanf sysconf timegm __isoc23_strtoul __isoc23_strtoull __isoc23_sscanf bsearch inet_pton strchrnul'''.split())
+strcpy strncpy sscanf sysconf timegm __isoc23_strtoul __isoc23_strtoull __isoc23_sscanf bsearch inet_ntop inet_pton strchrnul'''.split())
 NEEDED = {'libcrypto', 'libjson-c', 'liblzma', 'libc', 'ld-linux-x86-64'}
 # Of OpenSSL and json-c: what opens.
 OPENS = re.compile(r'BIO_new_(file|fp|connect|accept|ssl|socket|fd)|BIO_s_(file|connect|accept|socket|fd)|OSSL_STORE_|CONF_|ERR_print_errors_fp|json_object_(from|to)_f|X509_LOOKUP')

@@ -75,6 +75,7 @@ FOREIGN = [
     (r'libpq-fe\.h', r'broker/store/postgres[-a-z]*\.[ch]'),
     (r'lzma\.h', r'ovmf/lzma\.[ch]'),
     (r'zstd\.h', r'image/zstd\.[ch]'),
+    (r'libnvme\.h', r'launcher/host/fabrics-call\.c'),
     (r'zlib\.h', r'image/gzip\.[ch]'),
     (r'libnbd\.h', r'image/import/nbd\.[ch]'),
     (r'blkid/blkid\.h', r'image/import/table\.[ch]'),

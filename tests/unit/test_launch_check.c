@@ -108,6 +108,22 @@ static void refused_with_their_place(void **state)
         }
 }
 
+/* A daemon connects nothing; our own supervisor does when it starts the guest. */
+static void fabrics_of_a_daemon(void **state)
+{
+        const char *text = GUEST(",\n\"disks\":[{\n\"nvme\":{\"subsystem\":\"nqn.x:not-here\","
+                                 "\"namespace\":\"eui.0123456789abcdef\",\"addresses\":"
+                                 "\"192.0.2.7\"}}]");
+        SV_GUEST g = {0};
+        const struct sv_launch l = {.guest = &g, .tee = &plain};
+
+        read_text(text, &g);
+        FAILS(sv_launch_check("qemu:///system", &l, &err), SV_SYSTEM, "fabric.daemon");
+        assert_non_null(strstr(err.msg, "g.json:6: /disks/0/nvme: nqn.x:not-here"));
+        /* what another machine has connected is not known here */
+        OK(sv_launch_check("qemu+ssh://elsewhere/system", &l, &err));
+}
+
 /* What the table of TEEs says of a guest file, with its place, whichever TEE the guest has. */
 static void tees_of_a_guest_file(void **state)
 {
@@ -469,6 +485,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(refused_with_their_place),
+                cmocka_unit_test(fabrics_of_a_daemon),
                 cmocka_unit_test(tees_of_a_guest_file),
                 cmocka_unit_test(a_disk_of_another_guest),
                 cmocka_unit_test(no_room),

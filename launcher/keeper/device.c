@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/keeper/device.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/core/file.h"
+#include "base/core/limits.h"
+
+#define FOLDER "/dev/secure-vm"
+
+/* The guest's folder, which no other guest of the machine has, as one word. */
+static char *name_guest_node(const struct sv_state *s, size_t n)
+{
+        SV_STR word = sv_asprintf("%s", s->dir + (*s->dir == '/'));
+
+        for (char *p = word; *p; p++)
+                *p = *p == '/' ? '+' : *p;
+        return sv_asprintf(FOLDER "/%s.disk%zu", word, n);
+}
+
+int sv_device_make_node(const struct sv_state *s, size_t n, dev_t number, char **path,
+                        struct sv_err *err)
+{
+        SV_STR node = name_guest_node(s, n);
+
+        if ((mkdir(FOLDER, 0711) < 0 && errno != EEXIST) || (unlink(node) < 0 && errno != ENOENT) ||
+            mknod(node, S_IFBLK | 0600, number) < 0)
+                return sv_fail_errno(err, "launch.device", "%s", node);
+        *path = node;
+        node = NULL;
+        return 0;
+}
+
+void sv_device_remove_nodes(const struct sv_state *s)
+{
+        for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++) {
+                SV_STR node = name_guest_node(s, i);
+
+                unlink(node);
+        }
+        rmdir(FOLDER);
+}
+
+static bool has_open(const char *folder, dev_t number)
+{
+        DIR *dir = opendir(folder);
+        bool found = false;
+        struct dirent *e;
+        struct stat st;
+
+        while (dir && !found && (e = readdir(dir)))
+                found = isdigit((unsigned char)*e->d_name) &&
+                        fstatat(dirfd(dir), e->d_name, &st, 0) == 0 && S_ISBLK(st.st_mode) &&
+                        st.st_rdev == number;
+        if (dir)
+                closedir(dir);
+        return found;
+}
+
+bool sv_device_has_user(dev_t number)
+{
+        DIR *proc = opendir("/proc");
+        bool found = false;
+        struct dirent *e;
+
+        while (proc && !found && (e = readdir(proc)))
+                if (isdigit((unsigned char)*e->d_name)) {
+                        SV_STR folder = sv_asprintf("/proc/%s/fd", e->d_name);
+
+                        found = has_open(folder, number);
+                }
+        if (proc)
+                closedir(proc);
+        return found;
+}
+
+bool sv_device_is_claimed(const char *name)
+{
+        SV_STR path = sv_asprintf("/dev/%s", name);
+        SV_FD alone = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+
+        return alone < 0 && errno == EBUSY;
+}

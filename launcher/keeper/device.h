@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Block devices as disks of guests. QEMU opens them by a name, as libvirt hands over files alone:
+ * by one that is the guest's own, of the device that was looked at, whatever is found later by the
+ * name in the guest file. So the host's node keeps its owner, and its name need not stand still. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/core/err.h"
+#include "launcher/keeper/state.h"
+
+/* Root's: a node in /dev/secure-vm for the guest's n-th disk, which libvirt gives to the guest's
+ * QEMU. *path is the caller's. SV_SYSTEM "launch.device". */
+int sv_device_make_node(const struct sv_state *s, size_t n, dev_t number, char **path,
+                        struct sv_err *err);
+/* When nothing of the guest runs: its nodes. */
+void sv_device_remove_nodes(const struct sv_state *s);
+/* Has a process of this machine the device open, as far as this one may look? */
+bool sv_device_has_user(dev_t number);
+/* Does the kernel use /dev/NAME: mounted, swap, below another device? */
+bool sv_device_is_claimed(const char *name);
