@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Debian that plays the host: emulated (TCG), its unchanged kernel, a root file system of its packages, and in it what `meson install` puts there.
 A case is a Python program that runs in it as root and prints a line for each thing that must be true: "ok WHAT", or "not ok WHAT: WHY"."""
+import lzma
 import os
 import re
 import shutil
@@ -49,13 +50,26 @@ def missing():
     return None
 
 
+def make_nodes(folder):
+    """Two nodes, the second with a card that has queues and virtual functions; a drive, and a disk that rotates."""
+    drives = []
+    for name, device in (('nvme', 'nvme,serial=x,bus=pcie.0'), ('disk', 'ide-hd,rotation_rate=7200')):
+        run('truncate', '-s', '64M', os.path.join(folder, name))
+        drives += ['-drive', f'if=none,id={name},file={os.path.join(folder, name)},format=raw', '-device', f'{device},drive={name}']
+    return ['-smp', '8,sockets=2,cores=4,threads=1', '-m', '2G', '-object', 'memory-backend-ram,id=m0,size=1G', '-object', 'memory-backend-ram,id=m1,size=1G',
+            '-numa', 'node,nodeid=0,memdev=m0,cpus=0-3', '-numa', 'node,nodeid=1,memdev=m1,cpus=4-7', '-device', 'pxb-pcie,id=px,bus=pcie.0,bus_nr=32,numa_node=1',
+            '-device', 'pcie-root-port,id=rp,bus=px,chassis=3', '-netdev', 'user,id=n0', '-device', 'igb,netdev=n0,bus=rp', *drives]
+
+
 class Machine:
-    """`build` is what gets installed in it. `label` is called with the root's folder before that becomes a disk, `kind` tells what it does."""
-    def __init__(self, build, say, kind='plain', label=None):
+    """`build` is what gets installed in it. `label` is called with the root's folder before that becomes a disk, `kind` tells what it does. `packages`: more than all cases have;
+    `newer`: the kernel of the backports. `devices` gives more of QEMU's arguments, for a folder of its own."""
+    def __init__(self, build, say, kind='plain', label=None, packages=(), newer=False, devices=None):
         os.makedirs(CACHE, exist_ok=True)
         self.work = tempfile.mkdtemp(prefix='.new.', dir=CACHE)
-        self.build, self.say, self.kind, self.label = build, say, kind, label
-        self.kernel = run(os.path.join(TOP, 'tools', 'fetch-kernel')).splitlines()[-1]
+        self.build, self.say, self.kind, self.label, self.packages = build, say, kind, label, packages
+        self.devices = devices(self.work) if devices else ['-smp', '2', '-m', '3G']
+        self.kernel = run(os.path.join(TOP, 'tools', 'fetch-kernel'), *(['--backports'] if newer else [])).splitlines()[-1]
         self.modules = os.path.realpath(os.path.join(self.kernel, 'modules'))
 
     def __enter__(self):
@@ -70,7 +84,7 @@ class Machine:
     def make_disk(self):
         """The distribution alone, kept in the cache; the machine writes to a copy that is thrown away."""
         suite = f'{codename()}-backports'
-        tar = run(os.path.join(TOP, 'tools', 'rootfs'), '--plain', *PACKAGES, *(f'{p}/{suite}' for p in BACKPORTS)).splitlines()[-1]
+        tar = run(os.path.join(TOP, 'tools', 'rootfs'), '--plain', *PACKAGES, *self.packages, *(f'{p}/{suite}' for p in BACKPORTS)).splitlines()[-1]
         disk = f'{tar[:-4]}-{os.path.basename(self.kernel)}-{self.kind}.img'
         if os.path.exists(disk):
             return disk
@@ -101,36 +115,40 @@ class Machine:
         for f in ('lab/init', 'lab/inside.py', 'e2e/apart.py', 'e2e/button.py', 'patience.py'):
             shutil.copy(os.path.join(TOP, 'tests', f), os.path.join(top, 'lab'))
         shutil.copy(os.path.join(HERE, case), os.path.join(top, 'lab', 'case'))
+        self.make_initrd('writer.c', ['virtio_pci', 'virtio_blk'], os.path.join(top, 'lab', 'writer.initrd'))
         run('tar', '--create', '--file', self.path('tar'), '--directory', top, '--owner=0', '--group=0', '.')
         run('truncate', '-s', '%1M', self.path('tar'))
 
-    def make_initrd(self):
-        os.mkdir(self.path('first'))
-        run('cc', '-static', '-O2', '-Wall', '-Werror', '-o', self.path('first', 'init'), os.path.join(HERE, 'first.c'))
-        shown = run('modprobe', '-d', self.kernel, '-S', os.path.basename(self.modules), '-D', '-a', *MODULES, env=dict(os.environ, PATH=SEARCH))
+    def make_initrd(self, program, wanted, out):
+        """An initramfs of a program that is its init, and modules, in the order in which they are loaded."""
+        folder = tempfile.mkdtemp(dir=self.work)
+        run('cc', '-static', '-O2', '-Wall', '-Werror', '-o', os.path.join(folder, 'init'), os.path.join(HERE, program))
+        shown = run('modprobe', '-d', self.kernel, '-S', os.path.basename(self.modules), '-D', '-a', *wanted, env=dict(os.environ, PATH=SEARCH))
         names = []
         for path in dict.fromkeys(re.findall(r'^insmod (\S+)', shown, re.M)):
-            names.append('/' + os.path.basename(path))
-            shutil.copy(path, self.path('first'))
-        with open(self.path('first', 'modules'), 'w', encoding='ascii') as f:
+            names.append('/' + os.path.basename(path).removesuffix('.xz'))
+            with (lzma.open if path.endswith('.xz') else open)(path, 'rb') as module, open(folder + names[-1], 'wb') as to:
+                shutil.copyfileobj(module, to)
+        with open(os.path.join(folder, 'modules'), 'w', encoding='ascii') as f:
             f.write(''.join(n + '\n' for n in names))
-        with open(self.path('initrd'), 'wb') as out:
-            files = ''.join(f'{f}\n' for f in ['.', *sorted(os.listdir(self.path('first')))])
-            subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet'], input=files.encode(), stdout=out, cwd=self.path('first'), check=True)
+        with open(out, 'wb') as to:
+            files = ''.join(f'{f}\n' for f in ['.', *sorted(os.listdir(folder))])
+            subprocess.run(['cpio', '-o', '-H', 'newc', '--quiet'], input=files.encode(), stdout=to, cwd=folder, check=True)
 
     def boot(self, case, words, logs):
         """The lines of the case, as they come. `words`: more of the kernel's command line."""
         disk = self.make_disk()
         self.make_ours(case)
-        self.make_initrd()
+        self.make_initrd('first.c', MODULES, self.path('initrd'))
         os.makedirs(logs, exist_ok=True)
         console = os.path.join(logs, 'console.log')
         self.say('the machine begins')
         # Without AVX2: QEMU 10.0's emulation of VINSERTI128 reads beyond its operand (tools/elsewhere).
-        command = ['timeout', str(int(patient(LIMIT))), 'qemu-system-x86_64', '-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=1024', '-cpu', 'EPYC-Milan,-avx2', '-smp', '2', '-m', '3G',
+        command = ['timeout', str(int(patient(LIMIT))), 'qemu-system-x86_64', '-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=1024', '-cpu', 'EPYC-Milan,-avx2', *self.devices,
                    '-nodefaults', '-display', 'none', '-no-reboot', '-kernel', os.path.join(self.kernel, 'vmlinuz'), '-initrd', self.path('initrd'),
-                   '-append', f'console=ttyS0 rdinit=/init panic=-1 no_timer_check nowatchdog mitigations=off quiet {words}', '-drive', f'file={disk},format=raw,if=virtio,cache=unsafe,snapshot=on',
-                   '-drive', f'file={self.path("tar")},format=raw,if=virtio,readonly=on',
+                   '-append', f'console=ttyS0 rdinit=/init panic=-1 no_timer_check nowatchdog mitigations=off quiet {words}', '-drive', f'file={disk},format=raw,if=none,id=root,cache=unsafe,snapshot=on',
+                   '-drive', f'file={self.path("tar")},format=raw,if=none,id=ours,readonly=on', '-device', 'virtio-blk-pci,bus=pcie.0,drive=root',
+                   '-device', 'virtio-blk-pci,bus=pcie.0,drive=ours',
                    '-serial', f'file:{console}', '-serial', 'stdio']
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors='replace') as p:
             for line in p.stdout:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases in the lab machine (machine.py): what only a kernel with AppArmor or SELinux enforced can show.
 
-    run.py --build DIR [apparmor|selinux]...
+    run.py --build DIR [apparmor|knobs|nvme|selinux]...
 """
 import argparse
 import hashlib
@@ -38,8 +38,16 @@ def label_root(root):
     machine.run('unshare', '-m', 'sh', '-ec', script, 'sh', root)
 
 
-# words for the kernel, and how the disk is labelled
-CASES = {'apparmor': ('apparmor=1 security=apparmor', 'plain', None), 'selinux': ('security=selinux selinux=1 enforcing=0', 'selinux-' + digest(CIL), label_root)}
+FABRICS = ['libnvme1', 'udev']
+APPARMOR = 'apparmor=1 security=apparmor'
+# words for the kernel; what the machine has (machine.Machine)
+CASES = {
+    'apparmor': (APPARMOR, {}),
+    'selinux': ('security=selinux selinux=1 enforcing=0', {'kind': 'selinux-' + digest(CIL), 'label': label_root}),
+    # Linux 6.1 of Debian has no authentication for NVMe
+    'nvme': (APPARMOR, {'packages': FABRICS, 'newer': True}),
+    'knobs': ('', {'packages': FABRICS, 'newer': True, 'devices': machine.make_nodes}),
+}
 
 
 def say(text):
@@ -49,8 +57,8 @@ def say(text):
 def run_case(build, name):
     """How many things were true, and what was not."""
     passed, failed, ended = 0, [], False
-    words, kind, label = CASES[name]
-    with machine.Machine(build, say, kind, label) as m:
+    words, more = CASES[name]
+    with machine.Machine(build, say, **more) as m:
         for line in m.boot(name + '.py', words, os.path.join(build, 'lab', name)):
             print(f'    {line}', flush=True)
             passed += line.startswith('ok ')
