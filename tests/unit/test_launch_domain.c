@@ -147,6 +147,30 @@ static void vtpm_under_tcg(void **state)
         has_not(&x, "launchSecurity");
 }
 
+/* QEMU opens no block device by the name of a file. A daemon knows a namespace by udev's name. */
+static void block_devices(void **state)
+{
+        static const char *const devices[] = {NULL, "/dev/secure-vm/demo.disk1"};
+        const char *text = "{\"name\":\"demo\",\"kernel\":\"/k\",\"disks\":[{\"nvme\":{"
+                           "\"subsystem\":\"nqn.x\",\"namespace\":\"eui.0123456789abcdef\","
+                           "\"addresses\":\"192.0.2.7\"}}]}";
+        SV_GUEST g = {0}, namespace = {0};
+        SV_BUF x = SV_BUF_NULL, daemon = SV_BUF_NULL;
+        struct sv_err err;
+
+        build(&(struct sv_plan){.tee = &tpm, .place.disks_by_fd = true, .place.devices = devices},
+              &g, &x);
+        has(&x, "<disk type='file' device='disk'>");
+        has(&x, "fdgroup='disk0'/>");
+        has(&x, "<disk type='block' device='disk'>");
+        has(&x, "<source dev='/dev/secure-vm/demo.disk1'/>");
+        assert_null(strstr(sv_buf_str(&x), "fdgroup='disk1'"));
+        OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/", &namespace, &err));
+        build(&(struct sv_plan){.tee = &tpm}, &namespace, &daemon);
+        has(&daemon, "<disk type='block' device='disk'>");
+        has(&daemon, "<source dev='/dev/disk/by-id/nvme-eui.0123456789abcdef'/>");
+}
+
 static void confidential_under_kvm(void **state)
 {
         struct sv_plan p = {.tee = &snp,
@@ -445,10 +469,15 @@ static void tuned(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(wishes),         cmocka_unit_test(tuned),
-                cmocka_unit_test(vtpm_under_tcg), cmocka_unit_test(confidential_under_kvm),
-                cmocka_unit_test(no_shim),        cmocka_unit_test(schema),
-                cmocka_unit_test(escaping),       cmocka_unit_test(element_text),
+                cmocka_unit_test(wishes),
+                cmocka_unit_test(tuned),
+                cmocka_unit_test(vtpm_under_tcg),
+                cmocka_unit_test(block_devices),
+                cmocka_unit_test(confidential_under_kvm),
+                cmocka_unit_test(no_shim),
+                cmocka_unit_test(schema),
+                cmocka_unit_test(escaping),
+                cmocka_unit_test(element_text),
                 cmocka_unit_test(probe),
         };
 
