@@ -12,7 +12,7 @@
 #include "launcher/host/confinement.h"
 #include "launcher/host/fabrics.h"
 #include "launcher/host/host.h"
-#include "launcher/host/selinux.h"
+#include "launcher/host/policy-gap.h"
 #include "launcher/host/vtpm-ca.h"
 #include "launcher/virt/virt.h"
 
@@ -71,21 +71,18 @@ static void put_memory_settings(struct sv_json *parts)
         add_part(parts, "thp", pages, "");
 }
 
-/* What keeps a guest's QEMU from the host and from other guests, beside its user. A policy that is
- * too old for the libvirt that is here is told from the kernel's own answer. */
+/* What keeps a guest's QEMU from the host and from other guests, beside its user. */
 static void put_confinement(const char *sysroot, struct sv_json *parts)
 {
         struct sv_confinement c;
+        const char *gap = NULL;
 
         sv_host_confinement(sysroot, &c);
         add_part(parts, "confined", c.model ? c.model : "", c.why);
-        if (c.model && !strcmp(c.model, "selinux") &&
-            sv_selinux_allows(sysroot, SV_SELINUX_LIBVIRTD, SV_SELINUX_LIBVIRTD, "bpf",
-                              "map_create") == 0)
-                sv_json_set_str(sv_json_get(parts, "confined"), "advice",
-                                "this policy does not let libvirtd keep a guest's list of devices "
-                                "(BPF), so libvirt 11 starts no guest: \"semodule -i "
-                                "/usr/share/secure-vm/secure-vm.cil\"");
+        if (c.model && !strcmp(c.model, "selinux"))
+                gap = sv_policy_find_gap(sysroot);
+        if (gap)
+                sv_json_set_str(sv_json_get(parts, "confined"), "advice", gap);
 }
 
 /* Whether guests' disks can be namespaces of NVMe subsystems, and as whom this host asks for them.

@@ -37,19 +37,9 @@ static bool has_thread_ended(const char *root, int pid, const char *task)
         return access(path, F_OK) < 0 && (errno == ENOENT || errno == ESRCH);
 }
 
-/* What is after USER:ROLE:TYPE; "" where a label has no such part. */
-static const char *find_range(const char *label)
-{
-        for (int i = 0; i < 3 && label; i++) {
-                label = strchr(label, ':');
-                label = label ? label + 1 : NULL;
-        }
-        return label ? label : "";
-}
-
 static bool has_type(const char *label, const char *type)
 {
-        const char *range = find_range(label);
+        const char *range = sv_selinux_range(label);
         size_t n = strlen(type);
 
         return *range && (size_t)(range - label) > n + 1 && range[-2 - (int)n] == ':' &&
@@ -74,7 +64,7 @@ static bool is_pair(const char *range)
 static bool is_guest_label(const char *label)
 {
         return (has_type(label, "svirt_t") || has_type(label, "svirt_tcg_t")) &&
-               is_pair(find_range(label));
+               is_pair(sv_selinux_range(label));
 }
 
 /* --- threads --- */
@@ -102,8 +92,9 @@ static bool is_wanted_label(const struct wanted *w, const char *label)
 {
         const char *wanted = sv_buf_str(w->label);
 
-        return !strcmp(label, wanted) || (w->label->n && has_type(label, "swtpm_t") &&
-                                          !strcmp(find_range(label), find_range(wanted)));
+        return !strcmp(label, wanted) ||
+               (w->label->n && has_type(label, "swtpm_t") &&
+                !strcmp(sv_selinux_range(label), sv_selinux_range(wanted)));
 }
 
 /* 1: the thread has ended. */
@@ -199,30 +190,6 @@ static bool is_written(const struct sv_labels *l, int pid, const char *fd)
         return !flags || (strtoul(flags + strlen("flags:"), NULL, 8) & O_ACCMODE) != O_RDONLY;
 }
 
-/* The kernel gives an accepted connection the type of who listens and the range of who connected.
- */
-static bool is_own_connection(const struct sv_labels *l, const char *label)
-{
-        size_t n = (size_t)(find_range(l->label) - l->label);
-
-        return l->own && !strncmp(label, l->label, n) &&
-               !strcmp(find_range(label), find_range(l->own));
-}
-
-/* For libvirt's log and process id. */
-static bool is_kept_beside(const struct sv_labels *l, const char *name)
-{
-        static const char *const folders[] = {"log", "run"};
-
-        for (size_t i = 0; l->folder && i < sizeof(folders) / sizeof(folders[0]); i++) {
-                SV_STR below = sv_asprintf("%s%s/%s/", l->root, l->folder, folders[i]);
-
-                if (!strncmp(name, below, strlen(below)))
-                        return true;
-        }
-        return false;
-}
-
 static int check_descriptor(const struct sv_labels *l, int pid, const char *who, const char *fd,
                             struct sv_err *err)
 {
@@ -238,12 +205,10 @@ static int check_descriptor(const struct sv_labels *l, int pid, const char *who,
             ((!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) || !is_written(l, pid, fd)))
                 return 0;
         sv_selinux_read_label(path, label);
-        if (!strcmp(find_range(label), find_range(l->label)))
+        if (!strcmp(sv_selinux_range(label), sv_selinux_range(l->label)))
                 return 0;
         (void)!readlink(path, name, sizeof(name) - 1);
-        if (S_ISSOCK(st.st_mode) ? is_own_connection(l, label) : is_kept_beside(l, name))
-                return 0;
-        expected = sv_asprintf("one with this guest's categories (%s)", find_range(l->label));
+        expected = sv_asprintf("one with this guest's categories (%s)", sv_selinux_range(l->label));
         what = sv_asprintf("descriptor %s of the guest's %s,", fd, who);
         return fail_file(what, name, label, expected, err);
 }

@@ -18,9 +18,6 @@ struct sv_labels {
         const char *image;        /* the same for its files */
         const char *const *files; /* paths that are to have it */
         size_t n_files;
-        const char *folder; /* the guest's; what libvirt opens for it in log/ and run/ has no label
-                             * of its own: its log, and the file with its process id */
-        const char *own;    /* this process's label: of who connects to QEMU's monitor */
 };
 
 /* Each thread of QEMU and of swtpm. Under AppArmor it has the enforced profile of this guest
@@ -31,8 +28,6 @@ struct sv_labels {
 int sv_labels_check(const struct sv_labels *l, struct sv_err *err);
 /* Under SELinux also: the files that are named have the label for files, and whatever regular file
  * or device for blocks the two have open for writing, and each of their sockets, has this guest's
- * two categories, so that no other guest's QEMU may open or take it. (A connection has the
- * categories of who made it: the label of one that this process made has all but those of QEMU's.)
- * AppArmor has no labels of files, and tells none of sockets. SV_SYSTEM "launch.confinement",
- * naming the file. */
+ * two categories, so that no other guest's QEMU may open or take it. AppArmor has no labels of
+ * files, and tells none of sockets. SV_SYSTEM "launch.confinement", naming the file. */
 int sv_labels_check_files(const struct sv_labels *l, struct sv_err *err);

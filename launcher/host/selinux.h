@@ -20,3 +20,18 @@ int sv_selinux_allows(const char *sysroot, const char *source, const char *targe
 /* The label of the file that the path leads to; "" and false, with errno, where it has none
  * (ERANGE: one that is longer). */
 bool sv_selinux_read_label(const char *path, char out[SV_LABEL_MAX + 1]);
+/* USER:ROLE:TYPE:RANGE: the range, which has a guest's two categories; "" where there is none. */
+const char *sv_selinux_range(const char *label);
+/* The label of a guest whose launcher has the label `own`: USER:ROLE:svirt_t:s0, which the caller
+ * frees; NULL where `own` is no label of SELinux's. */
+char *sv_selinux_guest_of(const char *own);
+/* Gives a file or a folder of ours the type `type` and the range `range` ("s0": for all guests).
+ * Where the policy does not know that type the range alone. Nothing where the kernel has no
+ * SELinux. */
+void sv_selinux_mark(const char *path, const char *type, const char *range);
+/* The next sockets of this thread have this process's label with the range that the socket file at
+ * `path` has, until sv_selinux_leave(): the kernel gives a connection the range of who makes it,
+ * and a guest's process may read from none that has more categories than itself. Does nothing
+ * where that file has no categories. */
+void sv_selinux_join(const char *path);
+void sv_selinux_leave(void);

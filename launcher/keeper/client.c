@@ -11,11 +11,11 @@
 #include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/core/text.h"
+#include "launcher/host/selinux.h"
 #include "launcher/keeper/status.h"
 
-int sv_client_connect(const struct sv_state *s, const char *socket_name, struct sv_err *err)
+static int connect_socket(const struct sv_state *s, const char *path, struct sv_err *err)
 {
-        SV_STR path = sv_state_path(s, socket_name);
         struct sockaddr_un addr = {.sun_family = AF_UNIX};
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -33,6 +33,24 @@ int sv_client_connect(const struct sv_state *s, const char *socket_name, struct 
         return -1;
 }
 
+int sv_client_connect(const struct sv_state *s, struct sv_err *err)
+{
+        SV_STR path = sv_state_path(s, "control.sock");
+
+        return connect_socket(s, path, err);
+}
+
+int sv_client_connect_qemu(const struct sv_state *s, const char *socket_name, struct sv_err *err)
+{
+        SV_STR path = sv_state_path(s, socket_name);
+        int fd;
+
+        sv_selinux_join(path);
+        fd = connect_socket(s, path, err);
+        sv_selinux_leave();
+        return fd;
+}
+
 int sv_client_fail(const struct sv_json *error, struct sv_err *err)
 {
         const char *class = sv_json_text(error, "class", "system");
@@ -45,7 +63,7 @@ int sv_client_fail(const struct sv_json *error, struct sv_err *err)
 static int send_control_line(const struct sv_state *s, struct sv_bytes line,
                              struct sv_json **status, struct sv_err *err)
 {
-        SV_FD fd = sv_client_connect(s, "control.sock", err);
+        SV_FD fd = sv_client_connect(s, err);
         struct timeval limit = {.tv_sec = 60};
         SV_BUF text = {.max = SV_STATUS_SIZE_MAX};
         SV_JSON *answer = NULL;

@@ -6,7 +6,10 @@
 #include "launcher/keeper/state.h"
 
 /* A connected descriptor; state.off when no supervisor listens there. */
-int sv_client_connect(const struct sv_state *s, const char *socket_name, struct sv_err *err);
+int sv_client_connect(const struct sv_state *s, struct sv_err *err);
+/* The same to one of QEMU's own sockets in the guest's folder, such that SELinux lets QEMU read
+ * what is sent there. */
+int sv_client_connect_qemu(const struct sv_state *s, const char *socket_name, struct sv_err *err);
 /* Ask and read the one answer: its "status", which the caller frees. */
 int sv_client_ask(const struct sv_state *s, enum sv_control what, struct sv_json **status,
                   struct sv_err *err);

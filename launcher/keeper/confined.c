@@ -6,7 +6,9 @@
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "launcher/host/labels.h"
+#include "launcher/host/selinux.h"
 #include "launcher/keeper/embed.h"
+#include "launcher/keeper/marks.h"
 #include "launcher/virt/domain-read.h"
 
 static int check_labels(const struct sv_labels *l, bool required, struct sv_err *err)
@@ -34,9 +36,7 @@ int sv_confined_check(const struct sv_worker *w, int qemu, struct sv_err *err)
                               .uuid = g->uuid,
                               .qemu = qemu,
                               .swtpm = sv_embed_read_swtpm_pid(w->work->state),
-                              .files = files,
-                              .folder = w->work->state->dir};
-        SV_BUF own = SV_BUF_NULL;
+                              .files = files};
         SV_BUF xml = SV_BUF_NULL;
         SV_STR label = NULL;
         SV_STR image = NULL;
@@ -49,12 +49,10 @@ int sv_confined_check(const struct sv_worker *w, int qemu, struct sv_err *err)
                                "so nothing says that it is confined",
                                w->work->state->dir);
         sv_domain_read_label(sv_buf_str(&xml), "selinux", &label, &image);
-        if (label && sv_file_read("/proc/self/attr/current", SV_LABEL_MAX, &own,
-                                  "launch.confinement", err) < 0)
-                return -1;
-        l.own = sv_buf_str(&own);
         l.label = label;
         l.image = image;
+        if (label)
+                sv_marks_give(w->work->state, &w->stage, sv_selinux_range(label));
         /* one that is read only may be another guest's too */
         for (size_t i = 0; i < g->n_disks; i++)
                 if (!g->disks[i].readonly)

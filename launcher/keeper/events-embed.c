@@ -152,7 +152,7 @@ static int hear_new_guest(void *arg, const struct sv_state *s, const struct sv_j
 
         if ((h->only && strcmp(h->only, s->name)) || is_heard(h, s->name))
                 return 0;
-        fd = sv_client_connect(s, "control.sock", NULL);
+        fd = sv_client_connect(s, NULL);
         if (fd < 0)
                 return 0; /* it does not run */
         sv_control_print(SV_CONTROL_EVENTS, &ask);

@@ -35,7 +35,7 @@ static int lock_off_guest(struct sv_state *s, struct sv_err *err)
 
 static bool has_supervisor(const struct sv_state *s)
 {
-        SV_FD fd = sv_state_exists(s) ? sv_client_connect(s, "control.sock", NULL) : -1;
+        SV_FD fd = sv_state_exists(s) ? sv_client_connect(s, NULL) : -1;
 
         return fd >= 0;
 }

@@ -50,7 +50,7 @@ static void unlock_folder(struct sv_state *s)
 /* A guest that runs is refused at once; one that is just ending is waited for. */
 static int lock_for_launch(struct sv_state *s, struct sv_err *err)
 {
-        SV_FD fd = sv_state_exists(s) ? sv_client_connect(s, "control.sock", NULL) : -1;
+        SV_FD fd = sv_state_exists(s) ? sv_client_connect(s, NULL) : -1;
 
         if (sv_state_lock(s, fd >= 0 ? 0 : SV_LOCK_WAIT_MS, err) < 0)
                 return -1;
@@ -338,7 +338,7 @@ static int subscribe_events(const char *name, struct sv_state *s, struct sv_foll
 
         if (sv_client_find(name, s, err) < 0)
                 return -1;
-        f->fd = sv_client_connect(s, "control.sock", err);
+        f->fd = sv_client_connect(s, err);
         if (f->fd < 0)
                 return -1;
         sv_control_print(SV_CONTROL_EVENTS, &ask);
@@ -432,7 +432,7 @@ static int open_embedded_console(const char *uri, const char *name, int *fd, str
 
         if (sv_client_find(name, &s, err) < 0)
                 return -1;
-        *fd = sv_client_connect(&s, "console.sock", err);
+        *fd = sv_client_connect_qemu(&s, "console.sock", err);
         return *fd < 0 ? -1 : 0;
 }
 

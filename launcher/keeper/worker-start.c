@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,12 +14,14 @@
 #include "launcher/virt/virt-cpu.h"
 #include "launcher/host/vtpm-ca.h"
 #include "launcher/keeper/claim.h"
+#include "launcher/keeper/client.h"
 #include "launcher/keeper/confined.h"
 #include "launcher/keeper/check-disk.h"
 #include "launcher/keeper/device.h"
 #include "launcher/keeper/embed.h"
 #include "launcher/keeper/fabric.h"
 #include "launcher/keeper/folder.h"
+#include "launcher/keeper/marks.h"
 #include "launcher/keeper/owner.h"
 #include "launcher/keeper/processes.h"
 #include "launcher/keeper/relabel.h"
@@ -138,14 +138,10 @@ static int hand_over_disks(struct sv_worker *w, struct sv_err *err)
 /* Its bytes are the reader's: this process does not look at them. */
 static int connect_agent(struct sv_worker *w, struct sv_err *err)
 {
-        SV_STR path = sv_state_path(w->work->state, "agent.sock");
-        struct sockaddr_un addr = {.sun_family = AF_UNIX};
-        SV_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        SV_FD fd = sv_client_connect_qemu(w->work->state, "agent.sock", NULL);
 
-        snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-        if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-            fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
-                return sv_fail_errno(err, "launch.agent", "%s", path);
+        if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+                return sv_fail_errno(err, "launch.agent", "%s/agent.sock", w->work->state->dir);
         return sv_reader_give(&w->reader, fd, err);
 }
 
@@ -186,7 +182,7 @@ static int check_vtpm(const struct sv_work *k, struct sv_err *err)
         for (size_t i = 0; i < 2; i++)
                 if (access(folders[i], F_OK) == 0 && sv_host_vtpm_check(folders[i], err) < 0)
                         return -1;
-        return sv_remove_tree(run, err);
+        return sv_remove_tree(run, err) < 0 ? -1 : sv_mkdirs(run, 0711, err);
 }
 
 /* At once: what is looked at by name later must not be the guest's to change. */
@@ -215,6 +211,7 @@ static int start_qemu(struct sv_worker *w, struct sv_err *err)
                 return -1;
         if (sv_folder_give_log(k->state, &k->ids, err) < 0)
                 return -1;
+        sv_marks_give(k->state, &w->stage, "s0");
         sv_console_log_free(&w->console);
         if (sv_console_log_begin(&w->console, k->state, k->guest->console.log_size, err) < 0)
                 return -1;

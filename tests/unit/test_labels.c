@@ -294,63 +294,6 @@ static void files_and_sockets(void **state)
         }
 }
 
-/* What libvirt opens for the two in their guest's folder has no label; elsewhere it must. */
-static void beside_the_guest(void **state)
-{
-        static const char *const names[] = {"/g/log/qemu/g.log", "/g/run/qemu/g.pid",
-                                            "/g/console.log", "/h/log/qemu/g.log"};
-        struct sv_labels l = good;
-
-        for (size_t i = 0; i < 4; i++) {
-                l.folder = "/g";
-                put_files();
-                put_host_file(base, "", "%s", names[i]);
-                label_file(names[i], "system_u:object_r:var_lib_t:s0");
-                put_descriptor(PID, 7, names[i], O_WRONLY);
-                if (i < 2)
-                        OK(sv_labels_check_files(&l, &err));
-                else
-                        FAILS(sv_labels_check_files(&l, &err), SV_SYSTEM, "launch.confinement");
-                l.folder = NULL;
-                FAILS(sv_labels_check_files(&l, &err), SV_SYSTEM, "launch.confinement");
-        }
-        /* a socket there is no such thing */
-        l.folder = "/srv";
-        put_files();
-        label_file("/srv/monitor", "system_u:object_r:var_lib_t:s0");
-        FAILS(sv_labels_check_files(&l, &err), SV_SYSTEM, "launch.confinement");
-}
-
-/* One that we made to a socket of QEMU's is QEMU's in all but its range. */
-static void connections_of_ours(void **state)
-{
-        static const struct {
-                const char *label, *own;
-                bool good;
-        } t[] = {
-                {"system_u:system_r:svirt_t:s0-s0:c0.c1023", "u:r:unconfined_t:s0-s0:c0.c1023",
-                 true},
-                {"system_u:system_r:svirt_t:s0-s0:c0.c1023", "u:r:unconfined_t:s0-s0:c0.c255",
-                 false},
-                {"system_u:system_r:svirt_t:s0-s0:c0.c1023", NULL, false},
-                {"system_u:system_r:virtd_t:s0-s0:c0.c1023", "u:r:unconfined_t:s0-s0:c0.c1023",
-                 false},
-                {"", "", false},
-        };
-
-        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
-                struct sv_labels l = good;
-
-                l.own = t[i].own;
-                put_files();
-                label_file("/srv/monitor", t[i].label);
-                if (t[i].good)
-                        OK(sv_labels_check_files(&l, &err));
-                else
-                        FAILS(sv_labels_check_files(&l, &err), SV_SYSTEM, "launch.confinement");
-        }
-}
-
 /* Open only for reading is no way to change it; what does not say so is taken for open. */
 static void what_is_open_for_writing(void **state)
 {
@@ -409,8 +352,6 @@ int main(void)
                 cmocka_unit_test(as_asked),
                 cmocka_unit_test(the_vtpms_profile),
                 cmocka_unit_test(files_and_sockets),
-                cmocka_unit_test(beside_the_guest),
-                cmocka_unit_test(connections_of_ours),
                 cmocka_unit_test(what_is_open_for_writing),
                 cmocka_unit_test(what_says_nothing),
         };
