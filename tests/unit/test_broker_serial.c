@@ -2,6 +2,7 @@
 /* Who writes the database without the kek changes nothing that is believed, and who puts an older
  * one back is found out; and no process that is killed locks anybody out. */
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "tests/unit/unit.h"
 #include "tests/unit/broker_rows.h"
@@ -329,6 +330,53 @@ static void serial_not_written(void **state)
               SV_SYSTEM, "broker.store.serial");
 }
 
+/* Has this process the file open, as it is named in /proc? */
+static bool has_open(pid_t pid, const char *file)
+{
+        char name[64], target[256];
+        ssize_t n;
+
+        for (int fd = 3; fd < 64; fd++) {
+                snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)pid, fd);
+                n = readlink(name, target, sizeof(target) - 1);
+                if (n > 0 && !strncmp(target, file, (size_t)n) && !file[n])
+                        return true;
+        }
+        return false;
+}
+
+/* Who waits for the lock while the file is replaced has the new file's. */
+static void lock_follows_the_name(void **state)
+{
+        struct sv_err err;
+        int held = sv_serial_lock(lock_path, &err), status, ready[2];
+        pid_t pid;
+        char byte;
+
+        assert_true(held >= 0);
+        OK(pipe(ready));
+        pid = fork();
+        if (pid == 0) {
+                struct stat locked, named;
+                int fd;
+
+                close(held);
+                if (write(ready[1], "", 1) != 1)
+                        _exit(2);
+                fd = sv_serial_lock(lock_path, &err);
+                _exit(fd < 0 || fstat(fd, &locked) < 0 || stat(lock_path, &named) < 0 ||
+                      locked.st_ino != named.st_ino);
+        }
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        WAIT_UNTIL(has_open(pid, lock_path), PATIENCE, "%s", "nobody waits for the lock");
+        OK(sv_file_write(lock_path, 0600, sv_bytes_str("kek"), &err));
+        close(held);
+        close(ready[0]);
+        close(ready[1]);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static void gone_and_open(void **state)
 {
         struct sv_store *s = NULL;
@@ -456,6 +504,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(version_lowered, setup, teardown),
                 cmocka_unit_test_setup_teardown(serial_lost, setup, teardown),
                 cmocka_unit_test_setup_teardown(serial_not_written, setup, teardown),
+                cmocka_unit_test_setup_teardown(lock_follows_the_name, setup, teardown),
                 cmocka_unit_test_setup_teardown(gone_and_open, setup, teardown),
                 cmocka_unit_test_setup_teardown(renewed, setup, teardown),
                 cmocka_unit_test_setup_teardown(two_of_one_number, setup, teardown),
