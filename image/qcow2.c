@@ -9,14 +9,15 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/core/rd.h"
+#include "image/qcow2-int.h"
 #include "image/run.h"
 
 #define MAGIC    0x514649fbu /* "QFI\xfb" */
-#define HEADER   104u
+#define HEADER   SV_QCOW2_HEADER
 #define ENTRIES  (SV_QCOW2_CLUSTER / 8) /* of an L2 table */
 #define SPAN     ((uint64_t)ENTRIES * SV_QCOW2_CLUSTER)
-#define OFFSET   0x00fffffffffffe00u /* of a table's entry: where it points to */
-#define COPIED   (1ull << 63)        /* used once, which QEMU asks about, not we */
+#define OFFSET   SV_QCOW2_OFFSET
+#define COPIED   (1ull << 63) /* used once, which QEMU asks about, not we */
 #define ZEROS    1u
 #define REFCOUNT 1u /* clusters of an image in which nothing changed */
 #define BLOCK    2u
@@ -34,7 +35,7 @@ static int fail_write(const char *path, struct sv_err *err)
         return sv_fail_errno(err, "image.qcow2.write", "%s", path);
 }
 
-static void put_empty_header(struct sv_buf *b, uint64_t size)
+static void put_empty_header(struct sv_buf *b, uint64_t size, uint64_t features)
 {
         sv_buf_u32be(b, MAGIC);
         sv_buf_u32be(b, 3);
@@ -46,12 +47,14 @@ static void put_empty_header(struct sv_buf *b, uint64_t size)
         sv_buf_u64be(b, L1 * SV_QCOW2_CLUSTER);
         sv_buf_u64be(b, REFCOUNT * SV_QCOW2_CLUSTER);
         sv_buf_u32be(b, 1);
-        sv_buf_grow(b, 36); /* no snapshots, no features */
+        sv_buf_grow(b, 12); /* no snapshots */
+        sv_buf_u64be(b, features);
+        sv_buf_grow(b, 16); /* none that may be ignored */
         sv_buf_u32be(b, 4); /* a count is 1 << 4 bits */
         sv_buf_u32be(b, HEADER);
 }
 
-int sv_qcow2_make(int fd, const char *path, uint64_t size, struct sv_err *err)
+int sv_qcow2_make_as(int fd, const char *path, uint64_t size, uint64_t features, struct sv_err *err)
 {
         SV_BUF header = SV_BUF_NULL;
         SV_BUF table = SV_BUF_NULL;
@@ -62,7 +65,7 @@ int sv_qcow2_make(int fd, const char *path, uint64_t size, struct sv_err *err)
                 return sv_fail(err, SV_USAGE, "image.qcow2.size",
                                "%s: expected a disk of 1 byte to %llu TiB, found %llu bytes", path,
                                SV_QCOW2_DISK_MAX >> 40, (unsigned long long)size);
-        put_empty_header(&header, size);
+        put_empty_header(&header, size, features);
         sv_buf_u64be(&table, BLOCK * SV_QCOW2_CLUSTER);
         for (uint64_t i = 0; i < clusters; i++)
                 sv_buf_u16be(&counts, 1);
@@ -77,10 +80,15 @@ int sv_qcow2_make(int fd, const char *path, uint64_t size, struct sv_err *err)
         return 0;
 }
 
+int sv_qcow2_make(int fd, const char *path, uint64_t size, struct sv_err *err)
+{
+        return sv_qcow2_make_as(fd, path, size, 0, err);
+}
+
 /* --- reading --- */
 
-static int read_at(const struct sv_qcow2 *q, uint64_t at, uint8_t *out, size_t n,
-                   struct sv_err *err)
+int sv_qcow2_read_at(const struct sv_qcow2 *q, uint64_t at, uint8_t *out, size_t n,
+                     struct sv_err *err)
 {
         ssize_t got;
 
@@ -104,7 +112,7 @@ static int fail_header(const struct sv_qcow2 *q, const char *what, uint64_t expe
                        q->path, what, (unsigned long long)expected, (unsigned long long)found);
 }
 
-static int parse_header(struct sv_qcow2 *q, struct sv_rd r, struct sv_err *err)
+static int parse_header(struct sv_qcow2 *q, struct sv_rd r, uint64_t features, struct sv_err *err)
 {
         const struct {
                 const char *what;
@@ -118,7 +126,7 @@ static int parse_header(struct sv_qcow2 *q, struct sv_rd r, struct sv_err *err)
                 {"clusters of 2 to the", 20, 4, 16},
                 {"encryption", 32, 4, 0},
                 {"snapshots", 60, 4, 0},
-                {"features (incompatible)", 72, 8, 0},
+                {"features (incompatible)", 72, 8, features},
         };
         uint32_t n;
 
@@ -142,7 +150,8 @@ static int parse_header(struct sv_qcow2 *q, struct sv_rd r, struct sv_err *err)
         return 0;
 }
 
-int sv_qcow2_open(int fd, const char *path, struct sv_qcow2 *out, struct sv_err *err)
+int sv_qcow2_open_as(int fd, const char *path, uint64_t features, struct sv_qcow2 *out,
+                     struct sv_err *err)
 {
         struct sv_qcow2 q = {.fd = fd, .path = path};
         uint8_t header[HEADER] = {0};
@@ -153,11 +162,16 @@ int sv_qcow2_open(int fd, const char *path, struct sv_qcow2 *out, struct sv_err 
         q.file = (uint64_t)st.st_size;
         if (q.file < HEADER)
                 return fail_header(&q, "a file of bytes:", HEADER, q.file, err);
-        if (read_at(&q, 0, header, HEADER, err) < 0 ||
-            parse_header(&q, sv_rd(sv_bytes(header, HEADER)), err) < 0)
+        if (sv_qcow2_read_at(&q, 0, header, HEADER, err) < 0 ||
+            parse_header(&q, sv_rd(sv_bytes(header, HEADER)), features, err) < 0)
                 return -1;
         *out = q;
         return 0;
+}
+
+int sv_qcow2_open(int fd, const char *path, struct sv_qcow2 *out, struct sv_err *err)
+{
+        return sv_qcow2_open_as(fd, path, 0, out, err);
 }
 
 static int fail_table_entry(const struct sv_qcow2 *q, const char *table, uint64_t entry,
@@ -203,7 +217,7 @@ static int walk_table(const struct walk *w, uint64_t at, uint64_t entry, struct 
                 return fail_table_entry(w->q, "first", entry, err);
         if (!from)
                 return 0;
-        if (read_at(w->q, from, table, sizeof(table), err) < 0)
+        if (sv_qcow2_read_at(w->q, from, table, sizeof(table), err) < 0)
                 return -1;
         for (uint64_t i = 0; i < ENTRIES && at + i * SV_QCOW2_CLUSTER < w->q->size; i++)
                 if (walk_entry(w, at + i * SV_QCOW2_CLUSTER, sv_rd_u64be(&r), err) < 0)
@@ -223,7 +237,7 @@ int sv_qcow2_each(const struct sv_qcow2 *q,
 
                 if (q->l1 > q->file)
                         return fail_header(q, "a first table within bytes:", q->file, q->l1, err);
-                if (read_at(q, q->l1 + 8 * i, entry, sizeof(entry), err) < 0 ||
+                if (sv_qcow2_read_at(q, q->l1 + 8 * i, entry, sizeof(entry), err) < 0 ||
                     walk_table(&w, i * SPAN, sv_rd_u64be(&r), err) < 0)
                         return -1;
         }
@@ -259,7 +273,7 @@ static int read_changed_part(const struct applying *a, const struct sv_qcow2_par
                              uint8_t *out, size_t n, struct sv_err *err)
 {
         memset(out, 0, n);
-        return part->from ? read_at(a->q, part->from, out, n, err) : 0;
+        return part->from ? sv_qcow2_read_at(a->q, part->from, out, n, err) : 0;
 }
 
 static int apply_part(void *arg, const struct sv_qcow2_part *part, struct sv_err *err)
