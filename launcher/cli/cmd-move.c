@@ -42,10 +42,12 @@ static void print_move(const struct sv_move *mv, const struct sv_json *r)
         printf("guest %s: %s at %s\n", mv->name, sv_json_text(r, "state", "kept"),
                sv_json_text(r, "connect", ""));
         if (sv_json_bool(sv_json_get(r, "moved"), false) && sv_json_get(r, "phases"))
-                printf("down for %lld ms: shutdown %lld, rest of the disks %lld, handed over %lld, "
-                       "boot to open disk %lld; copied before that: %lld MiB in %lld ms\n",
+                printf("down for %lld ms: shutdown %lld, rest of the disks %lld (%lld MiB looked "
+                       "at), handed over %lld, boot to open disk %lld; copied before that: %lld "
+                       "MiB in %lld ms\n",
                        (long long)sv_json_int(sv_json_get(r, "downtime_ms"), 0),
                        (long long)get_phase(r, "stop_ms"), (long long)get_phase(r, "rest_ms"),
+                       (long long)sv_json_int(sv_json_get(r, "rest_read_bytes"), 0) >> 20,
                        (long long)get_phase(r, "hand_over_ms"), (long long)get_phase(r, "boot_ms"),
                        (long long)sv_json_int(sv_json_get(r, "bytes"), 0) >> 20,
                        (long long)get_phase(r, "copy_ms"));

@@ -9,6 +9,7 @@
 #include "base/core/file.h"
 #include "launcher/keeper/revert.h"
 #include "launcher/virt/virt-changes.h"
+#include "launcher/virt/virt-track.h"
 
 void sv_following_free(struct sv_following *f)
 {
@@ -115,7 +116,7 @@ int sv_following_look(struct sv_following *f, struct sv_virt *v, const struct sv
 {
         for (size_t i = 0; i < p->n; i++)
                 f->disks[i] = p->disks[i].index;
-        if (sv_virt_end_changes(v, err) < 0 ||
+        if (sv_virt_end_changes(v, err) < 0 || sv_virt_track_clear(v, err) < 0 ||
             sv_bitmaps_read(v, f->disks, p->n, &f->bitmaps, err) < 0 ||
             sv_bitmap_name(time(NULL), f->next, err) < 0)
                 return -1;

@@ -143,32 +143,42 @@ int sv_move_make_disks(struct sv_move_run *m, struct sv_err *err)
         return 0;
 }
 
-static int pass_disk(struct sv_move_run *m, size_t i, uint64_t *sent, struct sv_err *err)
+/* A pass over marks alone does not see its end. */
+static int check_size_now(struct sv_move_run *m, size_t i, struct sv_pool *here, struct sv_err *err)
+{
+        const struct sv_move_disk *d = &m->disks[i];
+        uint64_t found = 0;
+
+        if (sv_pool_has(here, d->name, &found) && found == d->bytes)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "move.disk",
+                       "%s had %llu bytes when the move began, and has %llu now; begin again",
+                       d->name, (unsigned long long)d->bytes, (unsigned long long)found);
+}
+
+static int pass_disk(struct sv_move_run *m, size_t i, struct sv_move_pass *pass, struct sv_err *err)
 {
         SV_STR what = sv_asprintf("copying %s", m->disks[i].name);
         struct sv_progress_line line;
         SV_POOL *here = NULL, *there = NULL;
-        uint64_t n = 0;
         int r;
 
-        if (open_folders(m, i, &here, &there, err) < 0)
+        if (open_folders(m, i, &here, &there, err) < 0 || check_size_now(m, i, here, err) < 0)
                 return -1;
         sv_progress_begin(&line, what);
-        r = sv_move_disk_pass(&m->disks[i], here, there, &n, m->mv->quiet ? NULL : &line.progress,
-                              err);
+        pass->progress = m->mv->quiet ? NULL : &line.progress;
+        r = sv_move_disk_pass(&m->disks[i], here, there, pass, err);
         sv_progress_end(&line);
-        *sent += n;
         return r;
 }
 
-int sv_move_pass(struct sv_move_run *m, uint64_t *sent, struct sv_err *err)
+int sv_move_pass(struct sv_move_run *m, struct sv_move_pass *pass, struct sv_err *err)
 {
-        *sent = 0;
         m->passes++;
         for (size_t i = 0; i < m->r.domain.n_disks; i++)
-                if (is_copied(m, i) && pass_disk(m, i, sent, err) < 0)
+                if (is_copied(m, i) && pass_disk(m, i, pass, err) < 0)
                         return -1;
-        m->bytes += *sent;
+        m->bytes += pass->sent;
         return 0;
 }
 

@@ -454,7 +454,8 @@ int sv_move_go_back(struct sv_move_run *m, struct sv_err *err)
         clear_target(m);
         if (m->fenced && redefine_source(m, false, err) < 0)
                 return -1;
-        if (sv_move_write_mark(m->r.from, NULL, err) < 0)
+        /* the mark says that it ran, until it does */
+        if (start_here(m, err) < 0)
                 return -1;
-        return start_here(m, err);
+        return sv_move_write_mark(m->r.from, NULL, err);
 }

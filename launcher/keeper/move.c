@@ -11,6 +11,7 @@
 #include "launcher/keeper/move-int.h"
 #include "launcher/keeper/move-way.h"
 #include "launcher/keeper/state.h"
+#include "launcher/virt/virt-track.h"
 #include "launcher/virt/virt.h"
 
 #define PASSES_MAX 8
@@ -18,16 +19,24 @@
 
 /* --- the disks come along --- */
 
-/* Until little is left, or the guest writes as fast as is sent. */
+/* Until little is left, or the guest writes as fast as is sent. From the second pass on only what
+ * it has written to since the one before is looked at. */
 static int copy_while_running(struct sv_move_run *m, struct sv_err *err)
 {
         int64_t began = sv_clock_ms();
         uint64_t sent = 0, before;
         int r;
 
+        sv_move_track_begin(m);
         do {
+                struct sv_move_pass pass = {.read = 0};
+
+                if (m->passes)
+                        sv_move_track_take(m);
+                pass.marked = m->passes && m->track;
                 before = sent;
-                r = sv_move_pass(m, &sent, err);
+                r = sv_move_pass(m, &pass, err);
+                sent = pass.sent;
         } while (r == 0 &&
                  (m->passes < 2 || (sent > SMALL && sent <= before / 2 && m->passes < PASSES_MAX)));
         m->copy = sv_clock_ms() - began;
@@ -62,8 +71,15 @@ static int stop_source(struct sv_move_run *m, struct sv_err *err)
 static int copy_rest(struct sv_move_run *m, struct sv_err *err)
 {
         int64_t began = sv_clock_ms();
-        int r = sv_move_pass(m, &m->rest_bytes, err);
+        struct sv_move_pass pass = {.read = 0};
+        int r;
 
+        sv_move_track_read(m);
+        pass.marked = m->track != NULL;
+        sv_move_track_end(m);
+        r = sv_move_pass(m, &pass, err);
+        m->rest_bytes = pass.sent;
+        m->rest_read = pass.read;
         m->rest = sv_clock_ms() - began;
         return r;
 }
@@ -158,6 +174,7 @@ static int fall_back(struct sv_move_run *m, struct sv_err *err)
 {
         struct sv_err why = *err, back = SV_ERR_NULL;
 
+        sv_move_track_end(m);
         if (!m->mark)
                 return -1;
         if (sv_move_go_back(m, &back) == 0)
@@ -175,6 +192,8 @@ static int recover(struct sv_move_run *m, bool *back, struct sv_err *err)
                 return sv_fail(err, SV_USAGE, "move.none",
                                "guest %s is not on its way: no move of it was broken off",
                                m->mv->name);
+        if (runs_here(m))
+                sv_virt_track_clear(m->r.from, NULL);
         *back = sv_move_go_back(m, err) == 0;
         if (*back || strcmp(err->check, "move.written"))
                 return *back ? 0 : -1;
@@ -207,6 +226,9 @@ static void report_move(struct sv_move_run *m, bool back, struct sv_json *result
         sv_json_set_int(result, "downtime_ms", m->stop + m->rest + m->over + m->boot);
         sv_json_set_int(result, "bytes", (int64_t)m->bytes);
         sv_json_set_int(result, "rest_bytes", (int64_t)m->rest_bytes);
+        sv_json_set_int(result, "rest_read_bytes", (int64_t)m->rest_read);
+        if (*m->untracked)
+                sv_json_set_str(result, "rest_whole", m->untracked);
         sv_json_set_int(result, "passes", m->passes);
 }
 
@@ -256,6 +278,7 @@ int sv_move_guest(const struct sv_move *mv, struct sv_json *result, struct sv_er
         m.r.m = &m.as;
         sv_run_catch_signals();
         r = run_move(&m, result, err);
+        sv_move_track_end(&m);
         sv_move_free_disks(&m);
         sv_json_free(m.facts);
         sv_json_free(m.mark);

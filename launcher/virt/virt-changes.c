@@ -9,46 +9,16 @@
 #include "launcher/virt/virt-int.h"
 
 #define NAME    "secure-vm-copy-%zu" /* of a disk's job, and of the node of its image */
-#define FDSET   0x5356000            /* and of its descriptor; libvirt counts its own from 0 */
+#define FDSET   0x5356000            /* and of its descriptor */
 #define POLL_US 50000
 
 /* --- what QEMU has of ours --- */
 
-/* 0: no such job. */
-static int read_change_job(struct sv_virt *v, size_t disk, struct sv_json **out, struct sv_err *err)
-{
-        SV_STR name = sv_asprintf(NAME, disk);
-        SV_JSON *jobs = NULL;
-
-        if (sv_virt_ask_qemu(v, "query-jobs", NULL, -1, &jobs, err) < 0)
-                return -1;
-        for (size_t i = 0; i < sv_json_len(jobs); i++)
-                if (!strcmp(sv_json_text(sv_json_at(jobs, i), "id", ""), name)) {
-                        *out = sv_json_ref(sv_json_at(jobs, i));
-                        return 1;
-                }
-        return 0;
-}
-
-static void cancel_job(struct sv_virt *v, size_t disk)
+static int take_image(struct sv_virt *v, size_t disk, struct sv_err *err)
 {
         SV_STR name = sv_asprintf(NAME, disk);
 
-        sv_virt_ask_qemu(v, "job-cancel", sv_virt_argument("id", name), -1, NULL, NULL);
-}
-
-/* The image, and QEMU's descriptor of it, when no job has it. QEMU writes the image's tables only
- * now: one that was not let go of has none. */
-static int let_go_of_image(struct sv_virt *v, size_t disk, struct sv_err *err)
-{
-        SV_STR name = sv_asprintf(NAME, disk);
-        struct sv_json *set = sv_json_object();
-        int r = sv_virt_ask_qemu(v, "blockdev-del", sv_virt_argument("node-name", name), -1, NULL,
-                                 err);
-
-        sv_json_set_int(set, "fdset-id", (int64_t)(FDSET + disk));
-        sv_virt_ask_qemu(v, "remove-fd", set, -1, NULL, NULL);
-        return r;
+        return sv_virt_take_image(v, name, (int)(FDSET + disk), err);
 }
 
 static int fail_untold_end(struct sv_err *err)
@@ -88,8 +58,9 @@ static int look_at_jobs(struct sv_virt *v, size_t n, struct seen *s, struct end 
 {
         *s = (struct seen){0};
         for (size_t i = 0; i < n; i++) {
+                SV_STR name = sv_asprintf(NAME, i);
                 SV_JSON *job = NULL;
-                int there = read_change_job(v, i, &job, err);
+                int there = sv_virt_find_job(v, name, &job, err);
 
                 if (there < 0)
                         return -1;
@@ -108,8 +79,11 @@ static int look_at_jobs(struct sv_virt *v, size_t n, struct seen *s, struct end 
 
 static void cancel_jobs(struct sv_virt *v, size_t n)
 {
-        for (size_t i = 0; i < n; i++)
-                cancel_job(v, i);
+        for (size_t i = 0; i < n; i++) {
+                SV_STR name = sv_asprintf(NAME, i);
+
+                sv_virt_cancel_job(v, name);
+        }
 }
 
 /* QEMU writes to the images for as long as there is a job: nobody goes on before it has none, or is
@@ -153,7 +127,7 @@ int sv_virt_end_changes(struct sv_virt *v, struct sv_err *err)
         if (sv_json_len(jobs) && wait_for_changes(v, SV_GUEST_DISKS_MAX, NULL, NULL, &e, err) < 0)
                 return -1;
         for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++)
-                let_go_of_image(v, i, NULL);
+                take_image(v, i, NULL);
         return 0;
 }
 
@@ -162,18 +136,9 @@ int sv_virt_end_changes(struct sv_virt *v, struct sv_err *err)
 static int give_image(struct sv_virt *v, size_t disk, int fd, struct sv_err *err)
 {
         SV_STR name = sv_asprintf(NAME, disk);
-        SV_STR path = sv_asprintf("/dev/fdset/%zu", FDSET + disk);
-        struct sv_json *set = sv_json_object(), *node, *file;
+        const struct sv_virt_image image = {.name = name, .set = (int)(FDSET + disk), .fd = fd};
 
-        sv_json_set_int(set, "fdset-id", (int64_t)(FDSET + disk));
-        if (sv_virt_ask_qemu(v, "add-fd", set, fd, NULL, err) < 0)
-                return -1;
-        node = sv_virt_argument("node-name", name);
-        sv_json_set_str(node, "driver", "qcow2");
-        file = sv_json_set(node, "file", sv_json_object());
-        sv_json_set_str(file, "driver", "file");
-        sv_json_set_str(file, "filename", path);
-        return sv_virt_ask_qemu(v, "blockdev-add", node, -1, NULL, err);
+        return sv_virt_give_image(v, &image, err);
 }
 
 static void put_copying(struct sv_json *actions, const struct sv_changes *c)
@@ -291,7 +256,7 @@ int sv_virt_copy_changes(struct sv_virt *v, const struct sv_changes *c, bool *be
         for (size_t i = 0; i < c->b->n; i++) {
                 struct sv_err why = SV_ERR_NULL;
 
-                if (let_go_of_image(v, i, &why) < 0 && r == 0)
+                if (take_image(v, i, &why) < 0 && r == 0)
                         r = sv_fail(err, SV_SYSTEM, "snapshot.job",
                                     "QEMU has not let go of what it copied, which is not whole "
                                     "before that (%s); the guest goes on, and there is no copy",

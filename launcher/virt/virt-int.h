@@ -46,7 +46,8 @@ struct sv_virt {
         X(TypedParamsAddLLong) X(TypedParamsAddString) X(TypedParamsAddUInt) X(TypedParamsAddULLong) X(TypedParamsFree) X(TypedParamsGetBoolean) X(TypedParamsGetInt) X(TypedParamsGetLLong) X(TypedParamsGetString) \
         X(TypedParamsGetUInt) X(TypedParamsGetULLong)
 /* of libvirt-qemu.so */
-#define SV_VIRT_QEMU_CALLS(X) X(DomainQemuMonitorCommand) X(DomainQemuMonitorCommandWithFiles)
+#define SV_VIRT_QEMU_CALLS(X) X(ConnectDomainQemuMonitorEventDeregister) X(ConnectDomainQemuMonitorEventRegister) X(DomainQemuMonitorCommand) \
+        X(DomainQemuMonitorCommandWithFiles)
 /* clang-format on */
 
 struct sv_virt_calls {
@@ -77,6 +78,21 @@ struct sv_json *sv_virt_argument(const char *member, const char *name);
 struct sv_json *sv_virt_add_action(struct sv_json *actions, const char *type);
 /* All of them or none; takes them. */
 int sv_virt_do_together(struct sv_virt *v, struct sv_json *actions, struct sv_err *err);
+/* A job of QEMU's: 1 with *out, the caller's; 0 when there is none of that name. */
+int sv_virt_find_job(struct sv_virt *v, const char *id, struct sv_json **out, struct sv_err *err);
+void sv_virt_cancel_job(struct sv_virt *v, const char *id);
+/* A qcow2 image as a node of QEMU's block layer, of the descriptor alone. */
+struct sv_virt_image {
+        const char *name;  /* of the node */
+        int set;           /* the descriptor's number there; libvirt counts its own from 0 */
+        int fd;            /* the caller's, and stays open */
+        uint64_t notes_of; /* bytes of a disk: of sv_qcow2_make_notes; 0: it has its data */
+};
+int sv_virt_give_image(struct sv_virt *v, const struct sv_virt_image *image, struct sv_err *err);
+void sv_virt_remove_fds(struct sv_virt *v, int set);
+/* When no job has it, and its descriptors (-1: those stay). QEMU writes the image's tables only
+ * now: one that was not let go of has none. */
+int sv_virt_take_image(struct sv_virt *v, const char *name, int set, struct sv_err *err);
 struct sv_virt_events *sv_virt_make_events(struct sv_err *err);
 void sv_virt_drop_events(void *events);
 /* The callback, whose argument is `events`, for this domain (NULL: all). Its number, or below 0. */

@@ -156,16 +156,20 @@ int sv_pool_remove(struct sv_pool *p, const char *name, struct sv_err *err)
         return r;
 }
 
-/* A stream from the file, or to it from `offset` on; the caller ends and frees it. */
-static int open_stream(struct sv_pool *p, const char *name, bool upload, uint64_t offset,
+struct span {
+        uint64_t at, n; /* n = 0: to the end */
+};
+
+/* A stream from there in the file, or to there; the caller ends and frees it. */
+static int open_stream(struct sv_pool *p, const char *name, bool upload, struct span span,
                        virStreamPtr *out, struct sv_err *err)
 {
         virStreamPtr s = vir.StreamNew(p->v->conn, 0);
         virStorageVolPtr vol = NULL;
         int r = s ? find_volume(p, name, &vol, err) : sv_virt_fail(err, p->path);
 
-        if (r == 0 && (upload ? vir.StorageVolUpload(vol, s, offset, 0, 0)
-                              : vir.StorageVolDownload(vol, s, 0, 0, 0)) < 0)
+        if (r == 0 && (upload ? vir.StorageVolUpload(vol, s, span.at, span.n, 0)
+                              : vir.StorageVolDownload(vol, s, span.at, span.n, 0)) < 0)
                 r = sv_virt_fail(err, p->path);
         if (vol)
                 vir.StorageVolFree(vol);
@@ -219,20 +223,27 @@ static int give_pieces(virStreamPtr from,
         return r;
 }
 
-int sv_pool_read(struct sv_pool *p, const char *name,
-                 int (*take)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
-                 struct sv_err *err)
+int sv_pool_read_part(struct sv_pool *p, const char *name, uint64_t offset, uint64_t n,
+                      int (*take)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
+                      struct sv_err *err)
 {
         virStreamPtr s = NULL;
         int r;
 
-        if (open_stream(p, name, false, 0, &s, err) < 0)
+        if (open_stream(p, name, false, (struct span){offset, n}, &s, err) < 0)
                 return -1;
         r = give_pieces(s, take, arg, p->path, err);
         if (end_stream(s, r) < 0 && r == 0)
                 r = sv_virt_fail(err, p->path);
         vir.StreamFree(s);
         return r;
+}
+
+int sv_pool_read(struct sv_pool *p, const char *name,
+                 int (*take)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
+                 struct sv_err *err)
+{
+        return sv_pool_read_part(p, name, 0, 0, take, arg, err);
 }
 
 struct sv_pool_sink {
@@ -249,7 +260,7 @@ int sv_pool_sink_open(struct sv_pool *p, const char *name, uint64_t offset,
         if (!s)
                 return sv_fail(err, SV_SYSTEM, "base.memory", "out of memory");
         s->p = p;
-        if (open_stream(p, name, true, offset, &s->stream, err) < 0) {
+        if (open_stream(p, name, true, (struct span){.at = offset}, &s->stream, err) < 0) {
                 free(s);
                 return -1;
         }

@@ -32,6 +32,10 @@ int sv_pool_digest(struct sv_pool *p, const char *name, uint8_t out[32], struct 
 int sv_pool_read(struct sv_pool *p, const char *name,
                  int (*take)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
                  struct sv_err *err);
+/* `n` bytes of it from `offset` on, as far as it has them; n = 0: all behind. */
+int sv_pool_read_part(struct sv_pool *p, const char *name, uint64_t offset, uint64_t n,
+                      int (*take)(void *arg, struct sv_bytes piece, struct sv_err *err), void *arg,
+                      struct sv_err *err);
 /* Writes into a file from `offset` on. SV_SYSTEM also for what the host found out late, as a full
  * disk. */
 struct sv_pool_sink;

@@ -41,8 +41,8 @@ def cleared(c, *names):
                     subprocess.run([*enter(host), 'virsh', verb, name], capture_output=True, check=False)
 
 
-def drain(c, *options, status=0):
-    r = c.secure_vm('drain', c.hosts.a.uri, '--to', c.hosts.b.uri, '--timeout', '1', '--force', '--json', *options, check=False)
+def drain(c, *options, status=0, source=None):
+    r = c.secure_vm('drain', source or c.hosts.a.uri, '--to', c.hosts.b.uri, '--timeout', '1', '--force', '--json', *options, check=False)
     answer = json.loads(r.stdout)
     c.must(r.returncode == status, f'expected exit status {status}, found {r.returncode}: {answer}')
     return answer
@@ -86,6 +86,8 @@ def drain_both(c):
         a.run('virsh', 'undefine', 'other')
         answer = drain(c)
         c.must({g['outcome'] for g in answer['guests']} == {'gone'}, f'expected all gone, found {answer}')
+        cold = rows(answer)['cold']['result']
+        c.must('another host' in cold['rest_whole'] and cold['rest_read_bytes'] == 8 << 20, f'expected all of the disk looked at, found {cold}')
         c.must(names(a, '--all') == [] and names(b) == ['cold', 'live'], f'expected both at b, found {names(a, "--all")}, {names(b)}')
         c.must(b.run('sha256sum', disk).split()[0] == known, 'its disk is another there')
         text = b.run('virsh', 'dumpxml', '--inactive', 'cold')
@@ -100,8 +102,10 @@ def drain_attested(c):
     with cleared(c, 'cold'):
         make_guest(c, 'cold', IMAGES, AGENT + USER)
         with connection(c):
-            answer = drain(c)
+            answer = drain(c, source='qemu:///system')
         say(c, answer)
+        cold = rows(answer)['cold']['result']
+        c.must('rest_whole' not in cold and cold['rest_read_bytes'] == 0, f'expected nothing left to look at, found {cold}')
         c.must({n: (g['how'], g['outcome']) for n, g in rows(answer).items()} == {'g': ('live', 'gone'), 'cold': ('cold', 'gone')}, f'expected both gone, found {answer}')
         c.must(names(c.hosts.a, '--all') == [] and names(c.hosts.b) == ['cold', 'g'], 'expected both at b')
         c.must(not left(c.hosts.a, 'lib/secure-vm/.elsewhere/g/boot'), 'copies of what boots are left')

@@ -17,7 +17,7 @@ RUNS = ('running', 'unlocked')
 IMAGES = '/var/lib/libvirt/images'  # each host's own
 
 
-def start(c, folder=None, known=1, own_user=False, data=True):
+def start(c, folder=None, known=1, own_user=False, data='8M'):
     """A guest at a that has its disk; the policy knows only a's authority. On shared storage its QEMU runs as libvirt's user: one of its own, an id of one
     host, could not hand over disks."""
     if folder:
@@ -30,7 +30,7 @@ def start(c, folder=None, known=1, own_user=False, data=True):
     c.make_disk()
     if data:
         path = os.path.join(c.folder, 'data.img')
-        c.host.run('truncate', '-s', '8M', path)
+        c.host.run('truncate', '-s', data, path)
         c.guest['disks'].append({'path': path})
     c.file = c.write_guest()
     c.put_policy(c.file)

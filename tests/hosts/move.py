@@ -8,7 +8,7 @@ import subprocess
 
 from guests import enter, find_command
 from migrate import BOOT, IMAGES, counter, left, must_write, start
-from patience import wait_until
+from patience import Failed, wait_until
 from processes import has_ended, read_states
 
 FENCE = '.moved-away'
@@ -28,6 +28,19 @@ def admin(c):
     return [str(a) for a in c.broker.admin()]
 
 
+def must_be_same(a, b, path):
+    """Behind the first block, to which the guest writes."""
+    with open(a.path(path.removeprefix('/var/')), 'rb') as old, open(b.path(path.removeprefix('/var/')), 'rb') as new:
+        old.seek(4096)
+        new.seek(4096)
+        while True:
+            piece = old.read(1 << 20)
+            if piece != new.read(1 << 20):
+                raise Failed(f'{path} is not the same at both hosts')
+            if not piece:
+                return
+
+
 def must_be_at(c, host, other):
     """Running there with its disk, and the other has nothing of it but the disks it left."""
     c.host = host
@@ -43,15 +56,28 @@ def must_be_at(c, host, other):
 
 def say(c, what, result):
     p = result['phases']
-    print(f'    {c.name}: {what}: down {result["downtime_ms"]} ms: shutdown {p["stop_ms"]}, rest {p["rest_ms"]} ({result["rest_bytes"] >> 10} KiB), handed over '
-          f'{p["hand_over_ms"]}, boot to open disk {p["boot_ms"]}; before that {result["bytes"] >> 20} MiB in {p["copy_ms"]} ms', flush=True)
+    print(f'    {c.name}: {what}: down {result["downtime_ms"]} ms: shutdown {p["stop_ms"]}, rest {p["rest_ms"]} ({result["rest_bytes"] >> 10} KiB of '
+          f'{result["rest_read_bytes"] >> 10} KiB looked at), handed over {p["hand_over_ms"]}, boot to open disk {p["boot_ms"]}; before that {result["bytes"] >> 20} MiB '
+          f'in {p["copy_ms"]} ms', flush=True)
+
+
+def must_leave_little(c, result, most):
+    """With the guest off only what it had written to was looked at: the data disk's first MiB in any case."""
+    c.must('rest_whole' not in result, f'expected QEMU to note where the guest writes, found {result}')
+    c.must(1 << 20 <= result['rest_read_bytes'] <= most and result['rest_bytes'] <= result['rest_read_bytes'], f'expected at most {most} bytes looked at, found {result}')
+
+
+def fill(host, path):
+    """Some of it, here and there."""
+    host.run('sh', '-c', f'for at in 64 700 1500 2000; do dd if=/dev/urandom of={path} bs=1M count=12 seek=$at conv=notrunc status=none; done')
 
 
 def move_copied(c):
     """stopped and launched at the other host with its disks, which were copied while it ran: the policy has to know that host, a disk that is there already is not
     overwritten, the key is released anew, what the guest wrote last is in the copy, and the source forgets it"""
-    start(c, IMAGES, known=2)
+    start(c, IMAGES, known=2, data='2G')
     a, b = c.hosts.a, c.hosts.b
+    fill(a, f'{IMAGES}/data.img')
     for check, status, options in (('move.live', 2, None), ('migrate.same', 2, {'to': a})):
         r = c.secure_vm('move', 'g', *c.more, '--to', b.uri, '--json', check=False) if options is None else c.secure_vm(*command(c, **options), check=False)
         error = json.loads(r.stdout)['error']
@@ -69,8 +95,10 @@ def move_copied(c):
     result = move(c, *admin(c))
     say(c, 'copied', result)
     c.must(result['moved'] and result['state'] == 'unlocked' and result['bytes'] >= 32 << 20, f'expected a moved guest, found {result}')
+    must_leave_little(c, result, 64 << 20)
     must_be_at(c, b, a)
     c.must(c.released() == (2, 2), f'expected a second release, found {c.released()}')
+    must_be_same(a, b, f'{IMAGES}/data.img')
     stale = counter(a, f'{IMAGES}/data.img')
     must_write(c, b, f'{IMAGES}/data.img')
     c.must(counter(b, f'{IMAGES}/data.img') > stale > 0, 'the copy lacks what the guest wrote before')
@@ -210,4 +238,28 @@ def move_off(c):
     c.must('enable' in b.run('virsh', 'dominfo', 'g').split('Autostart:')[1].split()[0], 'expected it to start with its host')
 
 
-CASES = [move_off, move_copied, move_killed]
+def find_qemu(host):
+    return next(pid for pid, line in host.processes().items() if 'qemu-system' in line)
+
+
+def move_untracked(c):
+    """its QEMU is killed while its disk is copied, so nobody knows where it wrote: the whole disk is looked at, which is said, and it is the same there"""
+    a, b = c.hosts.a, c.hosts.b
+    a.run('sh', '-c', f'head -c 200M /dev/urandom >{IMAGES}/root.img; truncate -s 257M {IMAGES}/root.img; chmod 600 {IMAGES}/root.img')
+    with open(c.path('off.xml'), 'w', encoding='ascii') as f:
+        f.write(OFF)
+    a.run('virsh', 'define', c.path('off.xml'))
+    a.run('virsh', 'start', 'g')
+    known = digest(a)
+    p = c.start_vm(*command(c))
+    wait_until('no disk is copied', lambda: 'root.img' in left(b, 'lib/libvirt/images') or p.poll() is not None, pause=0.001)
+    os.kill(int(find_qemu(a)), signal.SIGKILL)
+    out, messages = p.communicate()
+    result = json.loads(out)
+    c.must(p.returncode == 0 and result['moved'], f'expected a moved guest, found {result}')
+    c.must(result['rest_read_bytes'] == 257 << 20 and 'is not known' in messages, f'expected to be told of all of it, found {result}, {messages}')
+    c.must('rest_whole' in result and digest(a) == known == digest(b), f'the disk is another at b: {result}')
+    c.must(c.listed(a) == '' and b.run('virsh', 'list', '--name').split() == ['g'], f'expected the guest at b, found {c.listed(a)}, {b.run("virsh", "list", "--all")}')
+
+
+CASES = [move_off, move_copied, move_killed, move_untracked]

@@ -3,7 +3,7 @@
  * with each of them failing, and with the target gone from there on, at most one host can start the
  * guest, nothing that it wrote is lost, and the next command ends the move, or takes it back. */
 #include "launcher/keeper/move-way.h"
-#include "tests/unit/move_world.h"
+#include "tests/unit/move_keeper.h"
 
 /* No post-copy broke. */
 int __wrap_sv_facts_check_whole(struct sv_virt *v, const char *name, struct sv_err *err);
@@ -19,7 +19,7 @@ enum kind { COPIED, SHARED, WAS_OFF };
 static void begin(enum kind kind)
 {
         memset(w, 0, sizeof(*w));
-        *here() = (struct host){.uri = "from", .name = "a", .autostart = true, .room = 1};
+        *here() = (struct host){.uri = "qemu:///here", .name = "a", .autostart = true, .room = 1};
         *there() = (struct host){.uri = "to", .name = "b", .room = BYTES};
         memcpy(here()->xml, definition, sizeof(definition));
         here()->state = kind == WAS_OFF ? SV_VIRT_OFF : SV_VIRT_RUNNING;
@@ -29,10 +29,10 @@ static void begin(enum kind kind)
         w->one_storage = kind == SHARED;
 }
 
-static int run_command(bool recover, struct sv_err *err)
+static int run_command_for(bool recover, struct sv_json *result, struct sv_err *err)
 {
         const struct sv_move mv = {.name = NAME,
-                                   .from = "from",
+                                   .from = here()->uri,
                                    .to = "to",
                                    .down_seconds = 1,
                                    .boot_seconds = 60,
@@ -40,9 +40,15 @@ static int run_command(bool recover, struct sv_err *err)
                                    .cold = true,
                                    .quiet = true,
                                    .end_lease = count_lease};
-        SV_JSON *result = sv_json_object();
 
         return sv_move_guest(&mv, result, err);
+}
+
+static int run_command(bool recover, struct sv_err *err)
+{
+        SV_JSON *result = sv_json_object();
+
+        return run_command_for(recover, result, err);
 }
 
 /* In a process of its own: exit status, KILLED or 0 and 1. */
@@ -111,6 +117,43 @@ static void goes_over(void **state)
                 assert_int_equal(w->leases, k != WAS_OFF);
                 assert_int_equal(there()->unlocked, k != WAS_OFF);
         }
+}
+
+/* After its end only what it has written to is looked at; all, when nobody knows where, and that is
+ * said. Either way nothing is lost. */
+static void little_is_left_to_look_at(void **state)
+{
+        for (int notes = NOTED; notes <= NOT_READ; notes++)
+                for (unsigned busy = 0; busy < 3; busy++) {
+                        SV_JSON *result = sv_json_object();
+                        struct sv_err err;
+
+                        begin(COPIED);
+                        w->notes = notes;
+                        w->busy = busy;
+                        OK(run_command_for(false, result, &err));
+                        assert_at(there(), true);
+                        assert_null(track);
+                        assert_int_equal(w->read_off, notes == NOTED ? 4096 : BYTES);
+                        assert_int_equal(sv_json_int(sv_json_get(result, "rest_read_bytes"), 0),
+                                         w->read_off);
+                        assert_int_equal(sv_json_int(sv_json_get(result, "rest_bytes"), 0), 4096);
+                        assert_int_equal(!sv_json_get(result, "rest_whole"), notes == NOTED);
+                }
+}
+
+/* No descriptor goes to another host, and libvirt ends a connection over which one is sent. */
+static void nobody_notes_elsewhere(void **state)
+{
+        SV_JSON *result = sv_json_object();
+        struct sv_err err;
+
+        begin(COPIED);
+        here()->uri = "qemu+tcp://a/system";
+        OK(run_command_for(false, result, &err));
+        assert_at(there(), true);
+        assert_int_equal(w->read_off, BYTES);
+        assert_non_null(strstr(sv_json_text(result, "rest_whole", ""), "another host"));
 }
 
 static void killed_then_again(void **state)
@@ -183,7 +226,7 @@ static void killed_then_back(void **state)
 static void written_there(void **state)
 {
         for (int unlocked = 0; unlocked < 2; unlocked++) {
-                struct sv_move mv = {.name = NAME, .from = "from", .to = "to", .quiet = true};
+                struct sv_move mv = {.name = NAME, .from = here()->uri, .to = "to", .quiet = true};
                 struct sv_move_run m = {.mv = &mv, .as = {.name = NAME, .to = "to"}};
                 struct sv_err err;
 
@@ -348,7 +391,7 @@ static void refused_before(void **state)
 /* A guest that can go while it runs is stopped only when that was asked for. */
 static void could_go_live(void **state)
 {
-        const struct sv_move mv = {.name = NAME, .from = "from", .to = "to", .quiet = true};
+        const struct sv_move mv = {.name = NAME, .from = here()->uri, .to = "to", .quiet = true};
         SV_JSON *result = sv_json_object();
         struct sv_err err;
 
@@ -364,12 +407,12 @@ static void could_go_live(void **state)
 static void looked_at(void **state)
 {
         const struct sv_move mv = {.name = NAME,
-                                   .from = "from",
+                                   .from = here()->uri,
                                    .to = "to",
                                    .check = true,
                                    .cold = true,
                                    .quiet = true};
-        const struct sv_migrate m = {.name = NAME, .from = "from", .to = "to", .check = true};
+        const struct sv_migrate m = {.name = NAME, .from = here()->uri, .to = "to", .check = true};
 
         for (long n = 1;; n++) {
                 SV_JSON *result = sv_json_object();
@@ -396,7 +439,7 @@ static void looked_at(void **state)
 static void arrived_unheard(void **state)
 {
         const struct sv_move mv = {.name = NAME,
-                                   .from = "from",
+                                   .from = here()->uri,
                                    .to = "to",
                                    .check = true,
                                    .cold = true,
@@ -521,16 +564,27 @@ static int map_world(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(goes_over),       cmocka_unit_test(killed_then_again),
-                cmocka_unit_test(killed_twice),    cmocka_unit_test(killed_then_back),
-                cmocka_unit_test(written_there),   cmocka_unit_test(unheard),
-                cmocka_unit_test(each_step_fails), cmocka_unit_test(target_goes_away),
-                cmocka_unit_test(refused_there),   cmocka_unit_test(interrupted),
-                cmocka_unit_test(refused_before),  cmocka_unit_test(another_target),
-                cmocka_unit_test(fenced_is_told),  cmocka_unit_test(could_go_live),
-                cmocka_unit_test(other_disks),     cmocka_unit_test(started_in_between),
-                cmocka_unit_test(fence),           cmocka_unit_test(looked_at),
+                cmocka_unit_test(goes_over),
+                cmocka_unit_test(killed_then_again),
+                cmocka_unit_test(killed_twice),
+                cmocka_unit_test(killed_then_back),
+                cmocka_unit_test(written_there),
+                cmocka_unit_test(unheard),
+                cmocka_unit_test(each_step_fails),
+                cmocka_unit_test(target_goes_away),
+                cmocka_unit_test(refused_there),
+                cmocka_unit_test(interrupted),
+                cmocka_unit_test(refused_before),
+                cmocka_unit_test(another_target),
+                cmocka_unit_test(fenced_is_told),
+                cmocka_unit_test(could_go_live),
+                cmocka_unit_test(other_disks),
+                cmocka_unit_test(started_in_between),
+                cmocka_unit_test(fence),
+                cmocka_unit_test(looked_at),
                 cmocka_unit_test(arrived_unheard),
+                cmocka_unit_test(little_is_left_to_look_at),
+                cmocka_unit_test(nobody_notes_elsewhere),
         };
 
         return cmocka_run_group_tests(tests, map_world, NULL);
