@@ -181,7 +181,7 @@ static int check_policy_tee(const struct sv_tee_verify *tee, const struct sv_pol
                 return sv_fail(err, SV_POLICY, "policy.tee",
                                "the policy is for guests on %s, the evidence is from %s",
                                sv_policy_tee(policy), tee->id->name);
-        if (sv_tee_check_anchors(tee, policy, err) < 0)
+        if (sv_tee_check_trust(tee, policy, err) < 0)
                 return -1;
         return sv_tee_check_allow(tee, policy, err) < 0 ? -1 : sv_tee_check_warn(tee, policy, err);
 }
@@ -240,7 +240,8 @@ static int verify_and_evaluate(const struct sv_evidence *e, const struct sv_veri
         SV_BLOBS anchors = {0};
         struct sv_verify_in with = *in;
 
-        if (policy && check_policy_tee(e->tee, policy, err) < 0)
+        if (policy && (check_policy_tee(e->tee, policy, err) < 0 ||
+                       sv_tee_check_anchors(e->tee, policy, err) < 0))
                 return -1;
         if (policy)
                 sv_blobs_add_trust(&anchors, e->tee, policy);

@@ -18,6 +18,8 @@
 #include "broker/limits.h"
 #include "broker/store/syncs.h"
 #include "broker/metrics.h"
+#include "broker/recent.h"
+#include "tee/trust-cache.h"
 
 #define IV_SIZE  12
 #define TAG_SIZE 16
@@ -378,6 +380,8 @@ void sv_broker_close(struct sv_broker *b)
         if (b->audit_fd >= 0)
                 close(b->audit_fd);
         sv_broker_close_share(b);
+        sv_trust_cache_free(b->confirmed);
+        sv_recent_free(b->recent);
         sv_limits_free(b->limits);
         sv_syncs_free(b->syncs);
         sv_metrics_free(b->metrics);

@@ -40,7 +40,9 @@ struct sv_broker {
         struct sv_syncs *syncs;     /* likewise; NULL: a commit syncs for itself */
         /* of one process, never across a fork */
         struct sv_store *store;
-        dev_t store_dev; /* the file that is open */
+        struct sv_trust_cache *confirmed; /* in the keeper: chains that held; NULL: none */
+        struct sv_recent *recent;         /* likewise: what was fetched; NULL: nothing */
+        dev_t store_dev;                  /* the file that is open */
         ino_t store_ino;
         struct sv_secret *kek;
         struct sv_secret *store_key; /* made of the kek: the key of the database's MACs */

@@ -102,7 +102,8 @@ struct sv_tee_verify {
          * (in->report_data, and the secret in in->collateral) and signed down to the root that the
          * claims name? Reads with the bounded reader alone. What it cannot say, collateral and
          * event logs, each TEE's function names (docs/DESIGN.md, "The broker's processes").
-         * SV_PROOF "tee.claims", or the check of `verify` that fails. Pure. */
+         * SV_PROOF "tee.claims", or the check of `verify` that fails. Pure, but for in->cache,
+         * which may be NULL: chains that held. */
         int (*confirm)(struct sv_bytes proof, const struct sv_verify_in *in,
                        const struct sv_json *claims, struct sv_err *err);
         /* Were these claims, verified with any_root, proven under the maker's own root or one of

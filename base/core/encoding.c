@@ -56,16 +56,19 @@ static const char b64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 
 static void put_base64_text(struct sv_buf *out, struct sv_bytes in, const char *alphabet, bool pad)
 {
-        for (size_t i = 0; i < in.n; i += 3) {
+        const size_t last = in.n % 3, size = in.n / 3 * 4 + (!last ? 0 : pad ? 4 : last + 1);
+        uint8_t *at = size ? sv_buf_grow(out, size) : NULL;
+
+        for (size_t i = 0; at && i < in.n; i += 3) {
                 size_t have = in.n - i < 3 ? in.n - i : 3;
                 uint32_t v = (uint32_t)in.p[i] << 16 | (have > 1 ? (uint32_t)in.p[i + 1] << 8 : 0) |
                              (have > 2 ? in.p[i + 2] : 0);
 
                 for (size_t k = 0; k < 4; k++) {
                         if (k <= have)
-                                sv_buf_u8(out, (uint8_t)alphabet[v >> (18 - 6 * k) & 63]);
+                                *at++ = (uint8_t)alphabet[v >> (18 - 6 * k) & 63];
                         else if (pad)
-                                sv_buf_u8(out, '=');
+                                *at++ = '=';
                 }
         }
 }
@@ -80,11 +83,16 @@ void sv_put_base64url(struct sv_buf *out, struct sv_bytes in)
         put_base64_text(out, in, b64_url, false);
 }
 
+/* The last two characters are the alphabet's. */
 static int get_base64_value(uint8_t c, const char *alphabet)
 {
-        const char *at = c ? strchr(alphabet, c) : NULL;
-
-        return at ? (int)(at - alphabet) : -1;
+        if (c >= 'A' && c <= 'Z')
+                return c - 'A';
+        if (c >= 'a' && c <= 'z')
+                return c - 'a' + 26;
+        if (c >= '0' && c <= '9')
+                return c - '0' + 52;
+        return c == (uint8_t)alphabet[62] ? 62 : c == (uint8_t)alphabet[63] ? 63 : -1;
 }
 
 /* RFC 4648; the bits that do not belong to a byte must be zero (section 3.5), so that one value has
@@ -95,6 +103,7 @@ static int decode_base64(struct sv_bytes text, struct sv_buf *out, const char *a
         size_t tail = text.n % 4;
         uint32_t v = 0;
 
+        sv_buf_room(out, text.n / 4 * 3 + 2);
         if (tail == 1)
                 return sv_fail(err, SV_FORMAT, check, "base64 of %zu characters has no meaning",
                                text.n);

@@ -160,7 +160,8 @@ struct sv_secret *sv_ecdh(const struct sv_key *ours, const struct sv_key *peer, 
         if (!z)
                 return NULL;
         if (!ctx || EVP_PKEY_derive_init(ctx) != 1 ||
-            EVP_PKEY_derive_set_peer(ctx, peer->pkey) != 1 ||
+            /* its point was looked at when the key was made (base/crypto/crypto-key.c) */
+            EVP_PKEY_derive_set_peer_ex(ctx, peer->pkey, 0) != 1 ||
             EVP_PKEY_derive(ctx, sv_secret_reveal(z), &n) != 1 || n != size) {
                 sv_ossl_fail(err, SV_SYSTEM, "crypto.ecdh", "libcrypto does not agree on a key");
                 sv_secret_freep(&z);

@@ -60,19 +60,21 @@ bool sv_certs_have(const struct sv_certs *certs, const struct sv_cert *cert)
         return false;
 }
 
-static int add_cert_der(struct sv_certs *out, struct sv_bytes der, const char *check,
-                        struct sv_err *err)
+/* What is done with each certificate. */
+typedef int each_der(void *context, struct sv_bytes der, const char *check, struct sv_err *err);
+
+static int add_cert_der(void *certs, struct sv_bytes der, const char *check, struct sv_err *err)
 {
         struct sv_cert *c = sv_cert_from_der(der, check, err);
 
-        return c ? sv_certs_add(out, c, err) : -1;
+        return c ? sv_certs_add(certs, c, err) : -1;
 }
 
-static int parse_certs_pem(struct sv_bytes pem, struct sv_certs *out, const char *check,
-                           struct sv_err *err)
+static int walk_certs_pem(struct sv_bytes pem, each_der *each, void *context, const char *check,
+                          struct sv_err *err)
 {
         SV_OSSL(BIO_free_all) BIO *in = BIO_new_mem_buf(pem.p, (int)pem.n);
-        size_t before = out->n;
+        size_t found = 0;
         int r = 0;
 
         while (in && r == 0) {
@@ -88,34 +90,68 @@ static int parse_certs_pem(struct sv_bytes pem, struct sv_certs *out, const char
                         break;
                 }
                 /* a key in the same file is none of our business */
-                if (!strcmp(name, PEM_STRING_X509))
-                        r = add_cert_der(out, sv_bytes(data, (size_t)n), check, err);
+                if (!strcmp(name, PEM_STRING_X509)) {
+                        r = each(context, sv_bytes(data, (size_t)n), check, err);
+                        found++;
+                }
                 OPENSSL_free(name);
                 OPENSSL_free(header);
                 OPENSSL_clear_free(data, (size_t)n);
         }
-        if (r == 0 && out->n == before)
+        if (r == 0 && !found)
                 return sv_fail(err, SV_FORMAT, check,
                                "no certificate, neither DER nor PEM, in %zu bytes", pem.n);
         return r;
+}
+
+static int walk_certs(struct sv_bytes pem_or_der, each_der *each, void *context, const char *check,
+                      struct sv_err *err)
+{
+        if (!pem_or_der.n || pem_or_der.n > SV_PEM_SIZE_MAX)
+                return sv_fail(err, SV_FORMAT, check, "%zu bytes of certificates, expected 1 to %u",
+                               pem_or_der.n, SV_PEM_SIZE_MAX);
+        if (pem_or_der.p[0] == 0x30) /* SEQUENCE */
+                return each(context, pem_or_der, check, err);
+        return walk_certs_pem(pem_or_der, each, context, check, err);
 }
 
 int sv_certs_parse(struct sv_bytes pem_or_der, struct sv_certs *out, const char *check,
                    struct sv_err *err)
 {
         size_t before = out->n;
-        int r;
+        int r = walk_certs(pem_or_der, add_cert_der, out, check, err);
 
-        if (!pem_or_der.n || pem_or_der.n > SV_PEM_SIZE_MAX)
-                return sv_fail(err, SV_FORMAT, check, "%zu bytes of certificates, expected 1 to %u",
-                               pem_or_der.n, SV_PEM_SIZE_MAX);
-        if (pem_or_der.p[0] == 0x30) /* SEQUENCE */
-                r = add_cert_der(out, pem_or_der, check, err);
-        else
-                r = parse_certs_pem(pem_or_der, out, check, err);
         while (r < 0 && out->n > before)
                 sv_cert_free(out->list[--out->n]);
         return r;
+}
+
+struct naming {
+        const char *sha256;
+        bool found;
+};
+
+static int compare_der(void *context, struct sv_bytes der, const char *check, struct sv_err *err)
+{
+        struct naming *n = context;
+        char hex[65];
+
+        (void)check;
+        if (sv_sha256_hex(der, hex, err) < 0)
+                return -1;
+        n->found |= n->sha256 && !strcmp(hex, n->sha256);
+        return 0;
+}
+
+int sv_certs_name(struct sv_bytes pem_or_der, const char *sha256, bool *found, const char *check,
+                  struct sv_err *err)
+{
+        struct naming n = {sha256, false};
+
+        if (walk_certs(pem_or_der, compare_der, &n, check, err) < 0)
+                return -1;
+        *found |= n.found;
+        return 0;
 }
 
 void sv_certs_free(struct sv_certs *certs)

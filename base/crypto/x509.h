@@ -15,6 +15,11 @@ struct sv_cert *sv_cert_from_der(struct sv_bytes der, const char *check, struct 
 /* Every CERTIFICATE block of a PEM text, or one DER certificate; appended. At least one. */
 int sv_certs_parse(struct sv_bytes pem_or_der, struct sv_certs *out, const char *check,
                    struct sv_err *err);
+/* Has one of them this SHA-256 (hex; NULL: none has)? Then *found is true, else it stays. Of a
+ * certificate no more is read than that; a damaged PEM text, or one without any, is an error as
+ * above. */
+int sv_certs_name(struct sv_bytes pem_or_der, const char *sha256, bool *found, const char *check,
+                  struct sv_err *err);
 /* Is this certificate, byte for byte, one of them? NULL list: no. */
 bool sv_certs_have(const struct sv_certs *certs, const struct sv_cert *cert);
 /* takes ownership, also on failure */

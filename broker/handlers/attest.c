@@ -121,12 +121,15 @@ int sv_handle_auth(struct sv_request *r, struct sv_err *err)
 
 /* The claims are those of a process that reads what strangers send. What they prove is asked here
  * once more, of the signed bytes: who has taken that process over shows their own guest or none. */
-static int confirm_claims(const struct sv_tee_verify *tee, const struct sv_to_verify *in,
-                          const struct sv_shown *shown, struct sv_err *err)
+static int confirm_claims(struct sv_trust_cache *confirmed, const struct sv_tee_verify *tee,
+                          const struct sv_to_verify *in, const struct sv_shown *shown,
+                          struct sv_err *err)
 {
         SV_BLOBS blobs = {0};
-        struct sv_verify_in again = {
-                .report_data = in->report_data, .time = in->time, .any_root = true};
+        struct sv_verify_in again = {.report_data = in->report_data,
+                                     .time = in->time,
+                                     .any_root = true,
+                                     .cache = confirmed};
 
         if (in->secret.n && tee->secret_kind)
                 sv_blobs_add(&blobs, tee->secret_kind, in->secret);
@@ -134,13 +137,13 @@ static int confirm_claims(const struct sv_tee_verify *tee, const struct sv_to_ve
         return tee->confirm(sv_buf_bytes(&shown->proof), &again, shown->claims, err);
 }
 
-static int get_claims(const struct sv_tee_verify *tee, int channel, const struct sv_to_verify *in,
-                      struct sv_shown *out, struct sv_err *err)
+static int get_claims(const struct sv_broker *b, const struct sv_tee_verify *tee, int channel,
+                      const struct sv_to_verify *in, struct sv_shown *out, struct sv_err *err)
 {
         SV_SHOWN shown = {NULL};
 
         if (sv_verifier_verify(channel, in, &shown, err) < 0 ||
-            confirm_claims(tee, in, &shown, err) < 0)
+            confirm_claims(b->confirmed, tee, in, &shown, err) < 0)
                 return -1;
         *out = shown;
         shown = (struct sv_shown){NULL};
@@ -157,6 +160,50 @@ static void note_collateral(struct sv_request *r, struct sv_buf *note)
                 sv_json_set_str(r->audit, "collateral", both ? both : sv_buf_str(note));
 }
 
+static bool wants_fetching(const struct sv_request *r, struct sv_bytes needs)
+{
+        return sv_fetcher_wanted(r->broker) &&
+               !sv_bytes_eq(needs, sv_bytes_str("[]")); /* nothing is needed */
+}
+
+/* Is it what was shown that does not hold, so that other collateral may help? */
+static bool may_hold(int rc, const struct sv_err *err)
+{
+        return rc < 0 && (err->class == SV_PROOF || err->class == SV_FORMAT);
+}
+
+static int verify_with(struct sv_request *r, const struct sv_tee_verify *tee, int channel,
+                       const struct sv_to_verify *in, const struct sv_fetching *fetched,
+                       struct sv_shown *shown, struct sv_err *err)
+{
+        struct sv_to_verify with = *in;
+
+        with.blobs = sv_buf_bytes(&fetched->blobs);
+        return get_claims(r->broker, tee, channel, &with, shown, err);
+}
+
+static int verify_fetched(struct sv_request *r, const struct sv_tee_verify *tee, int channel,
+                          const struct sv_to_verify *in, struct sv_bytes needs,
+                          struct sv_fetching *fetched, struct sv_shown *shown, struct sv_err *err)
+{
+        bool fetches = wants_fetching(r, needs);
+        int rc = -1;
+
+        if (fetches && sv_fetcher_recall(r->broker, needs, fetched)) {
+                rc = verify_with(r, tee, channel, in, fetched, shown, err);
+                if (!may_hold(rc, err))
+                        return rc;
+        }
+        if (fetches && sv_fetcher_get(r->broker, r->source, needs, fetched, err) < 0)
+                return -1;
+        rc = verify_with(r, tee, channel, in, fetched, shown, err);
+        if (may_hold(rc, err) && sv_fetcher_again(fetched))
+                rc = verify_with(r, tee, channel, in, fetched, shown, err);
+        if (rc == 0)
+                sv_fetcher_held(r->broker, needs, fetched);
+        return rc;
+}
+
 /* The nonce is the session's own, not the message's: evidence made for another nonce never holds
  * this digest. Which resource it is for is not said yet, so no policy is looked at, nor any
  * tenant's anchors: the root goes into the claims, and a release asks whether that resource's
@@ -168,30 +215,18 @@ static int verify_evidence(struct sv_request *r, const struct sv_tee_verify *tee
 {
         SV_BUF needs = SV_BUF_NULL;
         SV_FETCHING fetched = SV_FETCHING_NULL;
-        struct sv_to_verify with = *in;
         int rc;
 
         if (sv_verifier_needs(channel, &needs, err) < 0)
                 return -1;
-        if (sv_fetcher_wanted(r->broker) &&
-            !sv_bytes_eq(sv_buf_bytes(&needs), sv_bytes_str("[]")) && /* nothing is needed */
-            sv_fetcher_get(r->broker, r->source, sv_buf_bytes(&needs), &fetched, err) < 0)
-                return -1;
-        with.blobs = sv_buf_bytes(&fetched.blobs);
-        rc = get_claims(tee, channel, &with, shown, err);
-        if (rc < 0 && (err->class == SV_PROOF || err->class == SV_FORMAT) &&
-            sv_fetcher_again(&fetched)) {
-                with.blobs = sv_buf_bytes(&fetched.blobs);
-                rc = get_claims(tee, channel, &with, shown, err);
-        }
+        rc = verify_fetched(r, tee, channel, in, sv_buf_bytes(&needs), &fetched, shown, err);
         note_collateral(r, &fetched.note);
-        if (rc == 0)
-                sv_fetcher_held(&fetched);
-        if (rc == 0)
-                sv_verifier_held(channel);
-        if (rc == 0 && shown->known)
+        if (rc < 0)
+                return -1;
+        sv_verifier_held(channel);
+        if (shown->known)
                 sv_json_set_bool(r->audit, "known", true);
-        return rc;
+        return 0;
 }
 
 static int write_token(struct sv_request *r, const struct sv_tee_verify *tee,

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "attest/fetch/fetch.h"
+#include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "base/core/rd.h"
@@ -12,6 +13,7 @@
 #include "base/program/log.h"
 #include "broker/limits.h"
 #include "broker/process/channel.h"
+#include "broker/recent.h"
 #include "broker/process/service.h"
 #include "broker/process/wire.h"
 #include "tee/trust-cache.h"
@@ -52,11 +54,26 @@ static int take_fetched(struct sv_fetching *f, struct sv_err *err)
         return 0;
 }
 
+bool sv_fetcher_recall(const struct sv_broker *b, struct sv_bytes needs, struct sv_fetching *out)
+{
+        const struct sv_recent_entry *e = sv_recent_find(b->recent, needs, sv_clock_ms());
+
+        if (!e)
+                return false;
+        sv_buf_put(&out->blobs, sv_buf_bytes(&e->blobs));
+        sv_buf_puts(&out->note, "recent: ");
+        sv_buf_put(&out->note, sv_buf_bytes(&e->note));
+        out->recent = !out->blobs.bad && !out->note.bad;
+        return out->recent;
+}
+
 int sv_fetcher_get(const struct sv_broker *b, uint64_t source, struct sv_bytes needs,
                    struct sv_fetching *out, struct sv_err *err)
 {
         SV_BUF body = SV_BUF_NULL;
 
+        out->recent = false;
+        out->asked_ms = sv_clock_ms();
         sv_buf_u64le(&body, source);
         sv_buf_put(&body, needs);
         if (sv_buf_ok(&body, "what is needed", err) < 0 ||
@@ -73,10 +90,13 @@ bool sv_fetcher_again(struct sv_fetching *f)
                take_fetched(f, NULL) == 0;
 }
 
-void sv_fetcher_held(struct sv_fetching *f)
+void sv_fetcher_held(const struct sv_broker *b, struct sv_bytes needs, struct sv_fetching *f)
 {
-        if (f->channel >= 0)
-                (void)!sv_channel_send(f->channel, FRAME_HELD, SV_BYTES_NULL, NULL);
+        if (f->channel < 0)
+                return;
+        (void)!sv_channel_send(f->channel, FRAME_HELD, SV_BYTES_NULL, NULL);
+        sv_recent_keep(b->recent, needs, sv_buf_bytes(&f->blobs), sv_buf_bytes(&f->note),
+                       f->asked_ms);
 }
 
 /* --- in the fetcher's process --- */

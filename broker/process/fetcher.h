@@ -10,23 +10,28 @@ struct sv_fetching {
         int channel;
         struct sv_buf blobs; /* for sv_to_verify.blobs */
         struct sv_buf note;  /* "vek network, ca cache": for the audit record */
+        bool recent;         /* another guest's, of a moment ago (broker/recent.h) */
+        int64_t asked_ms;    /* of the monotonic clock */
 };
 void sv_fetching_free(struct sv_fetching *f);
 #define SV_FETCHING __attribute__((cleanup(sv_fetching_free))) struct sv_fetching
-#define SV_FETCHING_NULL                     \
-        {                                    \
-                -1, SV_BUF_NULL, SV_BUF_NULL \
+#define SV_FETCHING_NULL                                                 \
+        {                                                                \
+                .channel = -1, .blobs = SV_BUF_NULL, .note = SV_BUF_NULL \
         }
 
 bool sv_fetcher_wanted(const struct sv_broker *b);
-/* For a guest of this source (broker/serve/source.h). *out must be SV_FETCHING_NULL. Fails as
+/* What proved another guest a moment ago. *out must be SV_FETCHING_NULL. */
+bool sv_fetcher_recall(const struct sv_broker *b, struct sv_bytes needs, struct sv_fetching *out);
+/* For a guest of this source (broker/serve/source.h). What *out has is replaced. Fails as
  * sv_fetch_needs, and SV_SYSTEM "broker.collateral.budget". */
 int sv_fetcher_get(const struct sv_broker *b, uint64_t source, struct sv_bytes needs,
                    struct sv_fetching *out, struct sv_err *err);
 /* When the proof did not hold: once more, without what came from the cache and never was part of
  * one that held. False when that would give the same. */
 bool sv_fetcher_again(struct sv_fetching *f);
-/* The proof held: the cache may keep what it was made of. */
-void sv_fetcher_held(struct sv_fetching *f);
+/* The proof held: the cache may keep what it was made of, and other guests of these needs get it
+ * for a moment. */
+void sv_fetcher_held(const struct sv_broker *b, struct sv_bytes needs, struct sv_fetching *f);
 
 int sv_fetcher_start(struct sv_broker *b, struct sv_err *err);

@@ -12,9 +12,11 @@
 #include "base/program/log.h"
 #include "broker/metrics.h"
 #include "broker/process/channel.h"
+#include "broker/recent.h"
 #include "broker/serve/forward.h"
 #include "broker/serve/peer.h"
 #include "broker/serve/request.h"
+#include "tee/trust-cache.h"
 
 #define READ_MS 10000 /* a request is sent when it was read, in one piece */
 #define OWED_MS 1000  /* until what nobody waited for is on the disk */
@@ -99,6 +101,8 @@ void sv_keeper_work(struct sv_broker *b, int control)
         char line[SV_NET_PEER_SIZE];
         struct sv_net_peer peer;
 
+        b->confirmed = sv_trust_cache_new();
+        b->recent = calloc(1, sizeof(*b->recent));
         for (;;) {
                 SV_FD fd = -1;
 

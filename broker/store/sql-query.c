@@ -44,6 +44,7 @@ void sv_sql_close(struct sv_store *store)
 
         drop_statements(s);
         s->driver->close(s);
+        free(s->seen);
         free(s);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state of the whole, and the transactions that read and change it. */
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/crypto/crypto.h"
@@ -79,10 +80,37 @@ static int make_state_mac(struct sv_store *s, struct sv_macs *m, uint8_t mac[SV_
         return sv_macs_make(s, &in, mac, err);
 }
 
+/* The last state of which the MAC held, for as long as the database says the same: each request
+ * reads it several times. */
+struct sv_seen_state {
+        int64_t serial;
+        uint8_t digests[SV_MAC_LISTS][SV_MAC_SIZE];
+        uint8_t mac[SV_MAC_SIZE];
+};
+
+static bool has_seen_state(const struct sv_seen_state *seen, const struct sv_macs *m)
+{
+        return seen && seen->serial == m->serial &&
+               sv_bytes_eq(sv_bytes(seen->digests, sizeof(seen->digests)),
+                           sv_bytes(m->digests, sizeof(m->digests)));
+}
+
+static void keep_seen_state(struct sv_sql *s, const struct sv_macs *m)
+{
+        if (!s->seen)
+                s->seen = calloc(1, sizeof(*s->seen));
+        if (!s->seen)
+                return;
+        s->seen->serial = m->serial;
+        memcpy(s->seen->digests, m->digests, sizeof(m->digests));
+        memcpy(s->seen->mac, m->mac, SV_MAC_SIZE);
+}
+
 static int read_state(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
 {
         SV_STMT *q =
                 sv_sql_prepare(s, "SELECT serial, digests, mac FROM state WHERE id = 0", err, "");
+        struct sv_sql *self = (struct sv_sql *)s;
         int rc = sv_sql_step(s, q, err);
         struct sv_bytes digests, mac;
 
@@ -96,9 +124,14 @@ static int read_state(struct sv_store *s, struct sv_macs *m, struct sv_err *err)
         if (digests.n != sizeof(m->digests) || m->serial < 1)
                 return fail_state(err, "its state");
         memcpy(m->digests, digests.p, sizeof(m->digests));
-        if (make_state_mac(s, m, m->mac, err) < 0)
+        if (has_seen_state(self->seen, m))
+                memcpy(m->mac, self->seen->mac, SV_MAC_SIZE);
+        else if (make_state_mac(s, m, m->mac, err) < 0)
                 return -1;
-        return sv_bytes_eq(mac, sv_bytes(m->mac, SV_MAC_SIZE)) ? 0 : fail_state(err, "its state");
+        if (!sv_bytes_eq(mac, sv_bytes(m->mac, SV_MAC_SIZE)))
+                return fail_state(err, "its state");
+        keep_seen_state(self, m);
+        return 0;
 }
 
 /* Of two states with one number only one was the newest: the other was left by a process that was

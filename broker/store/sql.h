@@ -93,11 +93,12 @@ struct sv_sql {
                 int lock;                /* of serial and database, while it is open; 0: none */
                 struct sv_serial serial; /* to be written after it; number 0: none */
         } held;
-        uint64_t number;      /* of the database's file, for syncs */
-        int64_t owed;         /* a commit that no sync was waited for; 0: none */
-        int64_t owed_ms;      /* since when, of the monotonic clock */
-        int64_t version;      /* of the schema, as it was opened; 0: not yet */
-        bool soft;            /* a commit does not wait for the disk */
+        uint64_t number;            /* of the database's file, for syncs */
+        int64_t owed;               /* a commit that no sync was waited for; 0: none */
+        int64_t owed_ms;            /* since when, of the monotonic clock */
+        struct sv_seen_state *seen; /* whose MAC held last (sql-state.c); NULL: none */
+        int64_t version;            /* of the schema, as it was opened; 0: not yet */
+        bool soft;                  /* a commit does not wait for the disk */
         struct sv_stmt *idle; /* prepared, not in use; as many as there are texts in the code */
 };
 

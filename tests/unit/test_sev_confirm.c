@@ -7,6 +7,8 @@
 #include "tests/unit/snp_platform.h"
 
 #include "base/core/rd.h"
+#include "base/crypto/x509.h"
+#include "tee/trust-cache.h"
 
 static const char *const unproven[] = {"crl_checked", NULL};
 static const uint8_t binding[48] = {1, 2, 3};
@@ -101,12 +103,79 @@ static void chains(void **state)
         refuses_chain("000", "snp.chain.chain");
 }
 
+/* A chain that has held stands for itself alone, byte for byte, and for the kind of key that it was
+ * shown as: the same lies are seen, and the same chains refused. */
+static void chains_that_held(void **state)
+{
+        SV_TRUST_CACHE *cache = sv_trust_cache_new();
+        SV_BUF vlek = SV_BUF_NULL;
+        struct sv_err err;
+
+        in.cache = cache;
+        OK(lies.tee->confirm(lies.proof, &in, claims, &err));
+        assert_int_equal(sv_trust_cache_hits(cache), 0);
+        OK(lies.tee->confirm(lies.proof, &in, claims, &err));
+        assert_int_equal(sv_trust_cache_hits(cache), 1);
+        what_is_claimed(state);
+        what_is_signed(state);
+        chains(state);
+        sv_buf_put(&vlek, lies.proof);
+        vlek.p[0x48] ^= 1 << 2; /* SIGNING_KEY of the report */
+        assert_int_equal(lies.tee->confirm(sv_buf_bytes(&vlek), &in, claims, &err), -1);
+        assert_string_equal(err.check, "snp.vek.extension");
+        in.cache = NULL;
+}
+
+/* What does not hold leaves nothing. */
+static void what_is_kept(void **state)
+{
+        SV_TRUST_CACHE *cache = sv_trust_cache_new();
+        SV_BUF copy = SV_BUF_NULL;
+        struct sv_err err;
+
+        in.cache = cache;
+        sv_buf_put(&copy, lies.proof);
+        copy.p[0x50] ^= 1; /* of the report data */
+        for (int i = 0; i < 2; i++)
+                assert_int_equal(lies.tee->confirm(sv_buf_bytes(&copy), &in, claims, &err), -1);
+        assert_int_equal(sv_trust_cache_hits(cache), 0);
+        in.cache = NULL;
+}
+
+/* A root by its digest, in PEM and in DER; nothing is read of others. */
+static void roots_by_name(void **state)
+{
+        SV_CERTS chain = {0};
+        SV_BUF der = SV_BUF_NULL;
+        char root[65], leaf[65];
+        bool found = false;
+        struct sv_err err;
+
+        OK(sv_certs_parse(sv_buf_bytes(&ca), &chain, "test", &err));
+        OK(sv_cert_der(chain.list[1], &der, &err));
+        OK(sv_sha256_hex(sv_buf_bytes(&der), root, &err));
+        OK(sv_sha256_hex(sv_buf_bytes(&vek), leaf, &err));
+        OK(sv_certs_name(sv_buf_bytes(&ca), leaf, &found, "test", &err));
+        OK(sv_certs_name(sv_buf_bytes(&ca), NULL, &found, "test", &err));
+        assert_false(found);
+        OK(sv_certs_name(sv_buf_bytes(&ca), root, &found, "test", &err));
+        assert_true(found);
+        OK(sv_certs_name(sv_buf_bytes(&ca), leaf, &found, "test", &err));
+        assert_true(found); /* it stays */
+        found = false;
+        OK(sv_certs_name(sv_buf_bytes(&der), root, &found, "test", &err));
+        assert_true(found);
+        FAILS(sv_certs_name(sv_bytes_str("no certificate"), root, &found, "test", &err), SV_FORMAT,
+              "test");
+        FAILS(sv_certs_name(SV_BYTES_NULL, root, &found, "test", &err), SV_FORMAT, "test");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(what_is_claimed),
-                cmocka_unit_test(what_is_signed),
-                cmocka_unit_test(what_is_no_report),
+                cmocka_unit_test(chains_that_held), cmocka_unit_test(roots_by_name),
+                cmocka_unit_test(what_is_kept),     cmocka_unit_test(what_is_claimed),
+                cmocka_unit_test(what_is_signed),   cmocka_unit_test(what_is_no_report),
                 cmocka_unit_test(chains),
         };
 
