@@ -7,11 +7,9 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
-#include "base/core/text.h"
 #include "base/program/log.h"
 #include "launcher/host/confinement.h"
 #include "launcher/host/host.h"
-#include "launcher/host/profile.h"
 #include "launcher/keeper/claim.h"
 #include "launcher/keeper/client.h"
 #include "launcher/keeper/console-log.h"
@@ -268,19 +266,9 @@ static int destroy_embedded(const char *uri, const char *name, struct sv_err *er
 static int forget_embedded(const char *uri, const char *name, struct sv_err *err)
 {
         SV_STATE s = {.lock = -1};
-        SV_JSON *status = NULL;
-        struct sv_err left = SV_ERR_NULL;
-        uint8_t uuid[16];
 
         if (sv_client_find(name, &s, err) < 0)
                 return -1;
-        /* one whose launch failed at once has none */
-        if (sv_state_read_status(&s, &status, NULL) == 0 && geteuid() == 0 &&
-            sv_parse_uuid(sv_json_text(status, "uuid", ""), uuid, "launch.profile", NULL) == 0 &&
-            sv_profile_forget("", uuid, &left) < 0)
-                sv_warn("guest %s is forgotten, and its AppArmor profile is still in "
-                        "/etc/apparmor.d/libvirt: %s",
-                        name, left.msg);
         return sv_remove_tree(s.dir, err);
 }
 

@@ -2,7 +2,6 @@
 #include "tee/host/apparmor.h"
 
 #include <glob.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
@@ -20,26 +19,18 @@ bool sv_apparmor_confines(const char *sysroot, bool daemon)
                (daemon && strstr(sv_buf_str(&loaded), "virtqemud ("));
 }
 
-char *sv_apparmor_find_helper(const char *sysroot)
+bool sv_apparmor_has_helper(const char *sysroot)
 {
         static const char *const places[] = {"/usr/lib/libvirt", "/usr/libexec/libvirt",
                                              "/usr/lib64/libvirt", "/usr/libexec"};
 
         for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-                char *path = sv_asprintf("%s%s/virt-aa-helper", sysroot, places[i]);
+                SV_STR path = sv_asprintf("%s%s/virt-aa-helper", sysroot, places[i]);
 
                 if (access(path, X_OK) == 0)
-                        return path;
-                free(path);
+                        return true;
         }
-        return NULL;
-}
-
-bool sv_apparmor_has_helper(const char *sysroot)
-{
-        SV_STR path = sv_apparmor_find_helper(sysroot);
-
-        return path;
+        return false;
 }
 
 static bool file_allows(const char *path, bool (*allows)(const char *rules))

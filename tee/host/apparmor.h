@@ -11,7 +11,5 @@ bool sv_apparmor_confines(const char *sysroot, bool daemon);
 /* The program with which libvirt makes a guest's profile is there: the library alone has none, and
  * yet takes a profile of its caller's for a sign that it can. */
 bool sv_apparmor_has_helper(const char *sysroot);
-/* Its path, which the caller frees; NULL: none. */
-char *sv_apparmor_find_helper(const char *sysroot);
 /* It does, and no rule file that the profiles include is one that `allows` says yes to. */
 bool sv_apparmor_forbids(const char *sysroot, bool (*allows)(const char *rules));

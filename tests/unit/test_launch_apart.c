@@ -12,7 +12,6 @@
 #include "base/core/limits.h"
 #include "base/core/text.h"
 #include "launcher/host/confinement.h"
-#include "launcher/host/profile.h"
 #include "launcher/host/vtpm-ca.h"
 #include "launcher/keeper/ids.h"
 #include "tests/unit/unit.h"
@@ -376,50 +375,6 @@ static int tear_down(void **state)
         return sv_remove_tree(base, NULL);
 }
 
-/* Only of a guest that nothing runs as, and only where there is one. */
-static void profile_is_forgotten(void **state)
-{
-        static const uint8_t uuid[16] = {0xab, [15] = 1};
-        static const char profile[] = "libvirt-ab000000-0000-0000-0000-000000000001";
-        static const struct {
-                const char *label; /* of some process */
-                bool there, forgotten;
-        } t[] = {
-                {"unconfined\n", false, false},
-                {"libvirt-ab000000-0000-0000-0000-000000000001 (enforce)\n", true, false},
-                {"libvirt-ab000000-0000-0000-0000-000000000001", true, false},
-                {"libvirt-ab000000-0000-0000-0000-000000000002 (enforce)\n", true, true},
-        };
-        SV_STR helper = sv_asprintf("%s/usr/lib/libvirt/virt-aa-helper", base);
-        SV_STR file = sv_asprintf("%s/etc/apparmor.d/libvirt/%s", base, profile);
-        SV_STR asked = sv_asprintf("%s/asked", base);
-        SV_STR script = sv_asprintf("#!/bin/sh\necho \"$*\" >%s\n", asked);
-        SV_STR inside = sv_asprintf("/etc/apparmor.d/libvirt/%s", profile);
-        SV_STR words = sv_asprintf("-D -u %s\n", profile);
-        struct sv_err err = SV_ERR_NULL;
-
-        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
-                SV_BUF said = SV_BUF_NULL;
-
-                put("/usr/lib/libvirt/virt-aa-helper", script);
-                assert_int_equal(chmod(helper, 0755), 0);
-                put("/proc/77/attr/current", t[i].label);
-                if (t[i].there)
-                        put(inside, "profile");
-                OK(sv_profile_forget(base, uuid, &err));
-                assert_int_equal(access(asked, F_OK) == 0, t[i].forgotten);
-                if (!t[i].forgotten)
-                        continue;
-                OK(sv_file_read(asked, 200, &said, "test", &err));
-                assert_string_equal(sv_buf_str(&said), words);
-        }
-        put("/usr/lib/libvirt/virt-aa-helper", "#!/bin/sh\nexit 1\n");
-        assert_int_equal(chmod(helper, 0755), 0);
-        FAILS(sv_profile_forget(base, uuid, &err), SV_SYSTEM, "launch.profile");
-        assert_int_equal(unlink(file), 0);
-        OK(sv_profile_forget(base, uuid, &err));
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -433,7 +388,6 @@ int main(void)
                 cmocka_unit_test(folders_are_closed),
                 cmocka_unit_test(the_user_database_knows_the_id),
                 cmocka_unit_test(what_confines),
-                cmocka_unit_test(profile_is_forgotten),
                 cmocka_unit_test(what_swtpm_left),
         };
 
