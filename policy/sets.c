@@ -60,13 +60,36 @@ struct answer {
         struct sv_err err;
         size_t rank; /* 0 releases; 1 would, at another time; 2 and more: rules that fail, and 1 */
         size_t warnings;
+        bool whole; /* no rule fails, and none of the set's own warns */
 };
 
+/* The policy's own rules say the same of all sets. */
+static bool has_own_warning(const struct sv_json *set, const struct sv_verdict *v)
+{
+        const struct sv_json *rules = sv_json_get(set, "rules");
+
+        for (size_t i = 0; i < sv_json_len(v->reasons); i++) {
+                const struct sv_json *reason = sv_json_at(v->reasons, i);
+
+                if (!sv_json_bool(sv_json_get(reason, "warned"), false))
+                        continue;
+                for (size_t k = 0; k < sv_json_len(rules); k++)
+                        if (!strcmp(sv_json_text(sv_json_at(rules, k), "check", ""),
+                                    sv_json_text(reason, "check", "")))
+                                return true;
+        }
+        return false;
+}
+
+/* A guest is of the set that it is of, wholly: when that one was retired, another one that only
+ * warns is none of its. */
 static bool is_nearer(const struct answer *a, const struct answer *b)
 {
+        if (b->set && a->whole != b->whole)
+                return a->whole;
         if (!b->set || a->rank != b->rank)
                 return !b->set || a->rank < b->rank;
-        if (a->warnings != b->warnings) /* a guest is of the set that it is of, wholly */
+        if (a->warnings != b->warnings)
                 return a->warnings < b->warnings;
         return sv_set_generation(a->set) > sv_set_generation(b->set);
 }
@@ -83,6 +106,7 @@ static int ask_set(const struct sv_policy *p, size_t i, const struct sv_json *fl
         }
         a->rank = sv_set_check_current(a->set, time, &a->err) < 0;
         a->warnings = count_failed_rules(&a->verdict, true);
+        a->whole = !has_own_warning(a->set, &a->verdict);
         return 0;
 }
 

@@ -94,8 +94,7 @@ static void limits_stay(void **state)
         assert_int_equal(w.vector[SV_SLOT_CONFIGURATION], 0);
 }
 
-/* The set that holds wholly counts before one that only warns, whichever is newer; a retired one
- * stays retired for its own guest. */
+/* The set that holds wholly counts before one that only warns, whichever is newer. */
 static void with_sets(void **state)
 {
         static const char policy[] =
@@ -120,6 +119,37 @@ static void with_sets(void **state)
                 last = sv_json_at(v.reasons, sv_json_len(v.reasons) - 1);
                 assert_string_equal(sv_json_text(last, "check", ""), "policy.set");
                 assert_string_equal(sv_json_text(last, "reason", ""), t[i].set);
+        }
+}
+
+/* A retired one stays retired for its own guest, also where the policy's own rules warn; a guest of
+ * none of them is as new as it was. */
+static void retired_set(void **state)
+{
+        static const char policy[] = POLICY("\"rules\":[" RULE("id", "configuration") "," RULE(
+                "tcb",
+                "hardware") "],\"sets\":[" SET("1", "old",
+                                               ",\"retired\":true") "," SET("2", "new",
+                                                                            "") "],"
+                                                                                "\"warn\":["
+                                                                                "\"policy.k\","
+                                                                                "\"policy.tcb\"]");
+        static const struct {
+                const char *k, *tcb, *check;
+        } t[] = {{"old", "a", "policy.set.retired"},
+                 {"old", "x", "policy.set.retired"},
+                 {"new", "x", ""},
+                 {"other", "x", ""}};
+        SV_POLICY_DOC *p = parse_policy(policy);
+
+        OK(sv_policy_check_warn(p, may, &err));
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_STR claims =
+                        sv_asprintf("{\"id\":\"a\",\"tcb\":\"%s\",\"k\":\"%s\"}", t[i].tcb, t[i].k);
+                SV_VERDICT v = {{0}};
+
+                assert_int_equal(ask(p, claims, &v), *t[i].check ? SV_POLICY : 0);
+                assert_string_equal(err.check, t[i].check);
         }
 }
 
@@ -228,8 +258,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_difference), cmocka_unit_test(limits_stay),
-                cmocka_unit_test(with_sets),    cmocka_unit_test(what_may),
-                cmocka_unit_test(most),         cmocka_unit_test(carried),
+                cmocka_unit_test(with_sets),    cmocka_unit_test(retired_set),
+                cmocka_unit_test(what_may),     cmocka_unit_test(most),
+                cmocka_unit_test(carried),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
