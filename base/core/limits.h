@@ -272,4 +272,4 @@
 #define SV_TOKEN_SLOTS_MAX    64
 #define SV_PIN_MAX            255
 #define SV_KEK_WAIT_MS        60000
-#define SV_PENDING_MAX        64 /* changes that wait for a second person at one broker */
+#define SV_PENDING_MAX        64 /* changes of one repository that wait for a second person */

@@ -96,21 +96,29 @@ int sv_request_match_policy(struct sv_request *r, struct sv_err *err)
         return -1;
 }
 
-int sv_request_match_resource(struct sv_request *r, struct sv_err *err)
+int sv_request_read_tag(struct sv_request *r, char tag[SV_TAG_MAX], struct sv_err *err)
 {
         SV_JSON *rows = sv_json_array();
-        char number[24];
 
-        if (!has_condition(r))
-                return 0;
+        *tag = '\0';
         if (r->broker->store->ops->reserve(r->broker->store, err) < 0 ||
             r->broker->store->ops->list_versions(r->broker->store, r->resource, rows, err) < 0)
                 return -1;
-        if (!sv_json_len(rows))
-                return check_conditions(r, NULL, err);
-        snprintf(number, sizeof(number), "%lld",
-                 (long long)sv_json_int(sv_json_get(sv_json_at(rows, 0), "version"), 0));
-        return check_conditions(r, number, err);
+        if (sv_json_len(rows))
+                snprintf(tag, SV_TAG_MAX, "%lld",
+                         (long long)sv_json_int(sv_json_get(sv_json_at(rows, 0), "version"), 0));
+        return 0;
+}
+
+int sv_request_match_resource(struct sv_request *r, struct sv_err *err)
+{
+        char number[SV_TAG_MAX];
+
+        if (!has_condition(r))
+                return 0;
+        return sv_request_read_tag(r, number, err) < 0
+                       ? -1
+                       : check_conditions(r, *number ? number : NULL, err);
 }
 
 int sv_request_add_tag(struct sv_request *r, const char *tag, struct sv_err *err)

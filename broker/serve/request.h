@@ -12,6 +12,8 @@ struct sv_versions; /* broker/versions.h */
 
 struct sv_request;
 
+#define SV_TAG_MAX 24 /* bytes of a resource's tag, with the NUL */
+
 /* What a handler asks of the table of routes, which has the handlers (broker/serve/admit.c). */
 struct sv_change_ops {
         /* Its action in the record; "other": no route changes something by that. */
@@ -56,6 +58,7 @@ struct sv_request {
         /* on success: "challenged", "attested", "released", "opened", "failed", "done", "pending",
          * "rejected" */
         const char *outcome;
+        char seen[SV_TAG_MAX]; /* what a removal was asked of: sv_pending_note_state */
         const char *change; /* what waited and is done now: its action in the record; NULL: none */
         /* once handled, for what is counted: the route's action ("other": none), "refused" as
          * outcome, and the check that failed ("": none) */
@@ -70,6 +73,9 @@ void sv_broker_handle(struct sv_request *r);
 /* The table of routes: number i's method, path (one that ends in a slash is followed by a resource)
  * and the roles that may ask (0: no administrator is needed); false: there are no more. */
 bool sv_broker_route_at(size_t i, const char **method, const char **path, unsigned *roles);
+/* Before a change that takes two persons is tried: what a resource of which something is removed
+ * has, which is what will be removed from, and from nothing else. */
+int sv_pending_note_state(struct sv_request *r, struct sv_err *err);
 /* For a change that takes two persons and has gone well: takes it back and keeps it. Always -1:
  * SV_POLICY "broker.pending" when it is kept, and r->outcome "pending". */
 int sv_pending_keep(struct sv_request *r, struct sv_err *err);
@@ -178,6 +184,8 @@ const struct sv_tee_verify *sv_request_find_claims(const struct sv_json *payload
  * SV_FORMAT "broker.match.form". */
 int sv_request_match_policy(struct sv_request *r, struct sv_err *err);
 int sv_request_match_resource(struct sv_request *r, struct sv_err *err);
+/* The resource's own tag, of its newest version ("": it has none); the store is reserved. */
+int sv_request_read_tag(struct sv_request *r, char tag[SV_TAG_MAX], struct sv_err *err);
 /* The answer's ETag. */
 int sv_request_add_tag(struct sv_request *r, const char *tag, struct sv_err *err);
 /* Into the record: a rule that does not hold and only warns, with what was expected and found. */

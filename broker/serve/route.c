@@ -231,9 +231,12 @@ static int run_route(struct sv_request *r, const struct sv_route *route, struct 
 {
         struct sv_store *store = r->broker->store;
 
-        if (store->ops->hold(store, !route->soft, err) < 0 || route->run(r, err) < 0)
+        const bool two = sv_route_takes_two(r, route);
+
+        if (store->ops->hold(store, !route->soft, err) < 0 ||
+            (two && sv_pending_note_state(r, err) < 0) || route->run(r, err) < 0)
                 return -1;
-        if (!sv_route_takes_two(r, route))
+        if (!two)
                 return 0;
         sv_json_free(r->audit); /* of what was tried */
         r->audit = sv_json_object();

@@ -43,9 +43,17 @@ static int drop_pending(struct sv_store *s, struct sv_macs *m, const char *path,
         return sv_macs_drop_row(s, m, SV_ROW_PENDING, path, id, err);
 }
 
-/* Those whose time is over; then, how many there are. */
-static int clear_pending(struct sv_store *s, struct sv_macs *m, int64_t now, int64_t *left,
-                         struct sv_err *err)
+/* Of one repository: who has paths in another fills no place of this one's. */
+static bool is_of_repository(const char *path, const char *other)
+{
+        size_t n = strcspn(path, "/");
+
+        return n == strcspn(other, "/") && !strncmp(path, other, n);
+}
+
+/* Those whose time is over; then, how many there are beside `path`. */
+static int clear_pending(struct sv_store *s, struct sv_macs *m, const char *path, int64_t now,
+                         int64_t *left, struct sv_err *err)
 {
         SV_STMT *q = sv_sql_prepare(s, "SELECT id, path, expires FROM pending", err, "");
         SV_JSON *old = sv_json_array();
@@ -54,7 +62,7 @@ static int clear_pending(struct sv_store *s, struct sv_macs *m, int64_t now, int
         *left = 0;
         while ((rc = sv_sql_step(s, q, err)) == 1) {
                 if (sv_sql_number(q, 2) > now) {
-                        (*left)++;
+                        *left += is_of_repository(sv_sql_text(q, 1), path);
                         continue;
                 }
                 sv_json_add(old, sv_json_new_str(sv_sql_text(q, 0)));
@@ -75,13 +83,13 @@ static int add_pending(struct sv_store *s, struct sv_macs *m, const struct sv_pe
         SV_STMT *put = NULL;
         int64_t left;
 
-        if (clear_pending(s, m, now, &left, err) < 0)
+        if (clear_pending(s, m, p->path, now, &left, err) < 0)
                 return -1;
         if (left >= SV_PENDING_MAX)
                 return sv_fail(err, SV_USAGE, "broker.pending.limit",
-                               "%d changes wait for a second person already: approve or reject "
-                               "some",
-                               SV_PENDING_MAX);
+                               "%d changes below %.*s wait for a second person already: approve "
+                               "or reject some",
+                               SV_PENDING_MAX, (int)strcspn(p->path, "/"), p->path);
         put = sv_sql_prepare(s,
                              "INSERT INTO pending (id, path, head, body, expires) VALUES "
                              "(?, ?, ?, ?, ?)",

@@ -246,6 +246,42 @@ static int parse_many(size_t admins, size_t paths, struct sv_err *err)
         return sv_broker_config_parse(sv_buf_bytes(&text), "/d", &c, err);
 }
 
+static void two_persons(void **state)
+{
+        static const struct {
+                const char *text, *check;
+        } bad[] = {
+                {"{\"two_persons\":[]}", "broker.config.two-persons"},
+                {"{\"two_persons\":\"a\"}", "broker.config.two-persons"},
+                {"{\"two_persons\":[\"a/\"]}", "broker.config.two-persons"},
+                {"{\"two_persons\":[7]}", "broker.config.two-persons"},
+                {"{\"pending_seconds\":59}", "broker.config.value"},
+                {"{\"pending_seconds\":2592001}", "broker.config.value"},
+                {"{\"admins\":[{\"key\":\"a\",\"roles\":[\"author\"],\"name\":7}]}",
+                 "broker.config.admins"},
+                {"{\"admins\":[{\"key\":\"a\",\"roles\":[\"author\"],\"name\":\"a b\"}]}",
+                 "broker.config.admins"},
+                {"{\"admins\":[{\"key\":\"a\",\"roles\":[\"author\"],\"name\":null}]}",
+                 "broker.config.admins"},
+        };
+        struct sv_err err = SV_ERR_NULL;
+        SV_BROKER_CONFIG c = {0};
+
+        for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+                FAILS(sv_broker_config_parse(sv_bytes_str(bad[i].text), "/d", &c, &err), SV_USAGE,
+                      bad[i].check);
+        OK(sv_broker_config_parse(
+                sv_bytes_str("{\"two_persons\":[\"tenant\",\"a/b\"],\"admins\":[{\"name\":\"al\","
+                             "\"key\":\"a\",\"roles\":[\"author\"],\"paths\":[\"tenant\"]}]}"),
+                "/d", &c, &err));
+        assert_string_equal(c.two_persons[1], "a/b");
+        assert_string_equal(c.admins.list[0].name, "al");
+        assert_int_equal(c.pending_seconds, 86400);
+        assert_true(sv_broker_is_below(c.two_persons, "a/b/c"));
+        assert_false(sv_broker_is_below(c.two_persons, "tenants/b/c"));
+        assert_false(sv_broker_is_below(NULL, "tenant/b/c"));
+}
+
 static void limits(void **state)
 {
         struct sv_err err;
@@ -265,6 +301,7 @@ int main(void)
                 cmocka_unit_test(below_paths),
                 cmocka_unit_test(refusals_are_recorded),
                 cmocka_unit_test(configurations),
+                cmocka_unit_test(two_persons),
                 cmocka_unit_test(limits),
         };
 
