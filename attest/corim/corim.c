@@ -142,8 +142,10 @@ static int read_registers(struct reading *r, const struct sv_cbor *map, struct s
         struct sv_bytes rest = map->data;
         struct sv_cbor id, digests;
 
-        while (map->kind == SV_CBOR_MAP && sv_cbor_next(&rest, &id) &&
-               sv_cbor_next(&rest, &digests)) {
+        if (map->kind != SV_CBOR_MAP || !map->value)
+                return sv_fail(err, SV_FORMAT, "corim.value",
+                               "expected a map of at least one register as integrity-registers");
+        while (sv_cbor_next(&rest, &id) && sv_cbor_next(&rest, &digests)) {
                 SV_STR own = id.kind <= SV_CBOR_UINT || id.kind == SV_CBOR_TEXT ? describe_mkey(&id)
                                                                                 : NULL;
                 SV_STR name = own ? sv_asprintf("ir:%s", own) : NULL;
@@ -343,6 +345,8 @@ static int read_validity(struct reading *r, const struct sv_cbor *corim, struct 
         struct sv_cbor validity;
         bool has = sv_cbor_get(corim, CORIM_VALIDITY, &validity);
 
+        if (has && sv_corim_check_validity(&validity, err) < 0)
+                return -1;
         for (int64_t i = 0; has && i < 2; i++) {
                 struct sv_cbor item;
                 char text[32];

@@ -23,6 +23,16 @@ int sv_corim_read_time(const struct sv_cbor *item, int64_t *seconds, struct sv_e
                        "expected whole seconds since 1970 (tag 1) as time in a CoRIM");
 }
 
+int sv_corim_check_validity(const struct sv_cbor *validity, struct sv_err *err)
+{
+        struct sv_cbor item;
+
+        if (sv_cbor_get(validity, 0, &item) || sv_cbor_get(validity, 1, &item))
+                return 0;
+        return sv_fail(err, SV_FORMAT, "corim.time",
+                       "expected a map with not-before (0) or not-after (1) as validity");
+}
+
 void sv_corim_put_time(struct sv_buf *out, int64_t seconds)
 {
         sv_cbor_put(out, SV_CBOR_TAG, TAG_TIME);
@@ -43,7 +53,8 @@ static int check_meta(const struct sv_cbor *header, int64_t time, struct sv_err 
                 return -1;
         if (!sv_cbor_get(&meta, 1, &validity))
                 return 0;
-        if ((sv_cbor_get(&validity, 0, &item) && sv_corim_read_time(&item, &from, err) < 0) ||
+        if (sv_corim_check_validity(&validity, err) < 0 ||
+            (sv_cbor_get(&validity, 0, &item) && sv_corim_read_time(&item, &from, err) < 0) ||
             (sv_cbor_get(&validity, 1, &item) && sv_corim_read_time(&item, &to, err) < 0))
                 return -1;
         if (time >= from && time <= to)

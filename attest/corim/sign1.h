@@ -18,4 +18,6 @@ int sv_corim_seal(struct sv_bytes payload, const struct sv_key *key, const char 
 
 /* 1(seconds since 1970). SV_FORMAT "corim.time". */
 int sv_corim_read_time(const struct sv_cbor *item, int64_t *seconds, struct sv_err *err);
+/* Is it a map that has a time? One that has none would count for ever. SV_FORMAT "corim.time". */
+int sv_corim_check_validity(const struct sv_cbor *validity, struct sv_err *err);
 void sv_corim_put_time(struct sv_buf *out, int64_t seconds);

@@ -105,12 +105,13 @@ static bool walk_inside(struct walk *w, const struct sv_cbor *head, uint8_t size
         }
 }
 
+/* And without a NUL, at which what is made of it would end. */
 static bool is_utf8(struct sv_bytes text)
 {
         while (text.n) {
                 size_t n = sv_utf8_length(text);
 
-                if (!n)
+                if (!n || !*text.p)
                         return false;
                 text.p += n;
                 text.n -= n;
@@ -135,7 +136,7 @@ static bool walk_item(struct walk *w, unsigned depth, struct sv_cbor *out)
                 return false;
         out->data = sv_bytes(w->r.start + from, w->r.pos - from);
         if (out->kind == SV_CBOR_TEXT && !is_utf8(out->data))
-                return fail_walk(w, "a text that is not UTF-8");
+                return fail_walk(w, "a text that is not UTF-8, or has a NUL");
         return true;
 }
 

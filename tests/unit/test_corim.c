@@ -303,6 +303,10 @@ static void one_thing_changed(void **state)
                 {MEASUREMENT, "81a0", "corim.measurement"},
                 {MEASUREMENT, "a101a10ea10081" DIGEST, "corim.mkey"},
                 {MEASUREMENT, "a101a10ea12081" DIGEST, "corim.value"},
+                {MEASUREMENT, "a101a10ea0", "corim.value"}, /* registers that say nothing */
+                {MEASUREMENT, "a101a10e8100", "corim.value"},
+                {MEASUREMENT, "a101a10e05", "corim.value"},
+                {MEASUREMENT, "a200632f6b0001" VALUE, "corim.cbor"},      /* "/k" and a NUL */
                 {MEASUREMENT, "a101a10ea1622f6b81" DIGEST, "corim.mkey"}, /* ir:/k is no pointer */
                 {TRIPLES, TRIPLE, NULL},
                 {TRIPLES, "a0", "corim.triples"},
@@ -372,13 +376,11 @@ static void registers_and_times(void **state)
         static const char registers[] = "a101a10ea20081" DIGEST "65726567203181" DIGEST;
         static const struct {
                 const char *validity, *check;
-        } t[] = {{"04a101c100", NULL},
-                 {"04a200c10001c11a69546780", NULL},
-                 {"04a1010000", "corim.cbor"},
-                 {"04a10100", "corim.time"},
-                 {"04a101c120", "corim.time"},
-                 {"04a101c16130", "corim.time"},
-                 {"04a101c11b0000003afff44180", "corim.time"}};
+        } t[] = {{"04a101c100", NULL},           {"04a200c10001c11a69546780", NULL},
+                 {"04a1010000", "corim.cbor"},   {"04a10100", "corim.time"},
+                 {"0400", "corim.time"}, /* no map, which would say: for ever */
+                 {"04a0", "corim.time"},         {"04a101c120", "corim.time"},
+                 {"04a101c16130", "corim.time"}, {"04a101c11b0000003afff44180", "corim.time"}};
         SV_JSON *claims = sv_json_object(), *set = NULL;
         struct sv_corim_in in = {.name = "v/r/web", .claims = claims};
         SV_BUF corim = SV_BUF_NULL;
@@ -431,6 +433,7 @@ static void signatures(void **state)
                 {"a3012603746170706c69636174696f6e2f72696d2b63626f720800", "corim.form"},
                 {"a3012603746170706c69636174696f6e2f72696d2b63626f72084100", NULL},
                 {"a3012603746170706c69636174696f6e2f72696d2b63626f720845a101a10100", "corim.time"},
+                {"a3012603746170706c69636174696f6e2f72696d2b63626f720843a10100", "corim.time"},
                 {"80", "corim.alg"},
                 {"", "corim.cbor"},
         };
