@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/keeper/check-disk.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
+#include "launcher/keeper/device.h"
 #include "launcher/keeper/owner.h"
 
 static bool has_magic(const char *head, const char *magic)
@@ -54,14 +57,42 @@ static bool is_byte_locked(int fd, off_t at)
         return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-static int check_other_qemu(const struct sv_disk *d, int fd, struct sv_err *err)
+static int refuse_shared_disk(const struct sv_disk *d, struct sv_err *err)
 {
-        if (!is_byte_locked(fd, QEMU_WRITES) && (d->readonly || !is_byte_locked(fd, QEMU_ALONE)))
-                return 0;
         return sv_fail(err, SV_SYSTEM, "launch.disk.busy",
                        "%s (\"disks\" in the guest file) is the disk of a guest that runs; two "
                        "users would destroy what is on it",
                        d->path);
+}
+
+static int check_other_qemu(const struct sv_disk *d, int fd, struct sv_err *err)
+{
+        struct stat st;
+
+        if (is_byte_locked(fd, QEMU_WRITES) || (!d->readonly && is_byte_locked(fd, QEMU_ALONE)))
+                return refuse_shared_disk(d, err);
+        /* another node of the same device has locks of its own */
+        if (fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) &&
+            sv_device_has_qemu(st.st_rdev, !d->readonly))
+                return refuse_shared_disk(d, err);
+        return 0;
+}
+
+static int lock_byte(int fd, off_t at)
+{
+        struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+
+        return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+int sv_launch_hold_disk(const struct sv_disk *d, int fd, struct sv_err *err)
+{
+        if (lock_byte(fd, QEMU_ALONE) < 0 || (!d->readonly && lock_byte(fd, QEMU_WRITES) < 0))
+                return errno == EAGAIN || errno == EACCES
+                               ? refuse_shared_disk(d, err)
+                               : sv_fail_errno(err, "launch.disk", "%s", d->path);
+        /* after the lock, so that of two at once not both go on */
+        return check_other_qemu(d, fd, err);
 }
 
 int sv_launch_check_disk(const struct sv_guest *g, const struct sv_disk *d, bool own,

@@ -9,3 +9,7 @@
  * may be the guest's `own`. */
 int sv_launch_check_disk(const struct sv_guest *g, const struct sv_disk *d, bool own,
                          struct sv_err *err);
+/* The guest's, as long as this descriptor is open: a disk that its QEMU opens by a node of its own,
+ * whose locks nobody else would see. It is locked as QEMU locks an image. SV_SYSTEM
+ * "launch.disk.busy". */
+int sv_launch_hold_disk(const struct sv_disk *d, int fd, struct sv_err *err);

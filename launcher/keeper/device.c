@@ -47,37 +47,66 @@ void sv_device_remove_nodes(const struct sv_state *s)
         rmdir(FOLDER);
 }
 
-static bool has_open(const char *folder, dev_t number)
+/* `modes`: of an open file's link in /proc, what it is open for. */
+static bool has_open(const char *folder, dev_t number, mode_t modes)
 {
         DIR *dir = opendir(folder);
         bool found = false;
+        struct stat st, link;
         struct dirent *e;
-        struct stat st;
 
         while (dir && !found && (e = readdir(dir)))
                 found = isdigit((unsigned char)*e->d_name) &&
                         fstatat(dirfd(dir), e->d_name, &st, 0) == 0 && S_ISBLK(st.st_mode) &&
-                        st.st_rdev == number;
+                        st.st_rdev == number &&
+                        fstatat(dirfd(dir), e->d_name, &link, AT_SYMLINK_NOFOLLOW) == 0 &&
+                        (link.st_mode & modes);
         if (dir)
                 closedir(dir);
         return found;
 }
 
-bool sv_device_has_user(dev_t number)
+static bool is_process(const char *pid)
+{
+        return true;
+}
+
+/* By its program: a name is the process's own to change. */
+static bool runs_qemu(const char *pid)
+{
+        SV_STR path = sv_asprintf("/proc/%s/exe", pid);
+        char exe[4096];
+        ssize_t n = readlink(path, exe, sizeof(exe) - 1);
+
+        exe[n > 0 ? n : 0] = 0;
+        return !strncmp(sv_path_name(exe), "qemu-", 5);
+}
+
+static bool has_process(bool (*is_one)(const char *pid), dev_t number, mode_t modes)
 {
         DIR *proc = opendir("/proc");
         bool found = false;
         struct dirent *e;
 
         while (proc && !found && (e = readdir(proc)))
-                if (isdigit((unsigned char)*e->d_name)) {
+                if (isdigit((unsigned char)*e->d_name) && is_one(e->d_name)) {
                         SV_STR folder = sv_asprintf("/proc/%s/fd", e->d_name);
 
-                        found = has_open(folder, number);
+                        found = has_open(folder, number, modes);
                 }
         if (proc)
                 closedir(proc);
         return found;
+}
+
+bool sv_device_has_user(dev_t number)
+{
+        return has_process(is_process, number, S_IRUSR | S_IWUSR);
+}
+
+bool sv_device_has_qemu(dev_t number, bool read)
+{
+        return has_process(runs_qemu, number, read ? S_IRUSR | S_IWUSR : S_IWUSR);
 }
 
 bool sv_device_is_claimed(const char *name)

@@ -32,6 +32,7 @@ struct sv_worker {
         struct sv_stage stage;
         /* names by which QEMU opens those of its disks that are block devices, or NULL */
         char *devices[SV_GUEST_DISKS_MAX];
+        int held[SV_GUEST_DISKS_MAX]; /* sv_launch_hold_disk; -1 */
         struct sv_job job;
         char *mounts; /* where a copy of a disk is shown to QEMU */
         struct sv_console_log console;
@@ -69,6 +70,8 @@ int64_t sv_worker_find_end(const struct sv_worker *w, int64_t now);
 /* worker-start.c: the steps from a prepared folder to a running guest. */
 int sv_worker_start(struct sv_worker *w, struct sv_err *err);
 int sv_worker_restart(struct sv_worker *w, struct sv_err *err);
+/* Of its disks that are block devices: what is held and named. */
+void sv_worker_free_disks(struct sv_worker *w);
 /* worker-say.c. Send an event to the launcher and to the clients that asked for events; who does
  * not read is dropped. Takes the event. */
 void sv_worker_send_event(struct sv_worker *w, struct sv_json *event);

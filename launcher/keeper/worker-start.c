@@ -69,6 +69,14 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
         return sv_stage_domain(&w->stage, k->guest, k->tee, &place, xml, err);
 }
 
+void sv_worker_free_disks(struct sv_worker *w)
+{
+        for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++) {
+                sv_closep(&w->held[i]);
+                sv_strfreep(&w->devices[i]);
+        }
+}
+
 static int name_device(struct sv_worker *w, size_t i, struct sv_err *err)
 {
         const struct sv_work *k = w->work;
@@ -85,7 +93,12 @@ static int name_device(struct sv_worker *w, size_t i, struct sv_err *err)
                 r = sv_fabric_verify("", d, fds[0], err);
         if (r == 0 && fstat(fds[0], &st) < 0)
                 r = sv_fail_errno(err, "launch.disk", "%s", d->path);
-        if (r == 0 && S_ISBLK(st.st_mode) && geteuid() == 0)
+        if (r == 0 && S_ISBLK(st.st_mode) && geteuid() == 0) {
+                r = sv_launch_hold_disk(d, fds[0], err);
+                w->held[i] = fds[0];
+                fds[0] = -1;
+        }
+        if (w->held[i] >= 0 && r == 0)
                 r = sv_device_make_node(k->state, i, st.st_rdev, &w->devices[i], err);
         else if (r == 0 && S_ISBLK(st.st_mode))
                 w->devices[i] = sv_asprintf("%s", d->path);
@@ -99,11 +112,12 @@ static int name_devices(struct sv_worker *w, struct sv_err *err)
 {
         char at[64];
 
+        /* what is held counts as in use */
+        sv_worker_free_disks(w);
         if (sv_fabric_take("", w->work->state, w->work->guest, err) < 0)
                 return -1;
         for (size_t i = 0; i < w->work->guest->n_disks; i++) {
                 snprintf(at, sizeof(at), "/disks/%zu", i);
-                sv_strfreep(&w->devices[i]);
                 if (name_device(w, i, err) < 0)
                         return sv_guest_wrap(w->work->guest, at, err);
         }

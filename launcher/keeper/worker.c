@@ -257,6 +257,7 @@ static void finish_guest(struct sv_worker *w)
                 sv_job_end(&w->job);
                 sv_virt_close(w->virt);
         }
+        sv_worker_free_disks(w);
         if (w->err.class && !w->refused) {
                 sv_put_error(sv_json_set(w->status, "error", sv_json_object()), &w->err);
                 sv_log_err(&w->err);
@@ -297,6 +298,8 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
 
         sv_job_init(&w.job);
         w.mounts = sv_state_path(w.work->state, "run");
+        for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++)
+                w.held[i] = -1;
         w.began = sv_worker_elapsed(&w);
         for (size_t i = 0; i < SV_CONTROL_CLIENTS_MAX; i++)
                 w.clients[i].fd = -1;
@@ -317,8 +320,6 @@ int sv_worker_run(void *arg, struct sv_worker_ends ends)
         sv_reader_end(&w.reader);
         sv_job_free(&w.job);
         free(w.mounts);
-        for (size_t i = 0; i < SV_GUEST_DISKS_MAX; i++)
-                free(w.devices[i]);
         sv_stage_free(&w.stage);
         sv_console_log_free(&w.console);
         return 0;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Block devices as disks: names of the guest's own for them, and who uses one. */
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "base/core/limits.h"
+#include "launcher/keeper/check-disk.h"
 #include "launcher/keeper/device.h"
 #include "tests/unit/host_tree.h"
 
@@ -51,12 +53,13 @@ int __wrap_rmdir(const char *path)
         return 0;
 }
 
-/* /dev/null is a disk. */
+/* /dev/null and /dev/zero are disks. */
 int __wrap_fstatat64(int dir, const char *path, struct stat *st, int flags)
 {
         int r = __real_fstatat64(dir, path, st, flags);
 
-        if (r == 0 && S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3))
+        if (r == 0 && S_ISCHR(st->st_mode) &&
+            (st->st_rdev == makedev(1, 3) || st->st_rdev == makedev(1, 5)))
                 st->st_mode = S_IFBLK;
         return r;
 }
@@ -89,9 +92,64 @@ static void users(void **state)
         assert_false(sv_device_is_claimed("null"));
 }
 
+ssize_t __wrap_readlink(const char *path, char *text, size_t size);
+
+/* This process is a QEMU, others are none. */
+ssize_t __wrap_readlink(const char *path, char *text, size_t size)
+{
+        SV_STR own = sv_asprintf("/proc/%d/exe", getpid());
+        const char *exe = !strcmp(path, own) ? "/usr/bin/qemu-system-x86_64" : "/usr/bin/qemud";
+
+        memcpy(text, exe, strlen(exe));
+        return (ssize_t)strlen(exe);
+}
+
+/* Whatever node it was opened by, for reading or for writing. */
+static void a_qemu_has_it(void **state)
+{
+        SV_FD fd = -1;
+        SV_FD two = -1;
+
+        assert_false(sv_device_has_qemu(makedev(1, 5), true));
+        fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+        assert_true(sv_device_has_qemu(makedev(1, 5), true));
+        assert_false(sv_device_has_qemu(makedev(1, 5), false));
+        two = open("/dev/zero", O_WRONLY | O_CLOEXEC);
+        assert_true(sv_device_has_qemu(makedev(1, 5), false));
+        assert_false(sv_device_has_qemu(makedev(511, 1048575), true));
+}
+
+/* Two guests write to one device, each by a node of its own: what one has, the other has not. */
+static void held_by_one(void **state)
+{
+        char path[] = "/tmp/sv-held-XXXXXX";
+        SV_FD first = mkstemp(path);
+        SV_FD second = open(path, O_RDONLY | O_CLOEXEC);
+        SV_FD third = open(path, O_RDONLY | O_CLOEXEC);
+        const struct sv_disk writes = {.path = path}, reads = {.path = path, .readonly = true};
+
+        assert_true(first >= 0 && second >= 0 && third >= 0);
+        OK(sv_launch_hold_disk(&writes, first, &err));
+        FAILS(sv_launch_hold_disk(&writes, second, &err), SV_SYSTEM, "launch.disk.busy");
+        FAILS(sv_launch_hold_disk(&reads, third, &err), SV_SYSTEM, "launch.disk.busy");
+        sv_closep(&first);
+        sv_closep(&second);
+        sv_closep(&third);
+        /* several may read */
+        first = open(path, O_RDONLY | O_CLOEXEC);
+        second = open(path, O_RDONLY | O_CLOEXEC);
+        third = open(path, O_RDWR | O_CLOEXEC);
+        OK(sv_launch_hold_disk(&reads, first, &err));
+        OK(sv_launch_hold_disk(&reads, second, &err));
+        FAILS(sv_launch_hold_disk(&writes, third, &err), SV_SYSTEM, "launch.disk.busy");
+        remove(path);
+}
+
 int main(void)
 {
-        static const struct CMUnitTest tests[] = {cmocka_unit_test(nodes), cmocka_unit_test(users)};
+        static const struct CMUnitTest tests[] = {cmocka_unit_test(nodes), cmocka_unit_test(users),
+                                                  cmocka_unit_test(a_qemu_has_it),
+                                                  cmocka_unit_test(held_by_one)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
