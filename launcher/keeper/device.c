@@ -24,13 +24,27 @@ static char *name_guest_node(const struct sv_state *s, size_t n)
         return sv_asprintf(FOLDER "/%s.disk%zu", word, n);
 }
 
+/* Another guest that ends removes the folder while it is empty. QEMU's user passes through it,
+ * whatever our umask is. */
+static int mknod_in_folder(const char *node, dev_t number)
+{
+        for (int tries = 0;; tries++) {
+                if (mkdir(FOLDER, 0711) < 0 ? errno != EEXIST
+                                            : chmod(FOLDER, 0711) < 0 && errno != ENOENT)
+                        return -1;
+                if (mknod(node, S_IFBLK | 0600, number) == 0)
+                        return 0;
+                if (errno != ENOENT || tries == 100)
+                        return -1;
+        }
+}
+
 int sv_device_make_node(const struct sv_state *s, size_t n, dev_t number, char **path,
                         struct sv_err *err)
 {
         SV_STR node = name_guest_node(s, n);
 
-        if ((mkdir(FOLDER, 0711) < 0 && errno != EEXIST) || (unlink(node) < 0 && errno != ENOENT) ||
-            mknod(node, S_IFBLK | 0600, number) < 0)
+        if ((unlink(node) < 0 && errno != ENOENT) || mknod_in_folder(node, number) < 0)
                 return sv_fail_errno(err, "launch.device", "%s", node);
         *path = node;
         node = NULL;

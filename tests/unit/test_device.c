@@ -15,9 +15,12 @@ static char folder[] = "/var/lib/secure-vm/g";
 static struct sv_state s = {.dir = folder, .lock = -1};
 static char made[128], removed[128];
 static unsigned n_removed;
-static bool refuses;
+static bool refuses, is_away;
+static unsigned n_taken; /* times that another guest's end removes the folder meanwhile */
+static mode_t folder_mode;
 
 int __wrap_mkdir(const char *path, mode_t mode);
+int __wrap_chmod(const char *path, mode_t mode);
 int __wrap_mknod(const char *path, mode_t mode, dev_t number);
 int __wrap_unlink(const char *path);
 int __wrap_rmdir(const char *path);
@@ -27,8 +30,20 @@ int __wrap_fstatat64(int dir, const char *path, struct stat *st, int flags);
 int __wrap_mkdir(const char *path, mode_t mode)
 {
         assert_string_equal(path, "/dev/secure-vm");
-        errno = EEXIST;
-        return -1;
+        if (!is_away) {
+                errno = EEXIST;
+                return -1;
+        }
+        is_away = false;
+        folder_mode = mode & ~077u;
+        return 0;
+}
+
+int __wrap_chmod(const char *path, mode_t mode)
+{
+        assert_string_equal(path, "/dev/secure-vm");
+        folder_mode = mode;
+        return 0;
 }
 
 int __wrap_mknod(const char *path, mode_t mode, dev_t number)
@@ -36,6 +51,12 @@ int __wrap_mknod(const char *path, mode_t mode, dev_t number)
         assert_int_equal(mode, S_IFBLK | 0600);
         assert_int_equal(number, makedev(259, 7));
         snprintf(made, sizeof(made), "%s", path);
+        if (n_taken) {
+                n_taken--;
+                is_away = true;
+                errno = ENOENT;
+                return -1;
+        }
         errno = EROFS;
         return refuses ? -1 : 0;
 }
@@ -80,6 +101,19 @@ static void nodes(void **state)
         sv_device_remove_nodes(&s);
         assert_int_equal(n_removed, SV_GUEST_DISKS_MAX);
         assert_string_equal(removed, "/dev/secure-vm/var+lib+secure-vm+g.disk15");
+}
+
+/* Made by a launcher whose umask is 077, and removed between its making and the node's. */
+static void a_folder_that_goes(void **state)
+{
+        SV_STR path = NULL;
+
+        is_away = true;
+        n_taken = 2;
+        refuses = false;
+        OK(sv_device_make_node(&s, 3, makedev(259, 7), &path, &err));
+        assert_int_equal(n_taken, 0);
+        assert_int_equal(folder_mode, 0711);
 }
 
 static void users(void **state)
@@ -147,9 +181,10 @@ static void held_by_one(void **state)
 
 int main(void)
 {
-        static const struct CMUnitTest tests[] = {cmocka_unit_test(nodes), cmocka_unit_test(users),
-                                                  cmocka_unit_test(a_qemu_has_it),
-                                                  cmocka_unit_test(held_by_one)};
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(nodes), cmocka_unit_test(a_folder_that_goes),
+                cmocka_unit_test(users), cmocka_unit_test(a_qemu_has_it),
+                cmocka_unit_test(held_by_one)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
