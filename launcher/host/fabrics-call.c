@@ -78,6 +78,7 @@ int sv_fabric_check(const char *root, bool keys, struct sv_err *err)
 /* Of the process that made the calls. */
 struct fabric_answer {
         bool done;
+        bool was_there; /* as the kernel says */
         size_t n;
         struct sv_fabric_place places[SV_NVME_ADDRESSES_MAX];
         char said[256]; /* by the library */
@@ -129,7 +130,9 @@ static nvme_ctrl_t add_controller(const struct sv_fabric_ask *ask, nvme_root_t r
 static void connect_subsystem(const struct sv_fabric_ask *ask, nvme_root_t root,
                               struct fabric_answer *a)
 {
+        errno = 0;
         a->done = add_controller(ask, root, ask->subsystem, false);
+        a->was_there = !a->done && (errno == ENVME_CONNECT_ALREADY || errno == EALREADY);
 }
 
 /* Fields of a log page are filled up with blanks or zeros. */
@@ -245,7 +248,7 @@ static int ask_kernel(fabric_work *work, const struct sv_fabric_ask *ask, struct
         log = sv_fabric_open_log();
         if (call_library(work, ask, a, err) < 0)
                 return -1;
-        if (a->done)
+        if (a->done || a->was_there)
                 return 0;
         sv_fabric_read_log(log, &said);
         if (!said.n)
@@ -257,7 +260,9 @@ int sv_fabric_connect(const struct sv_fabric_ask *ask, struct sv_err *err)
 {
         struct fabric_answer a = {0};
 
-        return ask_kernel(connect_subsystem, ask, &a, err);
+        if (ask_kernel(connect_subsystem, ask, &a, err) < 0)
+                return -1;
+        return a.was_there ? 1 : 0;
 }
 
 int sv_fabric_discover(const struct sv_fabric_ask *ask, struct sv_fabric_place *out, size_t max,

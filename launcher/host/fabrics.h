@@ -42,7 +42,7 @@ int sv_fabric_check(const char *root, bool keys, struct sv_err *err);
  * frees. */
 char *sv_fabric_read_host(const char *root, struct sv_err *err);
 
-/* Returns when the controller is live, or was there. SV_SYSTEM: "fabric.refused" nobody listens;
+/* Returns when the controller is live; 1: it was there, and is another's. SV_SYSTEM: "fabric.refused" nobody listens;
  * "fabric.secret" the keys, or that there are none, were refused; "fabric.host" the subsystem is
  * not for this host; "fabric.subsystem" there is none of that name; "fabric.module";
  * "fabric.connect" what else the kernel said. */

@@ -95,6 +95,12 @@ static struct sv_json *find_connection(const struct sv_fabric_record *r, const s
         return NULL;
 }
 
+bool sv_fabric_record_has(const struct sv_fabric_record *r, const struct sv_disk *d,
+                          const struct sv_fabric_address *a)
+{
+        return find_connection(r, d, a) != NULL;
+}
+
 static void drop_guest(struct sv_json *connection, const char *guest)
 {
         const struct sv_json *old = sv_json_get(connection, "guests");

@@ -20,6 +20,9 @@ int sv_fabric_record_open(const char *root, struct sv_fabric_record *r, struct s
 void sv_fabric_record_close(struct sv_fabric_record *r);
 #define SV_FABRIC_RECORD __attribute__((cleanup(sv_fabric_record_close))) struct sv_fabric_record
 
+/* Was the connection to the disk's subsystem at `a` made for guests? */
+bool sv_fabric_record_has(const struct sv_fabric_record *r, const struct sv_disk *d,
+                          const struct sv_fabric_address *a);
 /* The guest uses the connection to the disk's subsystem at `a`, if that is in the record or, with
  * `new`, is to be; written and synced. */
 int sv_fabric_record_use(struct sv_fabric_record *r, const struct sv_disk *d,

@@ -153,19 +153,26 @@ static int connect_place(struct taking *t, const struct sv_fabric_address *a, st
         struct sv_err why = SV_ERR_NULL;
         int r;
 
-        if (there)
+        if (there) {
+                /* who made it for a guest may have been killed before it was hidden */
+                if (sv_fabric_record_has(t->record, t->disk, a))
+                        hide_keys(t->root, there);
                 return sv_fabric_record_use(t->record, t->disk, a, t->guest, false, err);
+        }
         if (sv_fabric_record_use(t->record, t->disk, a, t->guest, true, err) < 0)
                 return -1;
         t->ask.address = a->host;
         t->ask.port = a->port;
         r = sv_fabric_connect(&t->ask, &why);
         there = sv_fabric_find_controller(t->root, t->disk, a);
+        /* somebody else was quicker, as nvme-cli at a boot: theirs, which stays */
+        if (there && r == 1)
+                return sv_fabric_record_drop(t->record, t->disk, a, t->guest, err);
         if (there) {
                 hide_keys(t->root, there);
                 return 0;
         }
-        if (r == 0)
+        if (r >= 0)
                 sv_fail(&why, SV_SYSTEM, "fabric.connect",
                         "%s at %s, port %u: the path is not there", t->disk->nvme.subsystem,
                         a->host, a->port);

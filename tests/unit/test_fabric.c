@@ -18,7 +18,7 @@ static unsigned user;
 static bool held, claimed;
 static bool busy;
 static const char *refused_address; /* nobody is there */
-static enum { LIVE, DIES_BEFORE, DIES_AFTER, WITHOUT_SPACE } kernel;
+static enum { LIVE, DIES_BEFORE, DIES_AFTER, WITHOUT_SPACE, TOO_LATE } kernel;
 static unsigned n_connected, n_disconnected, n_discovered;
 static int64_t now;
 
@@ -123,7 +123,7 @@ int __wrap_sv_fabric_connect(const struct sv_fabric_ask *ask, struct sv_err *e)
                 _exit(0);
         if (kernel != WITHOUT_SPACE)
                 put_space();
-        return 0;
+        return kernel == TOO_LATE ? 1 : 0;
 }
 
 int __wrap_sv_fabric_discover(const struct sv_fabric_ask *ask, struct sv_fabric_place *out,
@@ -224,6 +224,18 @@ static void others_stay(void **state)
         assert_int_equal(n_connected, 1);
         release("g");
         must_be(false, true, false);
+}
+
+/* Another connects between our look and our call, as nvme-cli does at a boot. */
+static void another_was_quicker(void **state)
+{
+        kernel = TOO_LATE;
+        OK(take("g", BOTH));
+        assert_int_equal(n_connected, 2);
+        must_be(true, true, false);
+        release("g");
+        must_be(true, true, false);
+        assert_int_equal(n_disconnected, 0);
 }
 
 /* The last one ends it, whoever was the first. */
@@ -339,6 +351,29 @@ static void killed(void **state)
         }
 }
 
+static void killed_before_keys_are_hidden(void **state)
+{
+        SV_STR secret = sv_asprintf("%s/sys/class/nvme/nvme01/dhchap_secret", base);
+        pid_t pid = fork();
+        struct stat st;
+        int status = 1;
+
+        if (!pid) {
+                kernel = DIES_AFTER;
+                take("g", BOTH);
+                _exit(1);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(stat(secret, &st), 0);
+        assert_int_not_equal(st.st_mode & 0777, 0600);
+        OK(take("h", BOTH));
+        assert_int_equal(stat(secret, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+        release("g");
+        release("h");
+        must_be(false, false, false);
+}
+
 static void without_rights(void **state)
 {
         SV_GUEST g = {0};
@@ -423,6 +458,7 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(there_and_back, begin),
                 cmocka_unit_test_setup(others_stay, begin),
+                cmocka_unit_test_setup(another_was_quicker, begin),
                 cmocka_unit_test_setup(shared, begin),
                 cmocka_unit_test_setup(in_use, begin),
                 cmocka_unit_test_setup(one_path, begin),
@@ -430,6 +466,7 @@ int main(void)
                 cmocka_unit_test_setup(other_devices, begin),
                 cmocka_unit_test_setup(last_boot, begin),
                 cmocka_unit_test_setup(killed, begin),
+                cmocka_unit_test_setup(killed_before_keys_are_hidden, begin),
                 cmocka_unit_test_setup(without_rights, begin),
                 cmocka_unit_test_setup(without_multipath, begin),
                 cmocka_unit_test_setup(not_disconnected, begin),
