@@ -20,6 +20,8 @@ esac
 '''
 ROOT, DATA = 'root {0}/root luks,discard\n', 'data {0}/data luks{1}\n'
 ALL = ['root', 'data']
+# The initramfs's own tables, and the command line: what it would ask a passphrase for
+OWN = {'cryptroot-crypttab': 'other UUID=x none luks\n{0} UUID=y none luks', 'etc-crypttab': '{0} UUID=y none luks\n', 'cmdline': 'quiet root=/dev/mapper/{0} ro\n'}
 # options of the volume "data", what is wrong with it, what is open in the end (None: a refusal), the words about it
 TABLE = [
     ('', None, ALL, 'volume data is open'),
@@ -52,12 +54,15 @@ def prepare(folder, options, wrong):
         put(f'{folder}/bin/{name}', PLAYED.format(name=name, folder=folder, cases=cases))
 
 
-def try_row(script, shell, options, wrong, expected, words):
+def try_row(script, shell, options, wrong, expected, words, needed=''):
     with tempfile.TemporaryDirectory() as folder:
         os.mkdir(f'{folder}/bin')
         prepare(folder, options, wrong)
+        for name, text in OWN.items():
+            put(f'{folder}/{name}', text.format('data' if name == needed else 'root'))
         text = script
-        for word, value in (('@bindir@', f'{folder}/bin'), ('/etc/secure-vm', folder), ('/run/', f'{folder}/run-'), ('[ ! -b ', '[ ! -e ')):
+        for word, value in (('@bindir@', f'{folder}/bin'), ('/etc/secure-vm', folder), ('/run/', f'{folder}/run-'),
+                            ('/cryptroot/', f'{folder}/cryptroot-'), ('/etc/crypttab', f'{folder}/etc-crypttab'), ('/proc/cmdline', f'{folder}/cmdline'), ('[ ! -b ', '[ ! -e ')):
             assert word in text, word
             text = text.replace(word, value)
         put(f'{folder}/open-volumes', text)
@@ -81,6 +86,10 @@ def main():
         for row in TABLE:
             if shutil.which(shell[0]):
                 try_row(script, shell, *row)
+        for needed in OWN if shutil.which(shell[0]) else ():
+            for options, wrong, words in ((',nofail', 'absent', 'within 60 seconds'), (',_netdev', 'absent', 'within 60 seconds'),
+                                          (',nofail,_netdev', 'locked', 'volume data was not opened')):
+                try_row(script, shell, options, wrong, None, words, needed)
     print('open-volumes: all or none, but for nofail and _netdev')
     return 0
 
