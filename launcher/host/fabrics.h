@@ -42,10 +42,10 @@ int sv_fabric_check(const char *root, bool keys, struct sv_err *err);
  * frees. */
 char *sv_fabric_read_host(const char *root, struct sv_err *err);
 
-/* Returns when the controller is live; 1: it was there, and is another's. SV_SYSTEM: "fabric.refused" nobody listens;
- * "fabric.secret" the keys, or that there are none, were refused; "fabric.host" the subsystem is
- * not for this host; "fabric.subsystem" there is none of that name; "fabric.module";
- * "fabric.connect" what else the kernel said. */
+/* Returns when the controller is live; 1: it was there, and is another's. SV_SYSTEM:
+ * "fabric.refused" nobody listens; "fabric.secret" the keys, or that there are none, were refused;
+ * "fabric.host" the subsystem is not for this host; "fabric.subsystem" there is none of that name;
+ * "fabric.module"; "fabric.connect" what else the kernel said. */
 int sv_fabric_connect(const struct sv_fabric_ask *ask, struct sv_err *err);
 /* Where the service at this address says that the subsystem is, by the same transport; at most
  * `max`. The same errors; SV_SYSTEM "fabric.discovery" when it knows no place. */
