@@ -15,6 +15,7 @@
 #define PREFIX    "secure-vm-w" /* of a job's and its image's name; 31 bytes are a node's */
 #define NAME_SIZE 32
 #define TAG_SIZE  12
+#define LATE      "late" /* a bitmap, while notes are parted */
 #define FDSET     0x5356100
 #define TAKEN_SET (FDSET + SV_GUEST_DISKS_MAX)
 #define POLL_US   20000
@@ -22,7 +23,7 @@
 
 /* What is of interest of what QEMU and libvirt say. */
 struct said {
-        enum { SHUT_DOWN, RUNS_ON, JOB_ENDED, QEMU_ENDED, STARTED } what;
+        enum { SHUT_DOWN, RUNS_ON, JOB_ENDED, WRITE_FAILED, QEMU_ENDED, STARTED } what;
         char tag[TAG_SIZE]; /* of a job's name; "" when it cannot be read */
 };
 #define SAID_MAX 3000 /* a pipe may be full with more */
@@ -87,6 +88,8 @@ static void on_monitor(virConnectPtr conn, virDomainPtr dom, const char *event, 
                 queue_said(arg, (struct said){.what = SHUT_DOWN});
         else if (!strcmp(event, "RESUME"))
                 queue_said(arg, (struct said){.what = RUNS_ON});
+        else if (!strcmp(event, "BLOCK_IO_ERROR"))
+                queue_said(arg, (struct said){.what = WRITE_FAILED});
         else if (!strcmp(event, "JOB_STATUS_CHANGE"))
                 hear_job(arg, details);
 }
@@ -137,6 +140,7 @@ static void judge_said(struct sv_virt_track *t, const struct said *said)
         case QEMU_ENDED:
                 t->ended = true;
                 break;
+        case WRITE_FAILED: /* part of it may be on the disk, and QEMU repeats none of it */
         case STARTED:
                 t->broken = true;
                 break;
@@ -157,7 +161,7 @@ int sv_virt_track_wait(struct sv_virt_track *t, struct sv_err *err)
                 if (t->broken)
                         return sv_fail(err, SV_SYSTEM, CHECK,
                                        "QEMU did not note all that the guest wrote: its job ended "
-                                       "before the guest did");
+                                       "before the guest did, or the disk took no more");
                 if (t->ended)
                         return 0;
                 if (poll(&p, 1, WAIT_MS) <= 0)
@@ -333,20 +337,41 @@ int sv_virt_track_begin(struct sv_virt *v, const struct sv_bitmaps *b, const int
         return 0;
 }
 
-/* From now on is noted anew, and what was noted is in an image of its own. */
+static void add_merge(struct sv_json *actions, const char *to, const char *from, const char *bitmap)
+{
+        struct sv_json *data = sv_virt_add_action(actions, "block-dirty-bitmap-merge"), *source;
+
+        sv_json_set_str(data, "node", to);
+        sv_json_set_str(data, "target", SV_TRACK_BITMAP);
+        source = sv_json_add(sv_json_set(data, "bitmaps", sv_json_array()), sv_json_object());
+        sv_json_set_str(source, "node", from);
+        sv_json_set_str(source, "name", bitmap);
+}
+
+static struct sv_json *add_bitmap_action(struct sv_json *actions, const char *type,
+                                         const char *node, const char *bitmap)
+{
+        struct sv_json *data = sv_virt_add_action(actions, type);
+
+        sv_json_set_str(data, "node", node);
+        sv_json_set_str(data, "name", bitmap);
+        return data;
+}
+
+/* From now on is noted anew, and what was noted is in an image of its own. The guest may write
+ * between two actions of a transaction, in an I/O thread: what it writes before the one bitmap is
+ * cleared and after it was read is in the other. */
 static int part_notes(struct sv_virt_track *t, size_t i, struct sv_err *err)
 {
-        struct sv_json *actions = sv_json_array(), *data, *from;
+        struct sv_json *actions = sv_json_array(), *late;
+        const char *node = t->names[i];
 
-        data = sv_virt_add_action(actions, "block-dirty-bitmap-merge");
-        sv_json_set_str(data, "node", t->taken);
-        sv_json_set_str(data, "target", SV_TRACK_BITMAP);
-        from = sv_json_add(sv_json_set(data, "bitmaps", sv_json_array()), sv_json_object());
-        sv_json_set_str(from, "node", t->names[i]);
-        sv_json_set_str(from, "name", SV_TRACK_BITMAP);
-        data = sv_virt_add_action(actions, "block-dirty-bitmap-clear");
-        sv_json_set_str(data, "node", t->names[i]);
-        sv_json_set_str(data, "name", SV_TRACK_BITMAP);
+        late = add_bitmap_action(actions, "block-dirty-bitmap-add", node, LATE);
+        sv_json_set_int(late, "granularity", SV_TRACK_MARK);
+        add_merge(actions, t->taken, node, SV_TRACK_BITMAP);
+        add_bitmap_action(actions, "block-dirty-bitmap-clear", node, SV_TRACK_BITMAP);
+        add_merge(actions, node, node, LATE);
+        add_bitmap_action(actions, "block-dirty-bitmap-remove", node, LATE);
         return sv_virt_do_together(t->v, actions, err);
 }
 
