@@ -154,7 +154,8 @@ int sv_tee_check_warn(const struct sv_tee_verify *tee, const struct sv_policy *p
 {
         static const char *const none[] = {NULL};
 
-        return sv_policy_check_warn(policy, tee->may_warn ? tee->may_warn : none, err);
+        return sv_policy_check_warn(policy, tee->may_warn ? tee->may_warn : none,
+                                    tee->tells_guest ? tee->tells_guest : none, err);
 }
 
 static int evaluate_policy(const struct sv_tee_verify *tee, const struct sv_policy *policy,

@@ -293,9 +293,10 @@ bool sv_claim_is_below(const char *claim, const char *const *claims)
         return false;
 }
 
-/* One list of rules that decides: each that warns may, and one is left that does not. */
+/* One list of rules that decides: each that warns may, and one is left that tells the guest. */
 static int check_warned_rules(const struct sv_policy *p, const struct sv_json *rules,
-                              const char *const *claims, struct sv_err *err)
+                              const char *const *claims, const char *const *tells,
+                              struct sv_err *err)
 {
         bool decides = false;
 
@@ -305,7 +306,7 @@ static int check_warned_rules(const struct sv_policy *p, const struct sv_json *r
                 const char *claim = sv_json_text(rule, "claim", "");
 
                 if (!sv_policy_warns(p, check)) {
-                        decides |= !sv_json_get(rule, "when");
+                        decides |= !sv_json_get(rule, "when") && sv_claim_is_below(claim, tells);
                         continue;
                 }
                 if (!sv_claim_is_below(claim, claims))
@@ -318,8 +319,9 @@ static int check_warned_rules(const struct sv_policy *p, const struct sv_json *r
         if (decides)
                 return 0;
         return sv_fail(err, SV_FORMAT, "policy.warn.nothing",
-                       "each rule only warns: such a policy would release the resource to "
-                       "everybody");
+                       "no rule is left that says which guest it is: such a policy would release "
+                       "the resource to anybody's guest; leave one that decides "
+                       "(docs/FORMATS.md, \"Rules that warn\")");
 }
 
 static bool has_rule_of_name(const struct sv_policy *p, const char *check)
@@ -337,7 +339,8 @@ static bool has_rule_of_name(const struct sv_policy *p, const char *check)
         return !strncmp(check, "policy.reference", n) && check[n] == '.';
 }
 
-int sv_policy_check_warn(const struct sv_policy *p, const char *const *claims, struct sv_err *err)
+int sv_policy_check_warn(const struct sv_policy *p, const char *const *claims,
+                         const char *const *tells, struct sv_err *err)
 {
         size_t n = sv_json_len(p->sets);
 
@@ -353,9 +356,9 @@ int sv_policy_check_warn(const struct sv_policy *p, const char *const *claims, s
                                        i, check);
         }
         for (size_t i = 0; i < n; i++)
-                if (check_warned_rules(p, p->with_set[i].rules, claims, err) < 0)
+                if (check_warned_rules(p, p->with_set[i].rules, claims, tells, err) < 0)
                         return sv_wrap(err, "sets[%zu]", i);
-        return n ? 0 : check_warned_rules(p, p->rules, claims, err);
+        return n ? 0 : check_warned_rules(p, p->rules, claims, tells, err);
 }
 
 int sv_policy_check_allow(const struct sv_policy *p, const char *const *names, struct sv_err *err)

@@ -52,9 +52,10 @@ bool sv_policy_warns(const struct sv_policy *p, const char *check);
 /* Is it one of these, or below one of them (JSON pointers, NULL ends)? */
 bool sv_claim_is_below(const char *claim, const char *const *claims);
 /* Each of them is a rule's, about one of `claims` (JSON pointers, with all below them; NULL ends)
- * or what a reference set says, and a rule is left that decides. SV_FORMAT "policy.warn.unknown",
- * "policy.warn.must", "policy.warn.nothing". */
-int sv_policy_check_warn(const struct sv_policy *p, const char *const *claims, struct sv_err *err);
+ * or what a reference set says, and a rule about one of `tells` is left that decides. SV_FORMAT
+ * "policy.warn.unknown", "policy.warn.must", "policy.warn.nothing". */
+int sv_policy_check_warn(const struct sv_policy *p, const char *const *claims,
+                         const char *const *tells, struct sv_err *err);
 /* For how many seconds a report keeps the resource's disk for its guest; 0: several guests may have
  * it at a time. SV_LEASE_S unless the document says it. */
 int64_t sv_policy_lease(const struct sv_policy *p);

@@ -142,6 +142,8 @@ struct sv_tee_verify {
          * is not among them: whose platform and whose guest it is, and what lets its host in. NULL:
          * none. */
         const char *const *may_warn;
+        /* Likewise, of which one must decide: whose guest it is, or what it runs. */
+        const char *const *tells_guest;
         /* JSON array of policy rules for `verify` without a policy: what any evidence of this TEE
          * must show. */
         const char *strict;

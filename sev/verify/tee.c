@@ -59,6 +59,9 @@ static const char *const may_warn[] = {
         NULL,
 };
 
+static const char *const tells_guest[] = {"/measurement", "/host_data", "/id_key_digest",
+                                          "/author_key_digest", NULL};
+
 const struct sv_tee_verify sv_tee_verify_sev_snp = {
         .id = &sv_tee_sev_snp,
         .mark = "attestation_report",
@@ -79,6 +82,7 @@ const struct sv_tee_verify sv_tee_verify_sev_snp = {
         .check_anchor = sv_snp_check_anchor,
         .accept_shared = sv_snp_cache_accept,
         .may_warn = may_warn,
+        .tells_guest = tells_guest,
         .takes = takes,
         .trust = trust_kinds,
         .floor = sv_snp_floor,

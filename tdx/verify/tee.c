@@ -46,6 +46,10 @@ static const char *const may_warn[] = {
         "/mrseam", "/pck/fmspc", "/pck/ppid", "/xfam",  NULL,
 };
 
+/* MRTD is the firmware's, which many guests have. */
+static const char *const tells_guest[] = {"/rtmr1",   "/rtmr2",         "/mrconfigid",
+                                          "/mrowner", "/mrownerconfig", NULL};
+
 const struct sv_tee_verify sv_tee_verify_tdx = {
         .id = &sv_tee_tdx,
         .mark = "quote",
@@ -67,6 +71,7 @@ const struct sv_tee_verify sv_tee_verify_tdx = {
         .check_anchor = sv_tdx_check_anchor,
         .accept_shared = sv_tdx_cache_accept,
         .may_warn = may_warn,
+        .tells_guest = tells_guest,
         .takes = takes,
         .trust = trust_kinds,
         .floor = sv_tdx_floor,

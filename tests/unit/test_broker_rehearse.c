@@ -128,6 +128,9 @@ static struct sv_json *read_last_record(void)
         return sv_json_ref(sv_json_at(list, sv_json_len(list) - 1));
 }
 
+#define HOST_DATA "0000000000000000000000000000000000000000000000000000000000000002"
+
+/* And a rule that tells the guest all the same, as one must. */
 static void add_warning(struct sv_buf *policy, const char *check)
 {
         SV_JSON *doc = NULL;
@@ -135,6 +138,9 @@ static void add_warning(struct sv_buf *policy, const char *check)
 
         OK(sv_json_parse(sv_buf_bytes(policy), "test", &doc, &err));
         sv_json_add(sv_json_set(doc, "warn", sv_json_array()), sv_json_new_str(check));
+        sv_json_set_str(sv_rule_add(sv_json_get(doc, "rules"), "policy.host_data", "/host_data",
+                                    "configuration", "whose it is"),
+                        "equals", HOST_DATA);
         sv_buf_clear(policy);
         sv_json_print(doc, policy);
 }

@@ -19,6 +19,7 @@
         "{\"version\":1,\"guest\":\"g\",\"tee\":\"t\",\"resource\":\"a/b/c\",\"trust\":{}," rest "}"
 #define TWO "\"rules\":[" RULE("k", "executables") "," RULE("id", "configuration") "]"
 
+static const char *const tells[] = {"/id", "/k", NULL};
 static const char *const may[] = {"/k", "/tcb", NULL};
 static struct sv_err err;
 
@@ -71,7 +72,7 @@ static void a_difference(void **state)
                 SV_POLICY_DOC *p = parse_policy(t[i].policy);
                 SV_VERDICT v = {{0}};
 
-                OK(sv_policy_check_warn(p, may, &err));
+                OK(sv_policy_check_warn(p, may, tells, &err));
                 assert_int_equal(ask(p, t[i].claims, &v), *t[i].check ? SV_POLICY : 0);
                 assert_string_equal(err.check, t[i].check);
                 assert_int_equal(sv_verdict_status(&v), t[i].status);
@@ -108,7 +109,7 @@ static void with_sets(void **state)
                  {"other", "s2, generation 2", 1}};
         SV_POLICY_DOC *p = parse_policy(policy);
 
-        OK(sv_policy_check_warn(p, may, &err));
+        OK(sv_policy_check_warn(p, may, tells, &err));
         for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
                 SV_STR claims = sv_asprintf("{\"id\":\"a\",\"k\":\"%s\"}", t[i].k);
                 SV_VERDICT v = {{0}};
@@ -142,7 +143,7 @@ static void retired_set(void **state)
                  {"other", "x", ""}};
         SV_POLICY_DOC *p = parse_policy(policy);
 
-        OK(sv_policy_check_warn(p, may, &err));
+        OK(sv_policy_check_warn(p, may, tells, &err));
         for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
                 SV_STR claims =
                         sv_asprintf("{\"id\":\"a\",\"tcb\":\"%s\",\"k\":\"%s\"}", t[i].tcb, t[i].k);
@@ -164,6 +165,10 @@ static void what_may(void **state)
                 {POLICY(TWO ",\"warn\":[\"policy.k\",\"policy.kk\"]"), "policy.warn.unknown"},
                 {POLICY(TWO ",\"warn\":[\"policy.floor.debug\"]"), "policy.warn.unknown"},
                 {POLICY("\"rules\":[" RULE("k", "executables") "],\"warn\":[\"policy.k\"]"),
+                 "policy.warn.nothing"},
+                /* what is left says nothing of the guest */
+                {POLICY("\"rules\":[" RULE("k", "executables") "," RULE(
+                         "tcb", "configuration") "],\"warn\":[\"policy.k\"]"),
                  "policy.warn.nothing"},
                 /* one that begins like it is another claim; one below it is of it */
                 {POLICY("\"rules\":[" RULE("kk", "executables") "," RULE(
@@ -192,7 +197,7 @@ static void what_may(void **state)
 
                 memset(&err, 0, sizeof(err));
                 if (sv_policy_parse(sv_bytes_str(t[i].policy), &p, &err) == 0)
-                        sv_policy_check_warn(p, may, &err);
+                        sv_policy_check_warn(p, may, tells, &err);
                 assert_string_equal(err.check, t[i].check ? t[i].check : "");
                 assert_int_equal(err.class, t[i].check ? SV_FORMAT : 0);
         }
@@ -237,7 +242,7 @@ static void carried(void **state)
 
         OK(sv_reference_parse(sv_bytes_str(reference), &set, &err));
         OK(sv_reference_join(sv_bytes_str(named), set, &joined, &err));
-        OK(sv_policy_check_warn(joined, may, &err));
+        OK(sv_policy_check_warn(joined, may, tells, &err));
         assert_int_equal(ask(joined, "{\"id\":\"a\",\"k\":\"x\"}", &v), 0);
         assert_int_equal(count_warned(&v), 1);
 

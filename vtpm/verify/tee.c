@@ -25,6 +25,9 @@ static const char *const may_warn[] = {
         "/pcrs/sha256/5", "/pcrs/sha256/6", "/pcrs/sha256/7", "/pcrs/sha256/9", NULL,
 };
 
+static const char *const tells_guest[] = {
+        "/ek", "/ak", "/pcrs/sha256/4", "/pcrs/sha256/8", "/pcrs/sha256/9", NULL};
+
 const struct sv_tee_verify sv_tee_verify_vtpm = {
         .id = &sv_tee_vtpm,
         .init_data = "/pcrs/sha256/8",
@@ -42,6 +45,7 @@ const struct sv_tee_verify sv_tee_verify_vtpm = {
         .challenge = sv_vtpm_challenge,
         .secret_kind = SV_VTPM_ACTIVATION_KIND,
         .may_warn = may_warn,
+        .tells_guest = tells_guest,
         .takes = takes,
         .trust = trust_kinds,
         .strict = sv_vtpm_strict,
