@@ -353,12 +353,14 @@ static int undo_locked(const char *root, const char *dir, struct sv_json *result
         SV_TUNE_JOURNAL j = {.n = 0};
         bool unfinished, same_boot;
         int had = sv_tune_journal_read(dir, &j, &unfinished, err);
-        size_t restored = 0;
+        size_t restored = 0, changed = 0;
 
         if (had < 0 || (had && check_record(root, &j, err) < 0))
                 return -1;
         /* what a boot has set is not to become what another boot had */
         same_boot = had && !strcmp(boot, j.boot);
+        for (size_t i = 0; i < j.n; i++)
+                changed += strcmp(j.entries[i].old, j.entries[i].wanted) != 0;
         for (size_t i = 0; same_boot && i < j.n; i++) {
                 const char *why = judge_entry(root, &j.entries[i]);
 
@@ -367,7 +369,7 @@ static int undo_locked(const char *root, const char *dir, struct sv_json *result
         }
         if (same_boot && restore_all(root, &j, &restored, err) < 0)
                 return -1;
-        sv_json_set_int(result, "settings", (int64_t)j.n);
+        sv_json_set_int(result, "settings", (int64_t)changed);
         sv_json_set_int(result, "restored", (int64_t)restored);
         return had && sv_tune_journal_drop(dir, true) < 0
                        ? sv_fail_errno(err, "tune.undo",
