@@ -222,20 +222,25 @@ static int fill_file(int fd, const char *name, struct sv_bytes content, struct s
         return fsync(fd) < 0 ? sv_fail_errno(err, "file.write", "%s", name) : 0;
 }
 
+/* What has its name is whole: it may be all that is left one day. */
 int sv_kek_write_copy(const char *path, struct sv_secret *kek, struct sv_err *err)
 {
-        SV_FD fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        SV_STR temp = sv_asprintf("%s.XXXXXX", path);
+        SV_FD fd = mkostemp(temp, O_CLOEXEC);
+        int r;
 
         if (fd < 0)
-                return sv_fail(err, errno == EEXIST ? SV_USAGE : SV_SYSTEM, "broker.kek.copy",
-                               "the copy %s cannot be made: %s", path,
-                               errno == EEXIST ? "it is there already, and stays"
-                                               : strerror(errno));
-        if (fill_file(fd, path, sv_bytes(sv_secret_reveal(kek), sv_secret_size(kek)), err) < 0) {
-                unlink(path);
-                return -1;
-        }
-        return sv_folder_sync(path) < 0 ? sv_fail_errno(err, "file.write", "%s", path) : 0;
+                return sv_fail_errno(err, "broker.kek.copy", "the copy %s cannot be made", path);
+        r = fill_file(fd, temp, sv_bytes(sv_secret_reveal(kek), sv_secret_size(kek)), err);
+        if (r == 0 && renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
+                r = sv_fail(err, errno == EEXIST ? SV_USAGE : SV_SYSTEM, "broker.kek.copy",
+                            "the copy %s cannot be made: %s", path,
+                            errno == EEXIST ? "it is there already, and stays" : strerror(errno));
+        if (r < 0)
+                unlink(temp);
+        else if (sv_folder_sync(path) < 0)
+                r = sv_fail_errno(err, "file.write", "%s", path);
+        return r;
 }
 
 /* Behind a link it is the file that is replaced, and the link stays. */

@@ -4,6 +4,7 @@
 
     kek.py BUILD [all]      at each system call; without "all" at each of the last sixty (the files are changed there) and some before
 """
+import glob
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import patience
 
 LAST, STRIDE = 60, 37
+KEK_SIZE = 32  # bytes
 
 
 def listens(path):
@@ -49,20 +51,37 @@ class Place:
         return int(p.stdout.split()[-1])
 
 
+def put_back(p):
+    """As it was before the first."""
+    for f in p.kek, *glob.glob(p.copy + '*'):
+        if os.path.exists(f):
+            os.unlink(f)
+    shutil.copy(p.kek + '.before', p.kek)
+
+
+def find_copying(p, calls, way):
+    """The call at which the copy begins to be there, by whatever name."""
+    low, high = 1, calls
+    while low < high:
+        put_back(p)
+        p.killed((low + high) // 2, *way)
+        low, high = (low, (low + high) // 2) if glob.glob(p.copy + '*') else ((low + high) // 2 + 1, high)
+    return low
+
+
 def kill_everywhere(p, way, kind, every):
-    """Killed at a call, what is in the file is as before or as after; and the broker opens with it, and the command can be said again."""
+    """Killed at a call, what is in the file is as before or as after, and a copy is whole or not there; and the broker opens with it, and the command can be said
+    again."""
     shutil.copy(p.kek, p.kek + '.before')
     name, seen = p.broker('kek', 'show')['id'], set()
     calls = p.killed(1 << 30, *way)
-    for at in sorted(set(range(1, calls + 2, 1 if every else STRIDE)) | set(range(max(1, calls - LAST), calls + 2))):
-        for f in p.kek, p.copy:
-            if os.path.exists(f):
-                os.unlink(f)
-        os.rename(p.kek + '.before', p.kek)
-        shutil.copy(p.kek, p.kek + '.before')
+    copying = find_copying(p, calls, way) if '--copy' in way else 1
+    for at in sorted(set(range(1, calls + 2, 1 if every else STRIDE)) | set(range(max(1, calls - LAST), calls + 2)) | set(range(copying, copying + 8))):
+        put_back(p)
         ended = p.killed(at, *way)
         shown = p.broker('kek', 'show', '--open')
         assert shown['id'] == name, (at, shown)
+        assert not os.path.exists(p.copy) or os.path.getsize(p.copy) == KEK_SIZE, (at, os.path.getsize(p.copy))
         seen.add(shown['kind'])
         p.broker('check')
         if ended:
