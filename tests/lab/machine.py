@@ -153,7 +153,10 @@ class Machine:
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors='replace') as p:
             for line in p.stdout:
                 yield line.rstrip('\r\n')
+            said = p.stderr.read()
             p.wait()
+        if p.returncode:
+            raise Failed(f'the machine ended with {p.returncode}: {said.strip()[-1000:]}')
         with open(console, encoding='utf-8', errors='replace') as f:
             if 'Kernel panic' in f.read():
                 raise Failed(f'the machine\'s kernel gave up: {console}')
