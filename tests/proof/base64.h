@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What base64.c and base64url.c have in common. The harness includes the source and defines PUT,
- * the function that writes, and UN, the one that reads. */
-/* The place of a character in an alphabet, by RFC 4648's tables 1 and 2; that it stands there is
- * proven. */
-char *strchr(const char *s, int c)
+ * the function that writes, UN, the one that reads, and ALPHABET, theirs. */
+/* The place of a character in an alphabet (RFC 4648, tables 1 and 2), which has 64: it stands
+ * there, and each that stands somewhere has its place. */
+static void places(void)
 {
-        int at = c >= 'A' && c <= 'Z'   ? c - 'A'
-                 : c >= 'a' && c <= 'z' ? c - 'a' + 26
-                 : c >= '0' && c <= '9' ? c - '0' + 52
-                 : c == s[62]           ? 62
-                 : c == s[63]           ? 63
-                                        : -1;
+        uint8_t c = nondet_u8();
+        int at = get_base64_value(c, ALPHABET);
 
-        if (at < 0)
-                return NULL;
-        PROVE(s[at] == c);
-        return (char *)s + at;
+        PROVE(at >= -1 && at < 64);
+        PROVE(at < 0 || ALPHABET[at] == c);
+        PROVE(get_base64_value((uint8_t)ALPHABET[c & 63], ALPHABET) == (c & 63));
 }
 
 static void back_and_forth(size_t n)

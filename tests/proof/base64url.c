@@ -2,8 +2,9 @@
 /* proves: one value has one text: bytes written are read back as they were, and a text that is read
  *         is the one that its bytes are written as, to the last bit.
  * for:    every 1 to 3 bytes, every text of 2, 3 and 4 characters: one group
- * stubs:  texts of errors; the buffer (stub_buf.h); strchr, by computing what it finds
+ * stubs:  texts of errors; the buffer (stub_buf.h)
  * unwind: 9
+ * fault:  `c - 'a' + 26` => `c - 'a' + 25`
  * fault:  `(tail == 2 && v & 15)` => `(tail == 2 && v & 7)`
  * fault:  `v >> (18 - 6 * k) & 63` => `v >> (18 - 6 * k) & 31`
  */
@@ -14,8 +15,9 @@
 
 #include "base/core/encoding.c"
 
-#define PUT sv_put_base64url
-#define UN  sv_unbase64url
+#define PUT      sv_put_base64url
+#define UN       sv_unbase64url
+#define ALPHABET b64_url
 #include "base64.h"
 
 void prove(void)
@@ -35,6 +37,9 @@ void prove(void)
                 break;
         case 4:
                 any_text(3);
+                break;
+        case 5:
+                places();
                 break;
         default:
                 any_text(4);
