@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm reference import, export: reference sets from and to CoRIM (attest/corim/corim.h). */
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "attest/corim/corim.h"
 #include "base/core/file.h"
@@ -77,26 +75,6 @@ static void report_ignored(const struct sv_json *ignored)
                 sv_warn("passed over: %s", sv_json_str(sv_json_at(ignored, i)));
 }
 
-static int write_imported(const struct sv_args *args, struct sv_bytes text,
-                          const struct sv_json *ignored, struct sv_json **result,
-                          struct sv_err *err)
-{
-        const char *out = sv_opt(args, "out");
-        SV_JSON *set = NULL;
-
-        if (sv_reference_parse(text, &set, err) < 0 ||
-            (out && sv_output_write(out, 0666, text, err) < 0))
-                return -1;
-        *result = sv_json_object();
-        sv_json_set_str(*result, "name", sv_reference_name(set));
-        sv_json_set_int(*result, "generation", sv_reference_generation(set));
-        sv_json_set(*result, "set", sv_json_ref(set));
-        sv_json_set(*result, "ignored", sv_json_ref((struct sv_json *)ignored));
-        if (!out && !sv_has(args, "json"))
-                printf("%.*s", (int)text.n, (const char *)text.p);
-        return 0;
-}
-
 static int run_reference_import(const struct sv_args *args, struct sv_json **result,
                                 struct sv_err *err)
 {
@@ -122,7 +100,10 @@ static int run_reference_import(const struct sv_args *args, struct sv_json **res
             sv_corim_read(sv_buf_bytes(&text), &in, ignored, &set, err) < 0)
                 return sv_wrap(err, "%s", file);
         report_ignored(ignored);
-        return write_imported(args, sv_buf_bytes(&set), ignored, result, err);
+        if (sv_reference_put_out(args, sv_buf_bytes(&set), result, err) < 0)
+                return -1;
+        sv_json_set(*result, "ignored", sv_json_ref(ignored));
+        return 0;
 }
 
 static int run_reference_export(const struct sv_args *args, struct sv_json **result,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secure-vm reference make, retire: the sets that an author then signs, from guest files and from
  * the set before. */
-#include <stdio.h>
 
 #include "base/core/file.h"
 #include "base/core/text.h"
@@ -39,24 +38,6 @@ static const struct sv_opt retire_opts[] = {
         {0},
 };
 
-static int write_result(const struct sv_args *args, struct sv_bytes text, struct sv_json **result,
-                        struct sv_err *err)
-{
-        const char *out = sv_opt(args, "out");
-        SV_JSON *set = NULL;
-
-        if (sv_reference_parse(text, &set, err) < 0 ||
-            (out && sv_output_write(out, 0666, text, err) < 0))
-                return -1;
-        *result = sv_json_object();
-        sv_json_set_str(*result, "name", sv_reference_name(set));
-        sv_json_set_int(*result, "generation", sv_reference_generation(set));
-        sv_json_set(*result, "set", sv_json_ref(set));
-        if (!out && !sv_has(args, "json"))
-                printf("%.*s", (int)text.n, (const char *)text.p);
-        return 0;
-}
-
 static int run_reference_make(const struct sv_args *args, struct sv_json **result,
                               struct sv_err *err)
 {
@@ -83,7 +64,7 @@ static int run_reference_make(const struct sv_args *args, struct sv_json **resul
                 tuple.image = guest.name;
         if (sv_reference_add(before, &tuple, sv_has(args, "again"), &text, &generation, err) < 0)
                 return -1;
-        return write_result(args, sv_buf_bytes(&text), result, err);
+        return sv_reference_put_out(args, sv_buf_bytes(&text), result, err);
 }
 
 static int run_reference_retire(const struct sv_args *args, struct sv_json **result,
@@ -102,7 +83,7 @@ static int run_reference_retire(const struct sv_args *args, struct sv_json **res
         if (!below)
                 generation = (uint64_t)sv_reference_newest(before);
         if (sv_reference_retire(before, (int64_t)generation, &text, &retired, err) < 0 ||
-            write_result(args, sv_buf_bytes(&text), result, err) < 0)
+            sv_reference_put_out(args, sv_buf_bytes(&text), result, err) < 0)
                 return -1;
         sv_json_set_int(*result, "retired", (int64_t)retired);
         return 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/cli/reference-file.h"
 
+#include <stdio.h>
+
 #include "attest/jose/reference.h"
 #include "base/core/file.h"
 #include "base/core/limits.h"
@@ -72,5 +74,23 @@ int sv_reference_read(const char *file, const char *key_file, struct sv_json **o
         if (sv_file_read(file, SV_POLICY_SIZE_MAX, &text, "reference.size", err) < 0 ||
             open_set(sv_buf_bytes(&text), key_file, out, err) < 0)
                 return sv_wrap(err, "%s", file);
+        return 0;
+}
+
+int sv_reference_put_out(const struct sv_args *args, struct sv_bytes text, struct sv_json **result,
+                         struct sv_err *err)
+{
+        const char *out = sv_opt(args, "out");
+        SV_JSON *set = NULL;
+
+        if (sv_reference_parse(text, &set, err) < 0 ||
+            (out && sv_output_write(out, 0666, text, err) < 0))
+                return -1;
+        *result = sv_json_object();
+        sv_json_set_str(*result, "name", sv_reference_name(set));
+        sv_json_set_int(*result, "generation", sv_reference_generation(set));
+        sv_json_set(*result, "set", sv_json_ref(set));
+        if (!out && !sv_has(args, "json"))
+                printf("%.*s", (int)text.n, (const char *)text.p);
         return 0;
 }
