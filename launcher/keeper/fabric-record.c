@@ -3,14 +3,12 @@
  * "address":"192.0.2.7","port":4420,"guests":["a","b"]},…]} */
 #include "launcher/keeper/fabric-record.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/core/file.h"
-#include "base/core/limits.h"
 #include "launcher/keeper/state.h"
 
 #define CHECK   "fabric.record"
@@ -31,20 +29,6 @@ bool sv_fabric_record_is_there(void)
         return access(path, F_OK) == 0;
 }
 
-static int read_connections(const char *path, struct sv_json **out, struct sv_err *err)
-{
-        SV_BUF text = SV_BUF_NULL;
-
-        if (access(path, F_OK) < 0 && errno == ENOENT) {
-                *out = sv_json_object();
-                return 0;
-        }
-        if (sv_file_read(path, SV_STATUS_SIZE_MAX, &text, CHECK, err) < 0)
-                return -1;
-        return sv_json_parse(sv_buf_bytes(&text), CHECK, out, err) < 0 ? sv_wrap(err, "%s", path)
-                                                                       : 0;
-}
-
 int sv_fabric_record_open(const char *root, struct sv_fabric_record *r, struct sv_err *err)
 {
         SV_STR base = sv_state_base();
@@ -59,8 +43,10 @@ int sv_fabric_record_open(const char *root, struct sv_fabric_record *r, struct s
         if (r->lock < 0 || sv_fd_lock(r->lock, WAIT_MS) < 0)
                 return sv_fail_errno(err, CHECK, "%s", lock);
         if (sv_file_read(boot_path, 64, &boot, CHECK, err) < 0 ||
-            read_connections(path, &r->all, err) < 0)
+            sv_state_read_record(path, CHECK, &r->all, err) < 0)
                 return -1;
+        if (!r->all)
+                r->all = sv_json_object();
         boot.n = strcspn(sv_buf_str(&boot), "\n");
         if (strcmp(sv_json_text(r->all, "boot", ""), sv_buf_str(&boot)) != 0 ||
             sv_json_type(sv_json_get(r->all, "connections")) != SV_JSON_ARRAY)
@@ -175,7 +161,6 @@ int sv_fabric_record_write(struct sv_fabric_record *r, struct sv_err *err)
 {
         SV_STR path = name_file(".nvme");
         struct sv_json *left = sv_json_array();
-        SV_BUF text = SV_BUF_NULL;
 
         for (size_t i = 0; i < sv_json_len(list_connections(r)); i++) {
                 struct sv_json *c = sv_json_at(list_connections(r), i);
@@ -186,10 +171,5 @@ int sv_fabric_record_write(struct sv_fabric_record *r, struct sv_err *err)
         sv_json_set(r->all, "connections", left);
         if (sv_json_ok(err) < 0)
                 return -1;
-        if (!sv_json_len(left))
-                return unlink(path) < 0 && errno != ENOENT ? sv_fail_errno(err, CHECK, "%s", path)
-                                                           : 0;
-        sv_json_print(r->all, &text);
-        sv_buf_puts(&text, "\n");
-        return sv_file_write(path, 0600, sv_buf_bytes(&text), err);
+        return sv_state_write_record(path, CHECK, r->all, !sv_json_len(left), err);
 }

@@ -34,29 +34,18 @@ static bool read_open_label(int fd, char out[SV_LABEL_MAX + 1])
 static int read_record(const struct sv_state *s, struct sv_json **out, struct sv_err *err)
 {
         SV_STR path = find_record(s);
-        SV_BUF text = SV_BUF_NULL;
+        int r = sv_state_read_record(path, CHECK, out, err);
 
-        if (access(path, F_OK) < 0 && errno == ENOENT) {
+        if (r == 0)
                 *out = sv_json_array();
-                return 0;
-        }
-        if (sv_file_read(path, SV_STATUS_SIZE_MAX, &text, CHECK, err) < 0)
-                return -1;
-        return sv_json_parse(sv_buf_bytes(&text), CHECK, out, err) < 0 ? sv_wrap(err, "%s", path)
-                                                                       : 0;
+        return r < 0 ? -1 : 0;
 }
 
 static int write_record(const struct sv_state *s, const struct sv_json *list, struct sv_err *err)
 {
         SV_STR path = find_record(s);
-        SV_BUF text = SV_BUF_NULL;
 
-        if (!sv_json_len(list))
-                return unlink(path) < 0 && errno != ENOENT ? sv_fail_errno(err, CHECK, "%s", path)
-                                                           : 0;
-        sv_json_print(list, &text);
-        sv_buf_puts(&text, "\n");
-        return sv_file_write(path, 0600, sv_buf_bytes(&text), err);
+        return sv_state_write_record(path, CHECK, list, !sv_json_len(list), err);
 }
 
 /* The file that an entry names, if it is there and still that one; -1 when not. */

@@ -2,6 +2,7 @@
 #include "launcher/keeper/state.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -133,6 +134,33 @@ int sv_state_write_status(const struct sv_state *s, const struct sv_json *status
         sv_json_print(status, &text);
         sv_buf_puts(&text, "\n");
         return sv_file_write(path, 0644, sv_buf_bytes(&text), err);
+}
+
+int sv_state_read_record(const char *path, const char *check, struct sv_json **out,
+                         struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        *out = NULL;
+        if (access(path, F_OK) < 0 && errno == ENOENT)
+                return 0;
+        if (sv_file_read(path, SV_STATUS_SIZE_MAX, &text, check, err) < 0)
+                return -1;
+        return sv_json_parse(sv_buf_bytes(&text), check, out, err) < 0 ? sv_wrap(err, "%s", path)
+                                                                       : 1;
+}
+
+int sv_state_write_record(const char *path, const char *check, const struct sv_json *record,
+                          bool empty, struct sv_err *err)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        if (empty)
+                return unlink(path) < 0 && errno != ENOENT ? sv_fail_errno(err, check, "%s", path)
+                                                           : 0;
+        sv_json_print(record, &text);
+        sv_buf_puts(&text, "\n");
+        return sv_file_write(path, 0600, sv_buf_bytes(&text), err);
 }
 
 int sv_state_read_status(const struct sv_state *s, struct sv_json **status, struct sv_err *err)

@@ -48,6 +48,12 @@ unsigned sv_state_kill_leftovers(const struct sv_state *s);
 char *sv_state_path(const struct sv_state *s, const char *rel);
 int sv_state_write_status(const struct sv_state *s, const struct sv_json *status,
                           struct sv_err *err);
+/* A record beside it, JSON that need not be there: 1 with *out, 0 and NULL when there is none. An
+ * empty one is no file. Failures are SV_SYSTEM or SV_FORMAT `check` and name the file. */
+int sv_state_read_record(const char *path, const char *check, struct sv_json **out,
+                         struct sv_err *err);
+int sv_state_write_record(const char *path, const char *check, const struct sv_json *record,
+                          bool empty, struct sv_err *err);
 int sv_state_read_status(const struct sv_state *s, struct sv_json **status, struct sv_err *err);
 /* fn for every guest that has a folder, in the order of their names. */
 int sv_state_for_each(int (*fn)(void *arg, const struct sv_state *s, const struct sv_json *status,
