@@ -211,14 +211,19 @@ def digest(host):
     return host.run('sha256sum', f'{IMAGES}/root.img').split()[0]
 
 
+def define_off(c, filled, size):
+    """At host a; so much of its disk is filled."""
+    c.hosts.a.run('sh', '-c', f'head -c {filled} /dev/urandom >{IMAGES}/root.img; truncate -s {size} {IMAGES}/root.img; chmod 600 {IMAGES}/root.img')
+    with open(c.path('off.xml'), 'w', encoding='ascii') as f:
+        f.write(OFF)
+    c.hosts.a.run('virsh', 'define', c.path('off.xml'))
+
+
 def move_off(c):
     """one that is off goes with its disk, and stays off; its command killed while the disk is copied, after the fence and when the target has it, it is in one place, comes back,
     and goes on; it still starts with its host"""
     a, b = c.hosts.a, c.hosts.b
-    a.run('sh', '-c', f'head -c 48M /dev/urandom >{IMAGES}/root.img; truncate -s 65M {IMAGES}/root.img; chmod 600 {IMAGES}/root.img')
-    with open(c.path('off.xml'), 'w', encoding='ascii') as f:
-        f.write(OFF)
-    a.run('virsh', 'define', c.path('off.xml'))
+    define_off(c, '48M', '65M')
     a.run('virsh', 'autostart', 'g')
     known = digest(a)
     begin(c, lambda: 'root.img' in left(b, 'lib/libvirt/images'))
@@ -245,10 +250,7 @@ def find_qemu(host):
 def move_untracked(c):
     """its QEMU is killed while its disk is copied, so nobody knows where it wrote: the whole disk is looked at, which is said, and it is the same there"""
     a, b = c.hosts.a, c.hosts.b
-    a.run('sh', '-c', f'head -c 200M /dev/urandom >{IMAGES}/root.img; truncate -s 257M {IMAGES}/root.img; chmod 600 {IMAGES}/root.img')
-    with open(c.path('off.xml'), 'w', encoding='ascii') as f:
-        f.write(OFF)
-    a.run('virsh', 'define', c.path('off.xml'))
+    define_off(c, '200M', '257M')
     a.run('virsh', 'start', 'g')
     known = digest(a)
     p = c.start_vm(*command(c))

@@ -2,15 +2,14 @@
 /* The first program of the lab machine's small initramfs: loads the modules that /modules names,
  * mounts the disk and becomes /lab/init there, which it takes from the second disk, a tar. Static,
  * so that the initramfs needs nothing else. */
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "modules.h"
 
 #define PATIENCE 6000 /* of 10 ms: the disk is found in its own time */
 
@@ -19,24 +18,6 @@ static _Noreturn void fail(const char *what)
         perror(what);
         for (;;)
                 pause();
-}
-
-static void load_modules(void)
-{
-        char path[256];
-        FILE *list = fopen("/modules", "r");
-
-        while (list && fgets(path, sizeof(path), list)) {
-                int fd;
-
-                path[strcspn(path, "\n")] = 0;
-                fd = open(path, O_RDONLY | O_CLOEXEC);
-                if (fd < 0 || syscall(SYS_finit_module, fd, "", 0) < 0)
-                        fail(path);
-                close(fd);
-        }
-        if (list)
-                fclose(list);
 }
 
 static void unpack(void)
@@ -59,7 +40,8 @@ int main(void)
         char *const argv[] = {"/lab/init", NULL};
         int n = 0;
 
-        load_modules();
+        if (!load_modules())
+                fail("/modules");
         mkdir("/dev", 0755);
         mkdir("/root", 0755);
         if (mount("dev", "/dev", "devtmpfs", 0, NULL) < 0)

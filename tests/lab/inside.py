@@ -87,6 +87,19 @@ def paths_of(*tops):
                         yield path, os.lstat(path).st_mode
 
 
+def put(path, text):
+    """To a file of the kernel's."""
+    with open(path, 'w', encoding='ascii') as f:
+        f.write(text)
+
+
+def make_port(target, n):
+    """Of nvmet's: TCP at 127.0.0.N."""
+    os.mkdir(f'{target}/ports/{n}')
+    for name, value in (('addr_trtype', 'tcp'), ('addr_adrfam', 'ipv4'), ('addr_traddr', f'127.0.0.{n}'), ('addr_trsvcid', '4420')):
+        put(f'{target}/ports/{n}/{name}', value)
+
+
 def refusals(pattern):
     """What the kernel's log has of it since it was last asked, each once."""
     text = subprocess.run(['dmesg', '--read-clear'], capture_output=True, text=True, errors='replace', check=False).stdout

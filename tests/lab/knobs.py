@@ -13,16 +13,11 @@ import sys
 
 sys.path.insert(0, '/lab')
 
-from inside import finish, must, read_text, run, say, vm, wait_until  # noqa: E402
+from inside import finish, make_port, must, put, read_text, run, say, vm, wait_until  # noqa: E402
 
 TARGET, SUBSYSTEM = '/sys/kernel/config/nvmet', 'nqn.2026-01.lab:disks'
 SIOCETHTOOL, GCHANNELS, SCHANNELS = 0x8946, 0x3c, 0x3d
 WANTED = 20  # knobs that this machine has, each turned
-
-
-def put(path, text):
-    with open(path, 'w', encoding='ascii') as f:
-        f.write(text)
 
 
 def ask_card(card, numbers):
@@ -64,11 +59,8 @@ def make_devices():
     for name, value in (('attr_allow_any_host', '1'), ('namespaces/1/device_path', '/srv/space'), ('namespaces/1/buffered_io', '1'), ('namespaces/1/enable', '1')):
         put(f'{top}/{name}', value)
     for n in (1, 2):
-        port = f'{TARGET}/ports/{n}'
-        os.mkdir(port)
-        for name, value in (('addr_trtype', 'tcp'), ('addr_adrfam', 'ipv4'), ('addr_traddr', f'127.0.0.{n}'), ('addr_trsvcid', '4420')):
-            put(f'{port}/{name}', value)
-        os.symlink(top, f'{port}/subsystems/{SUBSYSTEM}')
+        make_port(TARGET, n)
+        os.symlink(top, f'{TARGET}/ports/{n}/subsystems/{SUBSYSTEM}')
         with open('/dev/nvme-fabrics', 'r+b', buffering=0) as f:
             f.write(f'nqn={SUBSYSTEM},transport=tcp,traddr=127.0.0.{n},trsvcid=4420'.encode())
 

@@ -12,7 +12,7 @@ import zlib
 
 sys.path.insert(0, '/lab')
 
-from inside import STATE, end_guest, finish, launch, must, read_text, refusals, run, say, vm, wait_until, write_json  # noqa: E402
+from inside import STATE, end_guest, finish, launch, make_port, must, put, read_text, refusals, run, say, vm, wait_until, write_json  # noqa: E402
 
 TARGET = '/sys/kernel/config/nvmet'
 HOST_ID = 'b1f6a9d2-7f1e-4f0c-9d3b-52a8c0e6d417'
@@ -20,11 +20,6 @@ SUBSYSTEM, HOST, UUID = 'nqn.2026-01.lab:disks', f'nqn.2014-08.org.nvmexpress:uu
 SPACE = '/srv/space'
 DENIED = r'apparmor="DENIED".*profile="(secure-vm|libvirt-)'  # libvirt's helper looks for a backing file, in vain
 PROFILES = ('usr.lib.libvirt.virt-aa-helper', 'secure-vm')
-
-
-def put(path, text):
-    with open(path, 'w', encoding='ascii') as f:
-        f.write(text)
 
 
 def make_key():
@@ -49,10 +44,7 @@ def make_target(key):
     os.mkdir(f'{TARGET}/hosts/{HOST}')
     put(f'{TARGET}/hosts/{HOST}/dhchap_key', key)
     for n in (1, 2):
-        port = f'{TARGET}/ports/{n}'
-        os.mkdir(port)
-        for name, value in (('addr_trtype', 'tcp'), ('addr_adrfam', 'ipv4'), ('addr_traddr', f'127.0.0.{n}'), ('addr_trsvcid', '4420')):
-            put(f'{port}/{name}', value)
+        make_port(TARGET, n)
         serve(n)
 
 

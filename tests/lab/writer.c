@@ -6,27 +6,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-static void load_modules(void)
-{
-        char path[256];
-        FILE *list = fopen("/modules", "r");
-
-        while (list && fgets(path, sizeof(path), list)) {
-                int fd;
-
-                path[strcspn(path, "\n")] = 0;
-                fd = open(path, O_RDONLY | O_CLOEXEC);
-                if (fd < 0 || syscall(SYS_finit_module, fd, "", 0) < 0)
-                        perror(path);
-        }
-}
+#include "modules.h"
 
 int main(void)
 {
