@@ -40,10 +40,14 @@ static int open_conn(struct sv_http_conn *c, struct sv_err *err)
         return c->tls ? 0 : -1;
 }
 
-/* One try; *closed when the broker had closed the connection before it saw the request. */
+/* One try; *closed when the broker had closed the connection before it saw the request: it ended,
+ * or was reset as the request came behind the close, and no byte of an answer came. */
 static int try_call(struct sv_http_conn *c, const struct sv_http_msg *req, struct sv_bytes body,
                     struct sv_http_msg *answer, bool *closed, struct sv_err *err)
 {
+        uint64_t before = sv_tls_count(c->tls);
+        struct sv_err fault = SV_ERR_NULL;
+
         sv_tls_deadline(c->tls, CALL_TIMEOUT_MS);
         *closed = sv_http_write_body(c->tls, req, body, err) < 0;
         if (*closed) {
@@ -56,8 +60,12 @@ static int try_call(struct sv_http_conn *c, const struct sv_http_msg *req, struc
                        ? *closed = false,
                          0 : -1;
         }
-        if (sv_http_read(c->tls, false, answer, closed, err) < 0)
+        if (sv_http_read(c->tls, false, answer, closed, &fault) < 0) {
+                *closed = !strcmp(fault.check, "tls.read") && sv_tls_count(c->tls) == before;
+                if (err)
+                        *err = fault;
                 return -1;
+        }
         return *closed ? sv_fail(err, SV_SYSTEM, "http.closed",
                                  "the broker closed the connection without an answer")
                        : 0;

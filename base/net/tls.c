@@ -34,7 +34,7 @@ struct sv_tls {
         SSL *ssl;                /* NULL: plain */
         int64_t deadline;        /* of the monotonic clock in ms; 0: none */
         bool eof;                /* the peer closed the socket */
-        uint64_t got;            /* bytes that were read from a plain one */
+        uint64_t got;            /* bytes that sv_tls_read gave */
         struct sv_tls_ctx *held; /* of one that does not wait; NULL: it waits */
         short wants;             /* of that: what it would have waited for; 0: nothing */
         size_t turn;             /* of that: bytes that OpenSSL may still read in this call */
@@ -524,19 +524,20 @@ uint64_t sv_tls_count(const struct sv_tls *t)
 
 long sv_tls_read(struct sv_tls *t, void *out, size_t n, struct sv_err *err)
 {
-        int got;
+        long got;
 
         if (n > 1 << 20)
                 n = 1 << 20;
-        if (!t->ssl) {
-                long plain = read_socket(t, out, n, err);
-
-                t->got += plain > 0 ? (uint64_t)plain : 0;
-                return plain;
+        if (t->ssl) {
+                ERR_clear_error();
+                got = SSL_read(t->ssl, out, (int)n);
+                if (got <= 0)
+                        return judge_tls_io(t, (int)got, "tls.read", err);
+        } else {
+                got = read_socket(t, out, n, err);
         }
-        ERR_clear_error();
-        got = SSL_read(t->ssl, out, (int)n);
-        return got > 0 ? got : judge_tls_io(t, got, "tls.read", err);
+        t->got += got > 0 ? (uint64_t)got : 0;
+        return got;
 }
 
 int sv_tls_write(struct sv_tls *t, struct sv_bytes data, struct sv_err *err)

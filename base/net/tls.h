@@ -39,7 +39,7 @@ int sv_tls_write(struct sv_tls *t, struct sv_bytes data, struct sv_err *err);
 void sv_tls_free(struct sv_tls *t);
 void sv_tls_freep(struct sv_tls **t);
 #define SV_TLS __attribute__((cleanup(sv_tls_freep))) struct sv_tls
-/* Bytes that were read from a plain one. */
+/* Bytes that sv_tls_read gave, without those of TLS itself. */
 uint64_t sv_tls_count(const struct sv_tls *t);
 
 /* --- a server's connection that does not wait, for a loop over many (sv_tls_free is the same) ---

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A broker whose answers no client may take; a socket plays it. */
 #include <arpa/inet.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -33,8 +34,18 @@ static bool read_request(int c)
         return false;
 }
 
-/* A client of a broker that answers `times` connections with that text, each closed after it. */
-static struct sv_kbs_client *start_broker(const char *answer, int times, pid_t *broker)
+/* Until the next request has come: a close with it unread resets the connection. */
+static void wait_for_more(int c)
+{
+        struct pollfd p = {.fd = c, .events = POLLIN};
+
+        poll(&p, 1, 20000);
+}
+
+/* A client of a broker that answers `times` connections with that text, each closed after it;
+ * `reset`: the first not before it has another request. */
+static struct sv_kbs_client *start_any_broker(const char *answer, int times, bool reset,
+                                              pid_t *broker)
 {
         struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         socklen_t n = sizeof(at);
@@ -57,6 +68,8 @@ static struct sv_kbs_client *start_broker(const char *answer, int times, pid_t *
 
                 if (c < 0 || !read_request(c) || dprintf(c, "%s", answer) < 0)
                         _exit(1);
+                if (reset && i == 0)
+                        wait_for_more(c);
                 close(c);
         }
         if (pid == 0)
@@ -65,6 +78,11 @@ static struct sv_kbs_client *start_broker(const char *answer, int times, pid_t *
         *broker = pid;
         OK(sv_kbs_client_new(url, NULL, &client, &err));
         return client;
+}
+
+static struct sv_kbs_client *start_broker(const char *answer, int times, pid_t *broker)
+{
+        return start_any_broker(answer, times, false, broker);
 }
 
 static void end_broker(struct sv_kbs_client *client, pid_t broker)
@@ -223,6 +241,20 @@ static void another_broker(void **state)
         end_broker(c, first);
 }
 
+/* A broker that closes an idle connection just as the next request is on its way resets it: that is
+ * asked again as one that was closed before. */
+static void reset_while_asked(void **state)
+{
+        static const char yes[] = "HTTP/1.1 204 Yes\r\n\r\n";
+        struct sv_err err;
+        pid_t pid;
+        struct sv_kbs_client *c = start_any_broker(yes, 2, true, &pid);
+
+        OK(sv_kbs_report(c, "a/b/c", sv_bytes_str("{}"), &err));
+        OK(sv_kbs_report(c, "a/b/c", sv_bytes_str("{}"), &err));
+        end_broker(c, pid);
+}
+
 /* What is no address, and one whose encryption is not what the caller has a context for. */
 static void no_address(void **state)
 {
@@ -240,6 +272,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(answers_that_are_refused),
                                            cmocka_unit_test(another_broker),
+                                           cmocka_unit_test(reset_while_asked),
                                            cmocka_unit_test(tries_that_may_pass_later),
                                            cmocka_unit_test(retry_after),
                                            cmocka_unit_test(steps_in_order),

@@ -82,6 +82,7 @@ static int talk(const struct side *server, struct sv_tls_ctx *client, const char
                 rc = 0;
                 assert_non_null(strstr(sv_tls_describe(t), "TLSv1.3"));
                 assert_int_equal(sv_tls_read(t, buf, sizeof(buf), err), 0);
+                assert_int_equal(sv_tls_count(t), 5);
         }
         sv_tls_free(t);
         assert_int_equal(waitpid(pid, &status, 0), pid);
