@@ -15,6 +15,7 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 #include "broker/kek/kek.h"
+#include "broker/known.h"
 #include "broker/limits.h"
 #include "broker/store/syncs.h"
 #include "broker/metrics.h"
@@ -382,6 +383,7 @@ void sv_broker_close(struct sv_broker *b)
         sv_broker_close_share(b);
         sv_trust_cache_free(b->confirmed);
         sv_recent_free(b->recent);
+        sv_known_free(b->known);
         sv_limits_free(b->limits);
         sv_syncs_free(b->syncs);
         sv_metrics_free(b->metrics);

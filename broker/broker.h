@@ -35,6 +35,7 @@ struct sv_broker {
         int slot; /* with memory: what processes offer the verifier */
         struct sv_process verifier, fetcher;
         struct sv_process http;     /* control: in the network's process alone */
+        struct sv_known *known;     /* the network's process reads it, the keeper's write it */
         struct sv_limits *limits;   /* shared by the keeper's processes; NULL: none */
         struct sv_metrics *metrics; /* likewise */
         struct sv_syncs *syncs;     /* likewise; NULL: a commit syncs for itself */

@@ -47,6 +47,8 @@ static const struct {
         [SV_GAUGE_DROPPED] = {"connections_dropped_total", "counter",
                               "Connections closed before they were served."},
         [SV_GAUGE_WAITING] = {"connections_waiting", "gauge", "Connections that wait."},
+        [SV_GAUGE_DEFERRED] = {"requests_deferred_total", "counter",
+                               "Requests that were told to come later: nobody could work on them."},
         [SV_GAUGE_DIED] = {"keeper_processes_died_total", "counter",
                            "Processes with the keys that died of a signal."},
         [SV_GAUGE_RELOADS] = {"reloads_total", "counter", "Configurations that were taken."},

@@ -14,9 +14,10 @@ enum sv_gauge {
         SV_GAUGE_WORKERS,     /* processes of the keeper */
         SV_GAUGE_BUSY,        /* of them, with a request */
         SV_GAUGE_CONNECTIONS, /* held: idle, or with a request */
-        SV_GAUGE_ACCEPTED,    /* connections, since the start; this and the next two are the */
+        SV_GAUGE_ACCEPTED,    /* connections, since the start; this and the next three are the */
         SV_GAUGE_DROPPED,     /* network's process's word: closed before they were served */
         SV_GAUGE_WAITING,     /* for a place */
+        SV_GAUGE_DEFERRED,    /* requests that were told to come later */
         SV_GAUGE_DIED,        /* processes of the keeper that died of a signal */
         SV_GAUGE_RELOADS,     /* of the configuration, since the start */
         SV_GAUGE_RELOADS_FAILED,

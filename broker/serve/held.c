@@ -12,10 +12,10 @@
 #include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/core/secret.h"
+#include "base/crypto/crypto.h"
 #include "base/program/log.h"
 #include "broker/process/channel.h"
 #include "broker/serve/connection.h"
-#include "broker/serve/peer.h"
 
 #define ROOM          16384  /* a record of TLS (RFC 8446 section 5.1) */
 #define PIECES        4      /* of such, that a connection may move before others have their turn */
@@ -25,6 +25,8 @@
 #define SERVED_MS     120000 /* a request, whatever its process does */
 #define FLUSH_MS      30000  /* the end of an answer, once its process is done with it */
 #define CONNECTION_MS 600000 /* whatever happens, a connection ends */
+#define TOLD_MS       2000   /* who was told to come later reads that, and goes */
+#define LEAVE_MS      5000   /* who waits for a process while all is being ended */
 #define TICK_MS       100    /* while something waits */
 #define LOOK_MS       1000   /* while there are connections */
 
@@ -80,57 +82,6 @@ static uint32_t events_of(short wants)
 }
 
 /* --- the process of a request --- */
-
-static int pass_connection(const struct sv_held *h, const struct sv_conn *c, const int data[2],
-                           const int control[2], const int keeper[2], struct sv_err *err)
-{
-        const struct sv_queue *q = &h->queue;
-        struct sv_net_peer peer = {.source = c->source,
-                                   .local = c->local,
-                                   .accepted = q->added,
-                                   .dropped = q->dropped,
-                                   .waiting =
-                                           q->lines[SV_CONN_SILENT].n + q->lines[SV_CONN_BEGUN].n,
-                                   .held = sv_queue_held(q)};
-        /* The more processes a source has, the less urgent is one more of them: the first of
-         * another source does not wait for the processor behind all of these. */
-        size_t nice_by = sv_queue_served(q, c->source) / 2;
-        char text[SV_NET_PEER_SIZE];
-
-        sv_net_peer(c->fd, peer.name);
-        sv_net_write_peer(&peer, text);
-        if (sv_connection_give(control[0], data[1], keeper[0],
-                               nice_by < 19 ? (unsigned)nice_by : 19, SV_REQUESTS_MAX - c->answers,
-                               err) < 0 ||
-            sv_control_pass(h->b->http.control, "call", control[1], err) < 0)
-                return -1;
-        return sv_control_pass(h->keeper, text, keeper[1], err);
-}
-
-static void close_pair(int pair[2])
-{
-        sv_closep(&pair[0]);
-        sv_closep(&pair[1]);
-}
-
-static int open_process(struct sv_held *h, struct sv_conn *c, struct sv_err *err)
-{
-        int data[2] = {-1, -1}, control[2] = {-1, -1}, keeper[2] = {-1, -1};
-        int rc = -1;
-
-        if (sv_channel_pair(data, err) == 0 && sv_control_pair(control, err) == 0 &&
-            sv_channel_pair(keeper, err) == 0)
-                rc = pass_connection(h, c, data, control, keeper, err);
-        if (rc == 0) {
-                c->data = data[0];
-                c->control = control[0];
-                data[0] = control[0] = -1;
-        }
-        close_pair(data);
-        close_pair(control);
-        close_pair(keeper);
-        return rc;
-}
 
 /* False: it was closed. */
 static bool watch_process(struct sv_held *h, struct sv_conn *c, bool blocked)
@@ -294,12 +245,51 @@ static void give_way(struct sv_held *h, struct sv_conn *c)
                 sv_connection_ask_to_end(c->control);
 }
 
+/* What it has asked is read and forgotten until it goes: a connection that is closed with something
+ * unread is reset, and its answer lost. */
+static void step_told(struct sv_held *h, struct sv_conn *c)
+{
+        for (int i = 0; i < PIECES; i++) {
+                long n = sv_tls_peek(c->tls, h->room, ROOM, NULL);
+
+                if (n == SV_TLS_WAITS)
+                        break;
+                if (n <= 0) {
+                        close_held(h, c);
+                        break;
+                }
+                sv_tls_skip(c->tls, h->room, (size_t)n);
+        }
+        sv_wipe(h->room, ROOM);
+}
+
+/* Nobody can work on its request in time. */
+static void tell_later(struct sv_held *h, struct sv_conn *c, int64_t now)
+{
+        size_t waiting = h->queue.lines[SV_CONN_ASKS].n;
+        SV_BUF text = SV_BUF_NULL;
+        uint32_t chance = 0;
+
+        sv_random(&chance, sizeof(chance), NULL);
+        sv_later_write(h->draining ? SV_LATER_DRAINS : sv_pace_left(&h->pace, waiting, now), chance,
+                       &text);
+        h->deferred++;
+        if (sv_buf_ok(&text, "an answer", NULL) < 0 ||
+            sv_tls_write_some(c->tls, sv_buf_bytes(&text), NULL) != (long)text.n) {
+                close_held(h, c);
+                return;
+        }
+        sv_queue_move(&h->queue, c, SV_CONN_TOLD, now);
+        if (watch_peer(h, c, EPOLLIN))
+                step_told(h, c);
+}
+
 static void begin_request(struct sv_held *h, struct sv_conn *c)
 {
         struct sv_err err = SV_ERR_NULL;
         uint32_t none = 0;
 
-        if (open_process(h, c, &err) < 0) {
+        if (sv_held_open_process(h, c, &err) < 0) {
                 sv_log_err(&err);
                 close_held(h, c);
                 return;
@@ -308,6 +298,7 @@ static void begin_request(struct sv_held *h, struct sv_conn *c)
         c->full = c->no_more = false;
         c->data_events = 0;
         sv_queue_move(&h->queue, c, SV_CONN_SERVED, sv_clock_ms());
+        sv_pace_note(&h->pace, c->since_ms);
         c->called_ms = c->since_ms;
         c->end_ms = c->since_ms + SERVED_MS;
         if (!set_events(h, c, c->control, &none, EPOLLIN)) {
@@ -402,6 +393,9 @@ void sv_held_event(struct sv_held *h, uint64_t number, uint32_t events)
         case SV_CONN_RESTS:
                 step_served(h, c);
                 return;
+        case SV_CONN_TOLD:
+                step_told(h, c);
+                return;
         case SV_CONN_LEFT:
                 step_left(h, c);
                 return;
@@ -441,7 +435,10 @@ static void end_late(struct sv_held *h, int64_t now)
         sv_queue_expire(&h->queue, now);
         close_late(h, SV_CONN_SHAKES, h->b->config.handshake_seconds * 1000, now);
         close_late(h, SV_CONN_IDLE, h->draining ? LOOK_MS : IDLE_MS, now);
-        close_late(h, SV_CONN_ASKS, SV_WAIT_MS, now);
+        close_late(h, SV_CONN_TOLD, TOLD_MS, now);
+        while ((c = sv_queue_late(&h->queue, SV_CONN_ASKS, h->draining ? LEAVE_MS : SV_WAIT_MS,
+                                  now)))
+                tell_later(h, c, now);
         while ((c = sv_queue_late(&h->queue, SV_CONN_RESTS, REST_MS, now)))
                 end_process(h, c);
         close_ended(h, SV_CONN_SERVED, now);
@@ -521,6 +518,7 @@ int sv_held_open(struct sv_held *h, struct sv_broker *b, int keeper, struct sv_e
 
         *h = (struct sv_held){.b = b, .keeper = keeper, .epoll = -1};
         h->queue = (struct sv_queue){
+                .known = b->known,
                 .waiting = {(size_t)c->waiting, (size_t)c->waiting},
                 .held = {places, share},
                 /* of the processes a source may have the part that it may have of the places */

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "broker/broker.h"
+#include "broker/serve/later.h"
 #include "broker/serve/queue.h"
 
 struct sv_held {
@@ -14,6 +15,8 @@ struct sv_held {
         int keeper;    /* which gets a channel for each process */
         uint8_t *room; /* locked: what goes from one side to the other */
         bool draining; /* who has no request is closed */
+        struct sv_pace pace;
+        uint64_t deferred; /* requests that were told to come later */
 };
 
 /* An event's number: below SV_HELD_OWN those of the caller's own descriptors. */
@@ -28,6 +31,8 @@ void sv_held_close(struct sv_held *h);
 int sv_held_watch(struct sv_held *h, int fd, unsigned number, struct sv_err *err);
 /* No longer: also when others have the same socket open (a service manager). */
 void sv_held_forget(struct sv_held *h, int fd);
+/* c gets a process for its requests. SV_SYSTEM "broker.process". */
+int sv_held_open_process(const struct sv_held *h, struct sv_conn *c, struct sv_err *err);
 /* Takes the socket of a new connection. */
 void sv_held_add(struct sv_held *h, int fd, uint64_t source, bool local);
 /* Of epoll_wait. */

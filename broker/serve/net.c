@@ -17,6 +17,7 @@
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "base/program/seccomp.h"
+#include "broker/known.h"
 #include "broker/process/channel.h"
 #include "broker/process/service.h"
 #include "broker/serve/connection.h"
@@ -291,7 +292,7 @@ static int run_net(struct sv_broker *b, int fd, int control, int report, struct 
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         prctl(PR_SET_NAME, "sv-net");
         signal(SIGHUP, SIG_IGN); /* the keeper's */
-        if (open_net(&l, &ports, err) < 0)
+        if (sv_known_map(b->known, false, err) < 0 || open_net(&l, &ports, err) < 0)
                 return -1;
         warm_net(b);
         /* metrics may be none, which ends the list */

@@ -13,7 +13,7 @@ struct sv_net_peer {
         uint64_t source; /* broker/serve/source.h */
         unsigned local;  /* it came to the address for metrics */
         /* connections, as the network's process counts them */
-        uint64_t accepted, dropped, waiting, held;
+        uint64_t accepted, dropped, waiting, held, deferred;
 };
 void sv_net_write_peer(const struct sv_net_peer *p, char out[SV_NET_PEER_SIZE]);
 /* What cannot be read is 0, or "". */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define TURNS       4    /* of so many one goes to those that nobody knows as to the known */
 #define EXCHANGE_MS 2000 /* a guest's whole exchange is shorter, but on a machine in distress */
 
 /* --- lines --- */
@@ -136,7 +137,7 @@ static size_t served_of(const struct sv_source *s)
 static size_t held_of(const struct sv_source *s)
 {
         return s->n[SV_CONN_SHAKES] + s->n[SV_CONN_IDLE] + s->n[SV_CONN_ASKS] +
-               s->n[SV_CONN_SERVED] + s->n[SV_CONN_RESTS];
+               s->n[SV_CONN_SERVED] + s->n[SV_CONN_RESTS] + s->n[SV_CONN_TOLD];
 }
 
 size_t sv_queue_served(const struct sv_queue *q, uint64_t source)
@@ -159,7 +160,7 @@ static size_t count_served(const struct sv_queue *q)
 size_t sv_queue_held(const struct sv_queue *q)
 {
         return q->lines[SV_CONN_SHAKES].n + q->lines[SV_CONN_IDLE].n + q->lines[SV_CONN_ASKS].n +
-               q->lines[SV_CONN_SERVED].n + q->lines[SV_CONN_RESTS].n;
+               q->lines[SV_CONN_SERVED].n + q->lines[SV_CONN_RESTS].n + q->lines[SV_CONN_TOLD].n;
 }
 
 void sv_queue_move(struct sv_queue *q, struct sv_conn *c, enum sv_stage to, int64_t now_ms)
@@ -220,17 +221,35 @@ void sv_queue_close(struct sv_queue *q)
         q->hashed = NULL;
 }
 
+/* --- who goes first --- */
+
+/* 2: was released to lately; 1: is within an exchange. */
+static int get_rank(const struct sv_queue *q, const struct sv_conn *c)
+{
+        return q->turns % TURNS == TURNS - 1 ? 0 : c->known ? 2 : c->answers > 0;
+}
+
+/* Does `a`, whose source has `n` already, go before `b`, whose source has `m`? */
+static bool goes_first(const struct sv_queue *q, const struct sv_conn *a, size_t n,
+                       const struct sv_conn *b, size_t m)
+{
+        int by = get_rank(q, a) - get_rank(q, b);
+
+        return by > 0 || (by == 0 && n < m);
+}
+
 /* --- who waits for a place --- */
 
-/* The newest connection of the source that has the most. */
-static struct sv_conn *find_crowd(const struct sv_queue *q)
+/* The newest connection of the source that has the most, of those that nobody knows or of all. */
+static struct sv_conn *find_crowd(const struct sv_queue *q, bool all)
 {
         const struct sv_source *crowd = NULL;
         struct sv_conn *found = NULL;
 
         for (enum sv_stage s = SV_CONN_SILENT; s <= SV_CONN_BEGUN; s++)
                 for (struct sv_conn *c = sv_queue_next(q, s, NULL); c; c = sv_queue_next(q, s, c))
-                        if (!crowd || waiting_of(source_of(q, c)) > waiting_of(crowd))
+                        if ((all || !c->known) &&
+                            (!crowd || waiting_of(source_of(q, c)) > waiting_of(crowd)))
                                 crowd = source_of(q, c);
         for (enum sv_stage s = SV_CONN_SILENT; s <= SV_CONN_BEGUN; s++)
                 for (struct sv_conn *c = sv_queue_next(q, s, NULL); c; c = sv_queue_next(q, s, c))
@@ -240,28 +259,44 @@ static struct sv_conn *find_crowd(const struct sv_queue *q)
         return found;
 }
 
+/* Who makes room for one of this source; NULL: nobody. */
+static struct sv_conn *find_place_for(const struct sv_queue *q, uint64_t source, bool known)
+{
+        uint32_t i = find_source(q, source);
+        size_t own = i == SV_NO_CONN ? 0 : waiting_of(&q->sources[i]);
+        struct sv_conn *newest = NULL;
+
+        if (own > q->waiting.all / 2)
+                return NULL;
+        if (known)
+                newest = find_crowd(q, false);
+        if (newest)
+                return newest;
+        newest = find_crowd(q, true);
+        return waiting_of(source_of(q, newest)) > own + 1 ? newest : NULL;
+}
+
 struct sv_conn *sv_queue_add(struct sv_queue *q, int fd, uint64_t source, bool local,
                              int64_t now_ms)
 {
+        bool known = sv_known_has(q->known, source, now_ms);
         struct sv_conn *c;
 
         q->added++;
         if (count_waiting(q) >= q->waiting.all) {
-                uint32_t i = find_source(q, source);
-                size_t own = i == SV_NO_CONN ? 0 : waiting_of(&q->sources[i]);
-                struct sv_conn *newest = own > q->waiting.all / 2 ? NULL : find_crowd(q);
-
-                if (!newest || waiting_of(source_of(q, newest)) <= own + 1) {
+                c = find_place_for(q, source, known);
+                if (!c) {
                         close(fd);
                         q->dropped++;
                         return NULL;
                 }
-                sv_queue_drop(q, newest);
+                sv_queue_drop(q, c);
         }
         c = sv_queue_next(q, SV_CONN_FREE, NULL);
         take_out_conn(q, c);
         *c = (struct sv_conn){.stage = SV_CONN_SILENT,
                               .local = local,
+                              .known = known,
                               .source = source,
                               .accepted_ms = now_ms,
                               .since_ms = now_ms,
@@ -295,18 +330,21 @@ struct sv_conn *sv_queue_take(struct sv_queue *q, int64_t now_ms)
              c = sv_queue_next(q, SV_CONN_BEGUN, c)) {
                 size_t n = held_of(source_of(q, c));
 
-                if (n < q->held.each && (!found || n < held_of(source_of(q, found))) &&
+                if (n < q->held.each &&
+                    (!found || goes_first(q, c, n, found, held_of(source_of(q, found)))) &&
                     sv_budget_has(&q->begun, &q->all, &q->each, c->source, now_us))
                         found = c;
         }
-        if (found)
+        if (found) {
                 sv_budget_take(&q->begun, &q->all, &q->each, found->source, now_us);
+                q->turns++;
+        }
         return found;
 }
 
 /* --- who waits for a process --- */
 
-struct sv_conn *sv_queue_call(const struct sv_queue *q)
+struct sv_conn *sv_queue_call(struct sv_queue *q)
 {
         struct sv_conn *found = NULL;
 
@@ -316,9 +354,11 @@ struct sv_conn *sv_queue_call(const struct sv_queue *q)
              c = sv_queue_next(q, SV_CONN_ASKS, c)) {
                 size_t n = served_of(source_of(q, c));
 
-                if (n < q->served.each && (!found || n < served_of(source_of(q, found))))
+                if (n < q->served.each &&
+                    (!found || goes_first(q, c, n, found, served_of(source_of(q, found)))))
                         found = c;
         }
+        q->turns += found != NULL;
         return found;
 }
 

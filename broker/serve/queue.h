@@ -3,9 +3,12 @@
  * who gets a process for its request, and who gives way. Until a connection has a place it is a
  * descriptor. One that says nothing is closed at the handshake's deadline and never gets one. Of
  * those that have begun, the next is one of the source with the fewest places, and no source has
- * more than its share; likewise with processes. At the cap of those that wait, the source with the
- * most of them loses its newest, so a source that floods closes its own. Pure but for closing
- * descriptors. A step costs no more for connections that are idle. */
+ * more than its share; likewise with processes, where a request of an exchange that has begun goes
+ * before a first one. Before all of these goes a source that a secret was released to lately
+ * (broker/known.h), three times of four, so that those that nobody knows have their turn. At the
+ * cap of those that wait, the source with the most of them loses its newest, so a source that
+ * floods closes its own. Pure but for closing descriptors. A step costs no more for connections
+ * that are idle. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,6 +17,7 @@
 
 #include "base/core/err.h"
 #include "broker/budget.h"
+#include "broker/known.h"
 
 #define SV_WAIT_MS 25000 /* for a place, or a process: the client gives up after 30 s */
 
@@ -26,6 +30,7 @@ enum sv_stage {
         SV_CONN_ASKS,   /* a request's first bytes are there: waits for a process */
         SV_CONN_SERVED, /* a process works on its request */
         SV_CONN_RESTS,  /* its request was answered; has its process for a moment more */
+        SV_CONN_TOLD,   /* its request was told to come later; it may read that */
         SV_CONN_LEFT,   /* its peer has gone, and its place; its process works on */
         SV_N_STAGES
 };
@@ -35,6 +40,7 @@ struct sv_tls;
 struct sv_conn {
         enum sv_stage stage;
         bool local; /* it came to the address for metrics */
+        bool known; /* its source was released to lately */
         bool asked; /* to end when its request has ended */
         uint64_t source;
         int64_t accepted_ms, since_ms; /* since: of the stage */
@@ -72,7 +78,9 @@ struct sv_queue {
         struct sv_limit { /* of all together; of one source */
                 size_t all, each;
         } waiting, held, served;
-        int64_t silent_ms; /* how long one may say nothing */
+        const struct sv_known *known; /* NULL: nobody */
+        uint32_t turns;               /* places and processes that were given */
+        int64_t silent_ms;            /* how long one may say nothing */
         struct sv_rate all, each;
         struct sv_budget begun;  /* of connections that got a place */
         uint64_t added, dropped; /* since the start; dropped: before they had one */
@@ -101,8 +109,8 @@ struct sv_conn *sv_queue_late(const struct sv_queue *q, enum sv_stage line, int6
 
 /* Who gets a place now: it is charged for; NULL: nobody. */
 struct sv_conn *sv_queue_take(struct sv_queue *q, int64_t now_ms);
-/* Who gets a process now; NULL: nobody. */
-struct sv_conn *sv_queue_call(const struct sv_queue *q);
+/* Who gets a process now, and must be moved to it; NULL: nobody. */
+struct sv_conn *sv_queue_call(struct sv_queue *q);
 /* Somebody waits whom only another's place would help. Who gives it up: of the source that has the
  * most one that is idle, else one that rests, else one that is served, when its request has ended;
  * of the waiting one's own source when that is at its share. Nobody who got a place less than a

@@ -21,6 +21,7 @@
 #include "base/program/manager.h"
 #include "base/program/seccomp.h"
 #include "broker/head.h"
+#include "broker/known.h"
 #include "broker/limits.h"
 #include "broker/metrics.h"
 #include "broker/process/channel.h"
@@ -182,6 +183,7 @@ static void take_connection(struct keeper *k)
         sv_metrics_set(k->b->metrics, SV_GAUGE_DROPPED, (int64_t)peer.dropped);
         sv_metrics_set(k->b->metrics, SV_GAUGE_WAITING, (int64_t)peer.waiting);
         sv_metrics_set(k->b->metrics, SV_GAUGE_CONNECTIONS, (int64_t)peer.held);
+        sv_metrics_set(k->b->metrics, SV_GAUGE_DEFERRED, (int64_t)peer.deferred);
 }
 
 /* True when the connection is gone. */
@@ -555,10 +557,12 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
         sv_log_never_wait();
         signal(SIGHUP, SIG_IGN); /* for the others it stays so */
         if (sv_take_manager_socket(&fd, err) == 0 && alloc_keeper(&k, err) == 0 &&
-            sv_broker_start(b, err) == 0 && sv_net_start(b, fd, &k.net, &ports, err) == 0 &&
-            sv_limits_open(&b->limits, err) == 0 && sv_metrics_open(&b->metrics, err) == 0 &&
-            sv_syncs_open(&b->syncs, err) == 0 && (k.signals = take_all_signals(err)) >= 0 &&
-            sv_broker_enter(b, err) == 0 && announce(b, &ports, err) == 0) {
+            sv_broker_start(b, err) == 0 && sv_known_open(&b->known, err) == 0 &&
+            sv_net_start(b, fd, &k.net, &ports, err) == 0 &&
+            sv_known_map(b->known, true, err) == 0 && sv_limits_open(&b->limits, err) == 0 &&
+            sv_metrics_open(&b->metrics, err) == 0 && sv_syncs_open(&b->syncs, err) == 0 &&
+            (k.signals = take_all_signals(err)) >= 0 && sv_broker_enter(b, err) == 0 &&
+            announce(b, &ports, err) == 0) {
                 sv_metrics_set(b->metrics, SV_GAUGE_STARTED, time(NULL));
                 sv_notify_manager("READY=1");
                 /* each worker opens the database for itself */

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "base/core/clock.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
+#include "broker/known.h"
 #include "broker/metrics.h"
 #include "broker/process/channel.h"
 #include "broker/recent.h"
@@ -66,6 +68,8 @@ static int work_on_request(struct sv_broker *b, int fd, const struct sv_net_peer
         begun = read_us();
         r.now = time(NULL);
         sv_broker_handle(&r);
+        if (!*r.check && r.outcome && !strcmp(r.outcome, "released"))
+                sv_known_note(b->known, peer->source, sv_clock_ms());
         sv_metrics_count(b->metrics, r.action, r.outcome, sv_request_counted_check(&r),
                          read_us() - begun);
         return sv_forward_answer(fd, &r.answer, err);

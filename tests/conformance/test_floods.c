@@ -82,6 +82,61 @@ static void kept_alive(void **state)
                 sv_tls_free(t[i]);
 }
 
+/* From many addresses, one connection each, which is begun and never goes on; who is closed comes
+ * again. */
+static pid_t flood_from_many(int n)
+{
+        pid_t pid = fork();
+        int *fds;
+
+        if (pid)
+                return pid;
+        fds = calloc((size_t)n, sizeof(*fds));
+        for (int i = 0;; i = (i + 1) % n) {
+                char from[32];
+
+                if (i == 0)
+                        usleep(20000);
+                if (fds[i] && count_open(&fds[i], 1))
+                        continue;
+                if (fds[i])
+                        close(fds[i]);
+                snprintf(from, sizeof(from), "127.0.%d.%d", 1 + i / 200, 1 + i % 200);
+                fds[i] = connect_from(from);
+                (void)!write(fds[i], "\x16\x03\x01", 3);
+        }
+}
+
+static void wait_for_dropped(void)
+{
+        int64_t end = sv_clock_ms() + (int64_t)test_patience(30) * 1000;
+        bool dropped = false;
+
+        while (!dropped && sv_clock_ms() < end) {
+                SV_TLS *t = sv_tls_connect(tls, connect_from(STRANGER), "127.0.0.1", NULL);
+
+                dropped = !t;
+        }
+        assert_true(dropped);
+}
+
+/* So many strangers that nobody finds room: but a guest that was released to does. */
+static void many_strangers(void **state)
+{
+        pid_t pid;
+
+        start_with("\"handshake_seconds\":2,\"connections\":8,\"connections_per_source\":4,"
+                   "\"waiting\":16");
+        release();
+        pid = flood_from_many(64);
+        wait_for_dropped();
+        for (int i = 0; i < 3; i++)
+                print_message("64 strangers: a release takes %lld ms\n", (long long)release());
+        assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+}
+
 /* --- requests --- */
 
 #define REQUESTS   10000
@@ -424,6 +479,7 @@ int main(void)
                 cmocka_unit_test_teardown(partial_hello, stop),
                 cmocka_unit_test_teardown(slow_heads, stop),
                 cmocka_unit_test_teardown(kept_alive, stop),
+                cmocka_unit_test_teardown(many_strangers, stop),
                 cmocka_unit_test_teardown(challenges, stop),
                 cmocka_unit_test_teardown(forged_reports, stop),
                 cmocka_unit_test_teardown(unknown_chips, stop),

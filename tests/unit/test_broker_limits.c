@@ -5,6 +5,10 @@
 
 #include "tests/unit/unit.h"
 
+#include "attest/kbs/kbs.h"
+#include "base/net/http.h"
+#include "broker/known.h"
+#include "broker/serve/later.h"
 #include "broker/serve/queue.h"
 #include "broker/serve/source.h"
 
@@ -369,6 +373,165 @@ static void left_behind(void **state)
         assert_true(sv_queue_call(&q) == b);
 }
 
+/* --- sources that were released to --- */
+
+static struct sv_known *make_known(void)
+{
+        struct sv_known *k = NULL;
+        struct sv_err err;
+
+        OK(sv_known_open(&k, &err));
+        assert_false(sv_known_has(k, 1, 0)); /* before it is mapped, too */
+        sv_known_note(k, 1, 0);
+        OK(sv_known_map(k, true, &err));
+        return k;
+}
+
+static void known_sources(void **state)
+{
+        struct sv_known *k = make_known();
+        size_t kept = 0;
+
+        assert_false(sv_known_has(NULL, 1, 0));
+        sv_known_note(NULL, 1, 0);
+        assert_false(sv_known_has(k, 1, 0));
+        assert_false(sv_known_has(k, 0, 0)); /* as what is empty */
+        sv_known_note(k, 1, 5);
+        assert_true(sv_known_has(k, 1, 5));
+        assert_false(sv_known_has(k, 2, 5));
+        assert_true(sv_known_has(k, 1, 5 + SV_KNOWN_MS - 1));
+        assert_false(sv_known_has(k, 1, 5 + SV_KNOWN_MS));
+        for (uint64_t i = 0; i < 100; i++) /* once, not again and again */
+                sv_known_note(k, 1, 6 + (int64_t)i);
+        for (uint64_t i = 100; i < 300; i++)
+                sv_known_note(k, i, 200);
+        assert_true(sv_known_has(k, 1, 200));
+        for (uint64_t i = 1000; i < 1000 + 4 * SV_KNOWN_SOURCES; i++) /* the oldest go */
+                sv_known_note(k, i, 300);
+        for (uint64_t i = 0; i < 1000 + 4 * SV_KNOWN_SOURCES; i++)
+                kept += sv_known_has(k, i, 300);
+        assert_in_range(kept, SV_KNOWN_SOURCES / 2, SV_KNOWN_SOURCES);
+        assert_false(sv_known_has(k, 1, 300));
+        sv_known_free(k);
+}
+
+/* Three times of four, so that strangers are served too. */
+static void known_go_first(void **state)
+{
+        struct sv_known *k = make_known();
+
+        q.known = k;
+        q.held = (struct sv_limit){4, 4};
+        sv_known_note(k, 7, 0);
+        add(1, BEGUN, 1);
+        add(2, BEGUN, 1);
+        for (int i = 0; i < 4; i++)
+                add(7, BEGUN, 2);
+        takes(7, 3); /* although it came last, and has more than the others */
+        takes(7, 3);
+        takes(7, 3);
+        takes(1, 3);
+        assert_null(sv_queue_take(&q, 3));
+        sv_known_free(k);
+}
+
+/* A queue that strangers have filled, one from each source, has room for one that is known. */
+static void known_find_room(void **state)
+{
+        struct sv_known *k = make_known();
+        struct sv_conn *own;
+
+        q.known = k;
+        sv_known_note(k, 7, 0);
+        sv_known_note(k, 8, 0);
+        for (uint64_t i = 0; i < 8; i++)
+                assert_non_null(add(100 + i, BEGUN, (int64_t)i));
+        assert_null(add(200, BEGUN, 9));
+        for (int i = 0; i < 5; i++) { /* up to one more than half of it */
+                own = add(7, BEGUN, 10);
+                assert_non_null(own);
+                assert_true(own->known);
+        }
+        assert_null(add(7, BEGUN, 10));
+        assert_int_equal(count_waiting(), 8);
+        for (int i = 0; i < 3; i++)
+                assert_non_null(add(8, BEGUN, 11));
+        assert_int_equal(count_waiting(), 8); /* all of them known now: as always */
+        assert_non_null(add(8, BEGUN, 12));
+        assert_null(add(8, BEGUN, 12));
+        sv_known_free(k);
+}
+
+/* A request of an exchange that has begun goes before a first one, and after the known. */
+static void begun_go_before_new(void **state)
+{
+        struct sv_known *k = make_known();
+        struct sv_conn *stranger, *begun, *known;
+
+        q.known = k;
+        q.served = (struct sv_limit){4, 4};
+        sv_known_note(k, 7, 0);
+        add(1, BEGUN, 0);
+        stranger = takes(1, 0);
+        add(2, BEGUN, 0);
+        begun = takes(2, 0);
+        add(7, BEGUN, 0);
+        known = takes(7, 0);
+        begun->answers = 1;
+        sv_queue_move(&q, stranger, SV_CONN_ASKS, 1);
+        sv_queue_move(&q, begun, SV_CONN_ASKS, 2);
+        sv_queue_move(&q, known, SV_CONN_ASKS, 3);
+        q.turns = 0;
+        assert_true(sv_queue_call(&q) == known);
+        sv_queue_move(&q, known, SV_CONN_SERVED, 3);
+        assert_true(sv_queue_call(&q) == begun);
+        sv_queue_move(&q, begun, SV_CONN_SERVED, 3);
+        sv_queue_move(&q, known, SV_CONN_ASKS, 4);
+        q.turns = 3; /* its turn: the oldest of the source with the fewest */
+        assert_true(sv_queue_call(&q) == stranger);
+        sv_known_free(k);
+}
+
+/* --- when to come again --- */
+
+static void later(void **state)
+{
+        struct sv_pace p = {0};
+        SV_BUF text = SV_BUF_NULL;
+
+        assert_int_equal(sv_pace_left(&p, 0, 100000), SV_LATER_MAX); /* nothing goes at all */
+        for (int i = 0; i < 50; i++)                                 /* ten a second */
+                sv_pace_note(&p, 100000 + i * 100);
+        assert_int_equal(sv_pace_left(&p, 0, 105000), 1);
+        assert_int_equal(sv_pace_left(&p, 10, 105000), 1);
+        assert_int_equal(sv_pace_left(&p, 11, 105000), 2);
+        assert_int_equal(sv_pace_left(&p, 100, 105000), 10);
+        assert_int_equal(sv_pace_left(&p, SIZE_MAX / 8, 105000), SV_LATER_MAX);
+        sv_pace_note(&p, 105100); /* of the next period; the one before counts still */
+        assert_int_equal(sv_pace_left(&p, 100, 105200), 10);
+        assert_int_equal(sv_pace_left(&p, 100, 115200), SV_LATER_MAX);
+        sv_pace_note(&p, 200000);
+        assert_int_equal(p.last, 0);
+
+        for (uint32_t chance = 0; chance < 8; chance++) {
+                SV_HTTP m = {0};
+                struct sv_kbs_error e;
+                struct sv_err err;
+                size_t head;
+
+                sv_buf_clear(&text);
+                sv_later_write(3, chance, &text);
+                head = (size_t)(strstr(sv_buf_str(&text), "\r\n\r\n") + 4 - sv_buf_str(&text));
+                OK(sv_http_parse_head(sv_bytes(text.p, head), false, &m, &err));
+                assert_int_equal(m.status, 503);
+                assert_int_equal(atoi(sv_http_field(&m, "Retry-After")), 3 + chance % 4);
+                assert_int_equal(atoi(sv_http_field(&m, "Content-Length")), text.n - head);
+                OK(sv_kbs_parse_error(sv_bytes(text.p + head, text.n - head), &e, &err));
+                assert_string_equal(e.check, "broker.busy");
+                assert_int_equal(e.class, SV_SYSTEM);
+        }
+}
+
 /* As many sources as connections, over and over: none is forgotten, none stays. */
 static void sources_come_and_go(void **state)
 {
@@ -403,6 +566,11 @@ int main(void)
                 cmocka_unit_test_setup_teardown(no_more_are_asked_than_wait, setup, drain),
                 cmocka_unit_test_setup_teardown(idle_ones_cost_nothing, setup, drain),
                 cmocka_unit_test_setup_teardown(fewest_processes_first, setup, drain),
+                cmocka_unit_test(known_sources),
+                cmocka_unit_test_setup_teardown(known_go_first, setup, drain),
+                cmocka_unit_test_setup_teardown(known_find_room, setup, drain),
+                cmocka_unit_test_setup_teardown(begun_go_before_new, setup, drain),
+                cmocka_unit_test(later),
                 cmocka_unit_test_setup_teardown(left_behind, setup, drain),
                 cmocka_unit_test_setup_teardown(sources_come_and_go, setup, drain),
         };

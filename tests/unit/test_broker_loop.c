@@ -17,11 +17,11 @@
 /* Shared with all processes of the broker. */
 static struct loop {
         volatile bool drains;
-        volatile int turns; /* of a loop that drains */
-        volatile size_t served, left;
-        volatile int64_t later_ms; /* than it is */
-        volatile int64_t left_ms;  /* of the first that is served */
-        volatile int unwiped;      /* turns that left bytes of somebody's */
+        volatile int turns;                         /* of a loop that drains */
+        volatile size_t served, left, asks, linger; /* linger: turns that ended with one */
+        volatile int64_t later_ms;                  /* than it is */
+        volatile int64_t left_ms;                   /* of the first that is served */
+        volatile int unwiped;                       /* turns that left bytes of somebody's */
         volatile bool plays, pause,
                 waits; /* the test plays the process; the loop is to, and does */
         volatile int read, answer, processes; /* bytes it has; that it is to say; so far */
@@ -47,6 +47,8 @@ void __wrap_sv_held_step(struct sv_held *h)
         loop->turns += h->draining;
         loop->served = h->queue.lines[SV_CONN_SERVED].n;
         loop->left = h->queue.lines[SV_CONN_LEFT].n;
+        loop->linger += h->queue.lines[SV_CONN_TOLD].n > 0;
+        loop->asks = h->queue.lines[SV_CONN_ASKS].n;
         if (loop->served)
                 loop->left_ms =
                         sv_queue_next(&h->queue, SV_CONN_SERVED, NULL)->end_ms - sv_clock_ms();
@@ -305,6 +307,73 @@ static void client_goes(void **state)
         }
 }
 
+/* --- who cannot be served in time --- */
+
+/* Its whole answer, and then the end: not a reset, although its request was never read. */
+static void expect_later(struct sv_tls *t)
+{
+        struct sv_err err = SV_ERR_NULL;
+        char text[2048] = "";
+        size_t n = 0;
+        long got;
+
+        sv_tls_deadline(t, (int)test_patience(PATIENCE) * 1000);
+        do {
+                got = sv_tls_read(t, text + n, sizeof(text) - 1 - n, &err);
+                n += got > 0 ? (size_t)got : 0;
+        } while (got > 0);
+        if (got < 0)
+                fail_msg("%s", err.msg);
+        assert_non_null(strstr(text, "HTTP/1.1 503 "));
+        assert_non_null(strstr(text, "\r\nRetry-After: "));
+        assert_non_null(strstr(text, "\"check\":\"broker.busy\""));
+}
+
+static void fill_processes(struct sv_tls **first)
+{
+        assert_int_equal(stop_broker(), 0);
+        set_member("requests", sv_json_new_int(1));
+        start_broker();
+        loop->plays = true;
+        *first = connect_tls();
+        send_text(*first, "x");
+        WAIT_UNTIL(loop->read == 1, PATIENCE, "%s", "no request is served");
+}
+
+static void told_to_come_later(void **state)
+{
+        SV_TLS *first = NULL, *t = NULL;
+
+        fill_processes(&first);
+        t = connect_tls();
+        send_text(t, "a request that nobody has time for");
+        WAIT_UNTIL(loop->asks == 1, PATIENCE, "%s", "the second request does not wait");
+        loop->later_ms = SV_WAIT_MS + 1000;
+        expect_later(t);
+        WAIT_UNTIL(!loop->asks, PATIENCE, "%s", "it waits still");
+        assert_int_equal(loop->processes, 1);
+        assert_true(loop->linger); /* it had time to read that */
+        loop->answer = 1;
+        loop->told = true;
+        expect_answer(first);
+}
+
+/* A broker that ends serves what it can in its time, and tells the rest. */
+static void told_when_it_ends(void **state)
+{
+        SV_TLS *first = NULL, *t = NULL;
+
+        fill_processes(&first);
+        t = connect_tls();
+        send_text(t, "y");
+        WAIT_UNTIL(loop->asks == 1, PATIENCE, "%s", "the second request does not wait");
+        kill(broker, SIGTERM);
+        expect_later(t);
+        loop->answer = 1;
+        loop->told = true;
+        expect_answer(first);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -312,6 +381,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(next_request_in_one_turn, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_process_has_its_time, setup, teardown),
                 cmocka_unit_test_setup_teardown(client_goes, setup, teardown),
+                cmocka_unit_test_setup_teardown(told_to_come_later, setup, teardown),
+                cmocka_unit_test_setup_teardown(told_when_it_ends, setup, teardown),
                 cmocka_unit_test_setup_teardown(nothing_stays_in_the_room, setup, teardown),
         };
 
