@@ -107,7 +107,8 @@ static int count_domain(void *arg, const char *name, enum sv_virt_state state, s
 
         if (state == SV_VIRT_OFF || sv_facts_read(c->virt, name, &ours, &facts, NULL) < 0 || !facts)
                 return 0;
-        sv_resize_put_sizes(c->virt, facts);
+        if (!sv_virt_is_split(c->virt)) /* the QEMU of a part answers nothing */
+                sv_resize_put_sizes(c->virt, facts);
         count_guest(c, name, facts);
         return 0;
 }

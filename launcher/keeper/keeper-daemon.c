@@ -72,8 +72,10 @@ static void wait_for_event(const struct sv_daemon_guest *g, int ms)
 
 /* --- launch --- */
 
-static int fail_runs_there(const char *name, struct sv_err *err)
+static int fail_runs_there(struct sv_virt *v, const char *name, struct sv_err *err)
 {
+        if (sv_facts_check_whole(v, name, err) < 0)
+                return -1;
         return sv_fail(err, SV_SYSTEM, "state.busy",
                        "guest %s runs there already; \"secure-vm destroy --connect\" ends it",
                        name);
@@ -88,7 +90,7 @@ static int check_not_running(struct sv_virt *v, const char *name, struct sv_err 
                 return 0;
         if (sv_virt_lookup(v, name, err) < 0 || sv_facts_read_ours(v, name, &facts, err) < 0)
                 return -1;
-        return sv_virt_is_running(v, name) ? fail_runs_there(name, err)
+        return sv_virt_is_running(v, name) ? fail_runs_there(v, name, err)
                                            : sv_move_check_launch(v, name, err);
 }
 
@@ -426,7 +428,7 @@ static int start_off_guest(struct sv_daemon_guest *g, const char *name, struct s
         SV_GUEST forwards = {0};
 
         if (g->state != SV_VIRT_OFF)
-                return fail_runs_there(name, err);
+                return fail_runs_there(g->v, name, err);
         if (check_copies(g, name, err) < 0 || sv_virt_start_fresh(g->v, NULL, err) < 0)
                 return -1;
         sv_facts_forwards(g->facts, &forwards);
@@ -499,11 +501,12 @@ static int reset_under_daemon(const char *uri, const char *name, struct sv_follo
 /* --- wait --- */
 
 /* 1 when it is where f wants it, 0 when that may still come. */
-static int judge_domain(struct sv_daemon_guest *g, struct sv_follow *f, struct sv_err *err)
+static int judge_domain(struct sv_daemon_guest *g, const char *name, struct sv_follow *f,
+                        struct sv_err *err)
 {
         SV_JSON *status = sv_json_object();
 
-        if (read_life(g, err) < 0)
+        if (read_life(g, err) < 0 || (!f->end && sv_facts_check_whole(g->v, name, err) < 0))
                 return -1;
         sv_facts_put_status(g->v, "-", g->state, true, NULL, status);
         return sv_follow_judge(f, status, sv_life_is_final(g->life), err);
@@ -515,7 +518,7 @@ static int wait_for_domain(struct sv_daemon_guest *g, const char *name, struct s
         int64_t end = f->timeout ? sv_clock_ms() + (int64_t)f->timeout * 1000 : INT64_MAX;
         int r;
 
-        while ((r = judge_domain(g, f, err)) == 0) {
+        while ((r = judge_domain(g, name, f, err)) == 0) {
                 if (f->wait && g->life == SV_LIFE_RUNNING)
                         return sv_daemon_await_agent(g->v, f, err);
                 if (sv_clock_ms() >= end)
@@ -554,7 +557,9 @@ static int open_daemon_console(const char *uri, const char *name, int *fd, struc
         struct sv_daemon_guest g = {0};
         int r;
 
-        r = open_guest(uri, name, &g, err) < 0 ? -1 : sv_virt_stream(g.v, NULL, fd, err);
+        r = open_guest(uri, name, &g, err) < 0 || sv_facts_check_whole(g.v, name, err) < 0
+                    ? -1
+                    : sv_virt_stream(g.v, NULL, fd, err);
         sv_json_free(g.facts);
         if (r < 0)
                 sv_virt_close(g.v); /* else it stays open under the stream */

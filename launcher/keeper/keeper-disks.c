@@ -198,7 +198,9 @@ static int copy_in_daemon(struct sv_virt *v, const struct sv_guest *g, const str
                 .guest = g, .virt = v, .cancel = &w.cancel, .progress = &w.progress};
         SV_JSON *facts = NULL;
 
-        if (sv_virt_lookup(v, g->name, err) < 0 || sv_facts_read_ours(v, g->name, &facts, err) < 0)
+        if (sv_virt_lookup(v, g->name, err) < 0 ||
+            sv_facts_read_ours(v, g->name, &facts, err) < 0 ||
+            sv_facts_check_whole(v, g->name, err) < 0)
                 return -1;
         return check_domain_disks(v, g, err) < 0 ? -1 : sv_copy_while_running(&r, t, err);
 }
@@ -214,6 +216,14 @@ int sv_disks_copy_under_daemon(const char *uri, const struct sv_guest *g,
                 return -1;
         return sv_virt_is_running(v, g->name) ? copy_in_daemon(v, g, t, progress, err)
                                               : sv_copy_at_rest(g, t, progress, err);
+}
+
+/* A part of one cannot be stopped, either. */
+static int fail_running_there(struct sv_virt *v, const struct sv_guest *g, struct sv_err *err)
+{
+        if (sv_virt_lookup(v, g->name, err) < 0 || sv_facts_check_whole(v, g->name, err) < 0)
+                return -1;
+        return fail_running(g, " --connect", err);
 }
 
 /* A daemon starts its domain without asking us: between the first and the last of several disks
@@ -242,7 +252,7 @@ int sv_disks_while_off_under_daemon(const char *uri, const struct sv_guest *g,
         if (open_daemon(uri, g, &s, &v, err) < 0)
                 return -1;
         if (sv_virt_is_running(v, g->name))
-                return fail_running(g, " --connect", err);
+                return fail_running_there(v, g, err);
         if (sv_virt_check_unsaved(v, g->name, err) < 0)
                 return -1;
         return check_several(v, g, err) < 0 ? -1 : fn(arg, err);

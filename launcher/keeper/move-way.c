@@ -57,6 +57,7 @@ static int read_source(struct sv_move_run *m, struct sv_err *err)
                 return strcmp(why.check, "virt.absent") ? -1 : 1;
         }
         if (sv_facts_read_ours(m->r.from, m->mv->name, &m->facts, err) < 0 ||
+            sv_facts_check_whole(m->r.from, m->mv->name, err) < 0 ||
             sv_virt_check_unsaved(m->r.from, m->mv->name, err) < 0 || read_definition(m, err) < 0)
                 return -1;
         if (!sv_virt_is_kept(m->r.from))

@@ -132,8 +132,13 @@ def must_have_broken(c, p, *hosts):
         c.must((shown['state'], shown['paused_for'], shown['error']['check']) == ('paused', 'post-copy', 'migrate.post-copy'), f'{h.name}: {shown}')
         c.must('destroy g' in shown['error']['message'], f'expected the next command, found {shown["error"]}')
         c.must(c.listed(h) == 'paused', f'{h.name} lists it as {c.listed(h)}')
-        for argv in (['resume', 'g', *c.more], ['stop', 'g', *c.more], ['reset', 'g', *c.more], command(c, to=c.hosts.a if h is c.hosts.b else None)):
+        for argv in (['resume', 'g', *c.more], ['stop', 'g', *c.more], ['reset', 'g', *c.more], command(c, to=c.hosts.a if h is c.hosts.b else None), ['start', 'g', *c.more],
+                     ['move', 'g', *c.more, '--to', c.hosts.a.uri if h is c.hosts.b else c.hosts.b.uri], ['snapshot', 'create', c.file, *c.more],
+                     ['backup', 'create', c.file, *c.more, '--to', c.path('copies')]):
             refused(c, 'migrate.post-copy', *argv, host=h)
+        r = c.secure_vm('console', 'g', *c.more, check=False, host=h)
+        c.must('[migrate.post-copy]' in r.stderr, f'expected the console to be refused, found {r.stdout} {r.stderr}')
+        c.secure_vm('host', 'budget', *c.more, host=h)  # which does not wait for its QEMU
 
 
 def must_start_anew(c):

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A guest of a daemon whose post-copy broke: what is told of it, and what is refused. The daemon is
  * libvirt's own for tests, which is made to say that. */
+#include "base/core/file.h"
 #include "launcher/keeper/facts.h"
 #include "launcher/keeper/keeper.h"
 #include "launcher/keeper/migrate.h"
+#include "launcher/keeper/move.h"
 #include "launcher/virt/virt-int.h"
 #include "tests/unit/unit.h"
 
@@ -12,6 +14,7 @@
 static struct sv_err err;
 static struct sv_virt *v; /* holds it in memory */
 static int said_state, said_reason;
+static char dir[] = "/tmp/svsplitXXXXXX";
 static unsigned asked;
 
 static int say_state(virDomainPtr dom, int *state, int *reason, unsigned flags)
@@ -57,6 +60,8 @@ static char *print_domain(virDomainPtr dom, unsigned flags)
 
 static int set_up(void **state)
 {
+        assert_non_null(mkdtemp(dir));
+        setenv("SECURE_VM_DIR", dir, 1);
         OK(sv_virt_open(URI, &v, &err));
         OK(sv_virt_lookup(v, "test", &err));
         assert_int_equal(vir.DomainSetMetadata(v->dom, VIR_DOMAIN_METADATA_ELEMENT,
@@ -74,7 +79,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
         sv_virt_close(v);
-        return 0;
+        return sv_remove_tree(dir, NULL);
 }
 
 static const struct {
@@ -125,6 +130,44 @@ static void show_and_list_tell_it(void **state)
         }
 }
 
+static int call_nothing(void *arg, struct sv_err *e)
+{
+        *(bool *)arg = true;
+        return 0;
+}
+
+static int ask_for_disks(bool copies)
+{
+        const struct sv_keeper *k = sv_keeper_choose(URI);
+        char name[] = "test", id[] = "root", path[] = "/nowhere";
+        struct sv_disk disk = {.id = id, .path = path};
+        const struct sv_guest g = {.file = name, .name = name, .disks = &disk, .n_disks = 1};
+        const struct sv_copy_task task = {.kind = SV_COPY_SNAPSHOT, .name = "s"};
+        struct sv_progress progress = {NULL};
+        bool called = false;
+        int r = copies ? k->copy_disks(URI, &g, &task, &progress, &err)
+                       : k->while_off(URI, &g, call_nothing, &called, &err);
+
+        assert_false(called);
+        return r;
+}
+
+static int ask_to_move(void)
+{
+        const struct sv_move mv = {.name = "test", .from = URI, .to = URI, .quiet = true};
+        SV_JSON *result = sv_json_object();
+
+        return sv_move_guest(&mv, result, &err);
+}
+
+static int open_console(void)
+{
+        int fd = -1, r = sv_keeper_choose(URI)->console(URI, "test", &fd, &err);
+
+        assert_int_equal(fd, -1);
+        return r;
+}
+
 static int ask(unsigned i)
 {
         const struct sv_keeper *k = sv_keeper_choose(URI);
@@ -141,6 +184,17 @@ static int ask(unsigned i)
                 return k->reset(URI, "test", &f, &err);
         case 4:
                 return k->resize(URI, "test", &(struct sv_resize){0}, &err);
+        case 5:
+                return k->start(URI, "test", &f, &err);
+        case 6:
+                return k->wait(URI, "test", &f, &err);
+        case 7:
+                return open_console();
+        case 8:
+                return ask_to_move();
+        case 9:
+        case 10:
+                return ask_for_disks(i == 9);
         default:
                 return k->reboot(URI, "test", &f, true, &err);
         }
@@ -149,7 +203,7 @@ static int ask(unsigned i)
 static void nothing_touches_a_part(void **state)
 {
         for (size_t row = 0; row < 2; row++)
-                for (unsigned i = 0; i < 6; i++) {
+                for (unsigned i = 0; i < 12; i++) {
                         said_state = rows[row].state;
                         said_reason = rows[row].reason;
                         FAILS(ask(i), SV_SYSTEM, "migrate.post-copy");
