@@ -95,6 +95,39 @@ int sv_launch_hold_disk(const struct sv_disk *d, int fd, struct sv_err *err)
         return check_other_qemu(d, fd, err);
 }
 
+/* Its blocks; false: it cannot be opened, or is an image that is connected later. */
+static bool look_at_disk(const struct sv_guest *g, const struct sv_disk *d, struct stat *st)
+{
+        SV_FD fd = d->nvme.subsystem ? -1 : sv_owner_open(g, d->path, O_RDONLY | O_NONBLOCK);
+
+        return fd >= 0 && fstat(fd, st) == 0;
+}
+
+static bool are_same_blocks(const struct stat *a, const struct stat *b)
+{
+        if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
+                return sv_device_overlaps(a->st_rdev, b->st_rdev);
+        return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+int sv_launch_check_apart(const struct sv_guest *g, size_t n, struct sv_err *err)
+{
+        const struct sv_disk *d = &g->disks[n];
+        struct stat st, other;
+
+        if (!look_at_disk(g, d, &st))
+                return 0;
+        for (size_t i = 0; i < n; i++)
+                if (!(d->readonly && g->disks[i].readonly) &&
+                    look_at_disk(g, &g->disks[i], &other) && are_same_blocks(&st, &other))
+                        return sv_fail(err, SV_USAGE, "launch.disk.twice",
+                                       "%s (\"disks\" in the guest file) is a disk of this guest "
+                                       "already, in part or whole, as %s: a guest that writes to "
+                                       "one would destroy what is on the other",
+                                       d->path, g->disks[i].path);
+        return 0;
+}
+
 int sv_launch_check_disk(const struct sv_guest *g, const struct sv_disk *d, bool own,
                          struct sv_err *err)
 {

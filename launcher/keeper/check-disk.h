@@ -9,6 +9,9 @@
  * may be the guest's `own`. */
 int sv_launch_check_disk(const struct sv_guest *g, const struct sv_disk *d, bool own,
                          struct sv_err *err);
+/* Are the blocks of the guest's n-th disk those of no disk before it, unless both are only read?
+ * SV_USAGE "launch.disk.twice". */
+int sv_launch_check_apart(const struct sv_guest *g, size_t n, struct sv_err *err);
 /* The guest's, as long as this descriptor is open: a disk that its QEMU opens by a node of its own,
  * whose locks nobody else would see. It is locked as QEMU locks an image. SV_SYSTEM
  * "launch.disk.busy". */

@@ -110,7 +110,8 @@ static int check_disks(const struct sv_guest *g, struct sv_err *err)
                 if (g->disks[i].nvme.subsystem && !there)
                         continue;
                 snprintf(at, sizeof(at), "/disks/%zu/path", i);
-                if (sv_launch_check_disk(g, &g->disks[i], own, err) < 0)
+                if (sv_launch_check_disk(g, &g->disks[i], own, err) < 0 ||
+                    sv_launch_check_apart(g, i, err) < 0)
                         return sv_guest_wrap(g, at, err);
                 snprintf(at, sizeof(at), "/disks/%zu/tuning", i);
                 if (sv_tune_check_cache(g, &g->disks[i], err) < 0)

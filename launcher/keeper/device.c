@@ -11,6 +11,7 @@
 
 #include "base/core/file.h"
 #include "base/core/limits.h"
+#include "launcher/keeper/overlap.h"
 
 #define FOLDER "/dev/secure-vm"
 
@@ -61,8 +62,16 @@ void sv_device_remove_nodes(const struct sv_state *s)
         rmdir(FOLDER);
 }
 
+static bool holds_device(const struct sv_overlap *of, dev_t number)
+{
+        for (size_t i = 0; i < of->n; i++)
+                if (of->list[i] == number)
+                        return true;
+        return false;
+}
+
 /* `modes`: of an open file's link in /proc, what it is open for. */
-static bool has_open(const char *folder, dev_t number, mode_t modes)
+static bool has_open(const char *folder, const struct sv_overlap *of, mode_t modes)
 {
         DIR *dir = opendir(folder);
         bool found = false;
@@ -72,7 +81,7 @@ static bool has_open(const char *folder, dev_t number, mode_t modes)
         while (dir && !found && (e = readdir(dir)))
                 found = isdigit((unsigned char)*e->d_name) &&
                         fstatat(dirfd(dir), e->d_name, &st, 0) == 0 && S_ISBLK(st.st_mode) &&
-                        st.st_rdev == number &&
+                        holds_device(of, st.st_rdev) &&
                         fstatat(dirfd(dir), e->d_name, &link, AT_SYMLINK_NOFOLLOW) == 0 &&
                         (link.st_mode & modes);
         if (dir)
@@ -96,7 +105,7 @@ static bool runs_qemu(const char *pid)
         return !strncmp(sv_path_name(exe), "qemu-", 5);
 }
 
-static bool has_process(bool (*is_one)(const char *pid), dev_t number, mode_t modes)
+static bool has_process(bool (*is_one)(const char *pid), const struct sv_overlap *of, mode_t modes)
 {
         DIR *proc = opendir("/proc");
         bool found = false;
@@ -106,21 +115,34 @@ static bool has_process(bool (*is_one)(const char *pid), dev_t number, mode_t mo
                 if (isdigit((unsigned char)*e->d_name) && is_one(e->d_name)) {
                         SV_STR folder = sv_asprintf("/proc/%s/fd", e->d_name);
 
-                        found = has_open(folder, number, modes);
+                        found = has_open(folder, of, modes);
                 }
         if (proc)
                 closedir(proc);
         return found;
 }
 
+bool sv_device_overlaps(dev_t a, dev_t b)
+{
+        struct sv_overlap of;
+
+        sv_overlap_list("", a, &of);
+        return holds_device(&of, b);
+}
+
 bool sv_device_has_user(dev_t number)
 {
-        return has_process(is_process, number, S_IRUSR | S_IWUSR);
+        const struct sv_overlap one = {{number}, 1};
+
+        return has_process(is_process, &one, S_IRUSR | S_IWUSR);
 }
 
 bool sv_device_has_qemu(dev_t number, bool read)
 {
-        return has_process(runs_qemu, number, read ? S_IRUSR | S_IWUSR : S_IWUSR);
+        struct sv_overlap of;
+
+        sv_overlap_list("", number, &of);
+        return has_process(runs_qemu, &of, read ? S_IRUSR | S_IWUSR : S_IWUSR);
 }
 
 bool sv_device_is_claimed(const char *name)

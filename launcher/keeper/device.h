@@ -18,8 +18,11 @@ int sv_device_make_node(const struct sv_state *s, size_t n, dev_t number, char *
 void sv_device_remove_nodes(const struct sv_state *s);
 /* Has a process of this machine the device open, as far as this one may look? */
 bool sv_device_has_user(dev_t number);
-/* Has a QEMU of this machine it open for writing, or with `read` at all? By whatever node: libvirt
- * makes some of its own, and locks are of a node. As far as this one may look. */
+/* Has a QEMU of this machine it open for writing, or with `read` at all, or what it overlaps with
+ * (launcher/keeper/overlap.h)? By whatever node: libvirt makes some of its own, and locks are of a
+ * node. As far as this one may look. */
 bool sv_device_has_qemu(dev_t number, bool read);
+/* Are they the same blocks, in part or whole? */
+bool sv_device_overlaps(dev_t a, dev_t b);
 /* Does the kernel use /dev/NAME: mounted, swap, below another device? */
 bool sv_device_is_claimed(const char *name);
