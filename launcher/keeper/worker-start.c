@@ -27,6 +27,7 @@
 #include "launcher/keeper/relabel.h"
 #include "base/program/log.h"
 #include "launcher/keeper/worker-int.h"
+#include "launcher/tune/readback.h"
 #include "launcher/virt/virt-sizes.h"
 
 static void report_step(struct sv_worker *w, const char *step, int64_t since)
@@ -161,9 +162,11 @@ static int connect_agent(struct sv_worker *w, struct sv_err *err)
 
 static void report_running(struct sv_worker *w, int pid)
 {
-        struct sv_json *e = sv_json_object();
+        struct sv_json *e = sv_json_object(), *tuning = sv_json_get(w->status, "tuning");
 
         sv_worker_note_event(w, SV_LIFE_STARTED);
+        if (tuning)
+                sv_readback_note_group("", (unsigned)pid, tuning);
         sv_json_set_int(w->status, "qemu_pid", pid);
         sv_json_set_int(w->status, "started", time(NULL));
         sv_json_set_str(e, "event", "running");

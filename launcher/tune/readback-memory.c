@@ -108,8 +108,10 @@ static void compare_nodes(const struct sv_readback *r, const struct memory *m, c
         }
 }
 
-static void read_wanted_nodes(const struct sv_json *cells, struct sv_bitset *out)
+void sv_readback_read_nodes(const struct sv_readback *r, struct sv_bitset *out)
 {
+        const struct sv_json *cells = sv_json_get(r->tuning, "cells");
+
         for (size_t i = 0; i < sv_json_len(cells); i++) {
                 const char *list = sv_json_str(sv_json_at(cells, i));
                 struct sv_bitset one = {0};
@@ -136,7 +138,7 @@ int sv_readback_compare_memory(const struct sv_readback *r, struct sv_err *err)
                 return 0;
         if (sv_file_read(path, SV_MAPS_SIZE_MAX, &maps, "tune.readback", err) < 0)
                 return -1;
-        read_wanted_nodes(cells, &m.wanted);
+        sv_readback_read_nodes(r, &m.wanted);
         sv_buf_u8(&maps, 0);
         if (sv_buf_ok(&maps, path, err) < 0)
                 return -1;

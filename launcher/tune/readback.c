@@ -164,6 +164,7 @@ int sv_readback(const char *root, unsigned pid, const struct sv_json *tuning, st
         r.threads = threads;
         if (read_command(root, pid, &command, err) == 0) {
                 compare_threads(&r);
+                sv_readback_compare_groups(&r);
                 compare_open_files(&r);
                 sv_readback_compare_command(&r, sv_buf_str(&command));
                 result = sv_readback_compare_memory(&r, err);

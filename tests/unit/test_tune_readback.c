@@ -189,6 +189,131 @@ static void by_control_group(void **state)
         assert_string_equal(sv_json_text(sv_json_at(found, 0), "found", ""), "any");
 }
 
+/* --- control groups --- */
+
+#define GROUPS "/machine/qemu-1-g.libvirt-qemu/libvirt"
+
+static const char *const own_groups[] = {"emulator",  "vcpu0",    "vcpu1",   "iothread1",
+                                         "iothread2", "emulator", "emulator"};
+
+static void put_group(unsigned number, const char *group, bool version1)
+{
+        SV_STR lines = version1 ? sv_asprintf("5:cpu,cpuacct:/\n4:cpuset:%s\n0::/\n", group)
+                                : sv_asprintf("0::%s\n", group);
+
+        put_host_file(base, lines, "proc/%u/task/%u/cgroup", PID, threads[number].tid);
+        put_host_file(base, "1,3\n", "sys/fs/cgroup%s%s/cpuset.mems", version1 ? "/cpuset" : "",
+                      group);
+}
+
+/* As libvirt leaves them, below `folder`. */
+static void put_groups(const char *folder, bool version1)
+{
+        SV_STR all = sv_asprintf("%s/sys", base);
+
+        OK(sv_remove_tree(all, &err));
+        put_guest();
+        for (unsigned i = 0; i < sizeof(own_groups) / sizeof(*own_groups); i++) {
+                SV_STR group = sv_asprintf("%s/%s", folder, own_groups[i]);
+
+                put_group(i, group, version1);
+        }
+}
+
+static void read_back(const struct sv_json *tuning, struct sv_json *found, size_t n)
+{
+        SV_BUF text = SV_BUF_NULL;
+
+        OK(sv_readback(base, PID, tuning, found, &err));
+        sv_json_print(found, &text);
+        print_message("%s\n", sv_buf_str(&text));
+        assert_int_equal(sv_json_len(found), n);
+}
+
+static void moved_between_groups(void **state)
+{
+        static const struct {
+                unsigned number;
+                const char *group, *what, *wanted;
+        } t[] = {
+                {1, GROUPS "/other", "vCPU 0, control group", GROUPS "/vcpu0"},
+                {1, GROUPS "/vcpu1", "vCPU 0, control group", GROUPS "/vcpu0"},
+                {2, "/vcpu1", "vCPU 1, control group", GROUPS "/vcpu1"},
+                {2, "/machine/qemu-2-h.libvirt-qemu/libvirt/vcpu1", "vCPU 1, control group",
+                 GROUPS "/vcpu1"},
+                {3, GROUPS "/emulator", "IO iothread1, control group", GROUPS "/iothread1"},
+                {0, "/", "emulator, control group", GROUPS "/emulator"},
+                {5, GROUPS, "vhost-700, control group", GROUPS "/emulator"},
+        };
+        SV_JSON *tuning = NULL;
+
+        OK(sv_json_parse(sv_bytes_str(tuning_text), "x", &tuning, &err));
+        for (unsigned version1 = 0; version1 < 2; version1++)
+                for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                        SV_JSON *none = sv_json_array();
+                        SV_JSON *found = sv_json_array();
+
+                        put_groups(GROUPS, version1);
+                        read_back(tuning, none, 0);
+                        put_group(t[i].number, t[i].group, version1);
+                        read_back(tuning, found, 1);
+                        assert_string_equal(sv_json_text(sv_json_at(found, 0), "what", ""),
+                                            t[i].what);
+                        assert_string_equal(sv_json_text(sv_json_at(found, 0), "wanted", ""),
+                                            t[i].wanted);
+                        assert_string_equal(sv_json_text(sv_json_at(found, 0), "found", ""),
+                                            t[i].group);
+                }
+}
+
+/* All threads at once: what was noted at the start still says where they belong. Without a note,
+ * and without groups of libvirt's, there is nothing to compare with. */
+static void moved_as_a_whole(void **state)
+{
+        SV_JSON *tuning = NULL;
+        SV_JSON *noted = sv_json_array();
+        SV_JSON *unknown = sv_json_array();
+
+        OK(sv_json_parse(sv_bytes_str(tuning_text), "x", &tuning, &err));
+        put_groups(GROUPS, false);
+        for (unsigned i = 0; i < sizeof(own_groups) / sizeof(*own_groups); i++)
+                put_group(i, "/elsewhere", false);
+        read_back(tuning, unknown, 0);
+        put_groups(GROUPS, false);
+        sv_readback_note_group(base, PID, tuning);
+        assert_string_equal(sv_json_text(tuning, "group", ""), GROUPS);
+        for (unsigned i = 0; i < sizeof(own_groups) / sizeof(*own_groups); i++)
+                put_group(i, "/elsewhere", false);
+        read_back(tuning, noted, 6); /* but for the one that libvirt does not know by itself */
+        sv_readback_note_group(base, PID, tuning);
+        assert_null(sv_json_text(tuning, "group", NULL));
+}
+
+/* A group that was made wider, with a policy of the mappings still as it should be. */
+static void nodes_of_groups(void **state)
+{
+        SV_JSON *tuning = NULL, *preferred = NULL;
+        SV_JSON *found = sv_json_array();
+        SV_JSON *none = sv_json_array();
+        SV_STR gone = sv_asprintf("%s/sys/fs/cgroup" GROUPS "/vcpu0/cpuset.mems", base);
+
+        OK(sv_json_parse(sv_bytes_str(tuning_text), "x", &tuning, &err));
+        put_groups(GROUPS, false);
+        put_thread(701, "CPU 0/KVM", "4", "0-3");
+        read_back(tuning, found, 1);
+        assert_string_equal(sv_json_text(sv_json_at(found, 0), "what", ""),
+                            "vCPU 0, memory's nodes");
+        assert_string_equal(sv_json_text(sv_json_at(found, 0), "found", ""), "0-3");
+        /* a kernel that limits no nodes there */
+        OK(unlink(gone));
+        read_back(tuning, none, 0);
+        put_groups(GROUPS, false);
+        put_thread(701, "CPU 0/KVM", "4", "0-3");
+        OK(sv_json_parse(sv_bytes_str("{\"cells\":[\"1,3\"],\"mode\":\"preferred\"}"), "x",
+                         &preferred, &err));
+        read_back(preferred, none, 0);
+}
+
 static void processes(void **state)
 {
         SV_JSON *tuning = sv_json_object();
@@ -229,6 +354,9 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(sabotaged),
                 cmocka_unit_test(by_control_group),
+                cmocka_unit_test(moved_between_groups),
+                cmocka_unit_test(moved_as_a_whole),
+                cmocka_unit_test(nodes_of_groups),
                 cmocka_unit_test(processes),
                 cmocka_unit_test(maps_limit),
         };
