@@ -93,7 +93,39 @@ static int check_devices(const char *root, const struct sv_guest *g, struct sv_e
         return 0;
 }
 
-static int check_huge_pages(const struct sv_topology *t, const struct sv_guest *g,
+/* A line of /proc/mounts: "hugetlbfs /dev/hugepages hugetlbfs rw,relatime,pagesize=2M 0 0". */
+static bool has_pages(const char *line, uint64_t page)
+{
+        const char *kind = strstr(line, " hugetlbfs "), *end = strchr(line, '\n'),
+                   *size = kind ? strstr(kind, "pagesize=") : NULL;
+        uint64_t n;
+
+        if (!size || (end && size > end))
+                return false;
+        size += strlen("pagesize=");
+        return sv_sys_take_number(&size, UINT32_MAX, &n) && (*size == 'K'   ? n << 10
+                                                             : *size == 'M' ? n << 20
+                                                                            : n << 30) == page;
+}
+
+/* libvirt has QEMU take them from a mount, which systemd makes for one size only. */
+static int check_huge_mount(const char *root, uint64_t page, struct sv_err *err)
+{
+        SV_BUF mounts = SV_BUF_NULL;
+
+        if (sv_sys_read(root, "/proc/mounts", &mounts, NULL) < 0)
+                return 0;
+        for (const char *at = sv_buf_str(&mounts); *at; at += strcspn(at, "\n"), at += *at == '\n')
+                if (has_pages(at, page))
+                        return 0;
+        return sv_fail(err, SV_SYSTEM, "tuning.hugepages",
+                       "no file system for pages of %llu KiB is mounted, from which QEMU takes "
+                       "them: \"mount -t hugetlbfs -o pagesize=%lluK hugetlbfs FOLDER\" (a libvirt "
+                       "daemon finds it when it is started anew), or leave this out",
+                       (unsigned long long)(page >> 10), (unsigned long long)(page >> 10));
+}
+
+static int check_huge_pages(const char *root, const struct sv_topology *t, const struct sv_guest *g,
                             bool confidential, struct sv_err *err)
 {
         uint64_t page = g->tune.hugepages, have = 0;
@@ -112,7 +144,7 @@ static int check_huge_pages(const struct sv_topology *t, const struct sv_guest *
                         known |= t->nodes[i].pages[k].size == page;
         }
         if (have >= g->memory)
-                return 0;
+                return check_huge_mount(root, page, err);
         return sv_fail(err, SV_SYSTEM, "tuning.hugepages",
                        "the guest wants %llu pages of %llu KiB and this host has %llu free%s; "
                        "reserve them (sysctl vm.nr_hugepages, or hugepages= at boot), or leave "
@@ -342,7 +374,7 @@ int sv_tune_guest(const char *root, const struct sv_guest *g, bool confidential,
                 return 0;
         if (sv_topology_read(root, &t, err) < 0)
                 return -1;
-        if (check_huge_pages(&t, g, confidential, err) < 0)
+        if (check_huge_pages(root, &t, g, confidential, err) < 0)
                 return sv_guest_wrap(g, "/tuning/hugepages", err);
         if (!asks_placement(g))
                 return 0;

@@ -248,6 +248,45 @@ static void elsewhere(void **state)
         OK(sv_tune_for("qemu+ssh://far/system", &plain, &tee, &tuned, &err));
 }
 
+/* Free pages alone are not enough: QEMU takes them from a mount of that size. */
+static void mounted_pages(void **state)
+{
+#define MOUNT(size) "x /dev/hugepages hugetlbfs rw,relatime,pagesize=" size " 0 0\n"
+        static const char pages[] = "sys/devices/system/node/node1/hugepages/hugepages-2048kB/%s";
+        static const struct {
+                const char *mounts;
+                bool enough;
+        } t[] = {
+                {MOUNT("2M"), true},
+                {"proc /proc proc rw 0 0\n" MOUNT("1024M") MOUNT("2048K"), true},
+                {MOUNT("1024M"), false},
+                {MOUNT("2G") "x /2 tmpfs rw,pagesize=2M 0 0\n", false},
+                {"x /a hugetlbfs rw 0 0\nx /pagesize=2M ext4 rw 0 0\n", false},
+                {"proc /proc proc rw 0 0\n", false},
+        };
+        SV_STR file = sv_asprintf("%s/proc/mounts", base);
+        SV_GUEST g = {0};
+
+        parse("\"tuning\":{\"hugepages\":\"2MiB\"}", &g);
+        put_host_file(base, "2048\n", pages, "nr_hugepages");
+        put_host_file(base, "2048\n", pages, "free_hugepages");
+        for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+                SV_TUNED tuned = {0};
+
+                put_host_file(base, t[i].mounts, "proc/mounts");
+                print_message("%s", t[i].mounts);
+                if (t[i].enough)
+                        OK(sv_tune_guest(base, &g, false, NULL, &tuned, &err));
+                else
+                        FAILS(sv_tune_guest(base, &g, false, NULL, &tuned, &err), SV_SYSTEM,
+                              "tuning.hugepages");
+        }
+        assert_non_null(strstr(err.msg, "pagesize=2048K"));
+        OK(unlink(file));
+        put_host_file(base, "0\n", pages, "nr_hugepages");
+        put_host_file(base, "0\n", pages, "free_hugepages");
+}
+
 /* What cannot be opened for direct I/O does none. */
 static void caches(void **state)
 {
@@ -348,7 +387,7 @@ int main(void)
                 cmocka_unit_test(decided),       cmocka_unit_test(refused),
                 cmocka_unit_test(growth),        cmocka_unit_test(elsewhere),
                 cmocka_unit_test(caches),        cmocka_unit_test(own_threads),
-                cmocka_unit_test(trusted_users),
+                cmocka_unit_test(trusted_users), cmocka_unit_test(mounted_pages),
         };
 
         return cmocka_run_group_tests(tests, make_machine, remove_base);
