@@ -26,6 +26,15 @@ static unsigned find_process(const struct sv_json *status, bool daemon)
         return pid && sv_readback_is_qemu("", pid, uuid) ? pid : 0;
 }
 
+static void note_requests(struct sv_json *status)
+{
+        const struct sv_json *requests = sv_json_get(status, "disk_requests"),
+                             *disks = sv_json_pointer(status, "/tuning/disks");
+
+        for (size_t i = 0; i < sv_json_len(requests) && i < sv_json_len(disks); i++)
+                sv_json_set(sv_json_at(disks, i), "requests", sv_json_ref(sv_json_at(requests, i)));
+}
+
 int sv_check_tuning(struct sv_json *status, bool daemon, bool say, struct sv_err *err)
 {
         const struct sv_json *tuning = sv_json_get(status, "tuning"), *first;
@@ -44,6 +53,7 @@ int sv_check_tuning(struct sv_json *status, bool daemon, bool say, struct sv_err
                                "no QEMU of the guest %s runs on this machine: there is nothing to "
                                "read back",
                                name);
+        note_requests(status);
         if (sv_readback("", pid, tuning, found, err) < 0)
                 return -1;
         if (say)

@@ -248,6 +248,26 @@ void sv_resize_put_limits(struct sv_virt *v, struct sv_json *status)
                         sv_json_set(limits, "nics", sv_json_array()));
 }
 
+/* Where the guest file names the kind of its I/O, for whoever reads that back: QEMU begins with it
+ * at a disk's first request. */
+static void put_disk_requests(struct sv_virt *v, struct sv_json *status)
+{
+        const struct sv_json *disks = sv_json_pointer(status, "/tuning/disks");
+        size_t n = sv_json_len(disks);
+        uint64_t requests[SV_GUEST_DISKS_MAX] = {0};
+        struct sv_json *list;
+        bool named = false;
+
+        for (size_t i = 0; i < n; i++)
+                named |= sv_json_get(sv_json_at(disks, i), "io") != NULL;
+        if (!named || n > SV_GUEST_DISKS_MAX ||
+            !sv_virt_read_disk_requests(v, (unsigned)n, requests))
+                return;
+        list = sv_json_set(status, "disk_requests", sv_json_array());
+        for (size_t i = 0; i < n; i++)
+                sv_json_add(list, sv_json_new_int((int64_t)requests[i]));
+}
+
 void sv_resize_put_sizes(struct sv_virt *v, struct sv_json *status)
 {
         int64_t boot = sv_json_int(sv_json_get(status, "memory"), 0);
@@ -266,4 +286,5 @@ void sv_resize_put_sizes(struct sv_virt *v, struct sv_json *status)
                 sv_json_set(status, "memory_use", use);
         else
                 sv_json_free(use);
+        put_disk_requests(v, status);
 }

@@ -99,7 +99,8 @@ static void compare_open_files(const struct sv_readback *r)
                         queues += (unsigned)sv_json_int(sv_json_get(sv_json_at(nics, i), "queues"),
                                                         1);
         for (size_t i = 0; i < sv_json_len(disks); i++)
-                uring |= !strcmp(sv_json_text(sv_json_at(disks, i), "io", ""), "io_uring");
+                uring |= !strcmp(sv_json_text(sv_json_at(disks, i), "io", ""), "io_uring") &&
+                         sv_json_int(sv_json_get(sv_json_at(disks, i), "requests"), 1) > 0;
         have = queues ? count_descriptors(r, "/dev/vhost-net") : 0;
         if (have < queues) {
                 SV_STR wanted = sv_asprintf("%u of /dev/vhost-net, one a queue", queues);

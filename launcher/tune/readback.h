@@ -16,8 +16,9 @@ unsigned sv_readback_find_qemu(const char *root, const char *uuid);
  * got: "group"; null where it has none of its own. */
 void sv_readback_note_group(const char *root, unsigned pid, struct sv_json *tuning);
 
-/* `tuning` is what sv_tuned_put recorded. Adds to the array `found` an object for each difference:
- * "what" ("vCPU 0"), "wanted", "found", "where" (the file that says so). SV_SYSTEM "tune.threads"
- * or "tune.readback" when the process cannot be read. */
+/* `tuning` is what sv_tuned_put recorded; "requests" of one of its disks says how many there were:
+ * before the first, QEMU has no ring for it. Adds to the array `found` an object for each
+ * difference: "what" ("vCPU 0"), "wanted", "found", "where" (the file that says so). SV_SYSTEM
+ * "tune.threads" or "tune.readback" when the process cannot be read. */
 int sv_readback(const char *root, unsigned pid, const struct sv_json *tuning, struct sv_json *found,
                 struct sv_err *err);

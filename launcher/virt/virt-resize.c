@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/core/file.h"
+#include "launcher/virt/domain.h"
 
 #include "launcher/virt/virt-int.h"
 
@@ -157,6 +158,48 @@ static bool find_capacity(const virDomainStatsRecord *r, const char *target, uin
                 }
         }
         return false;
+}
+
+static uint64_t count_requests(const virDomainStatsRecord *r, unsigned disk)
+{
+        static const char *const kinds[] = {"rd", "wr", "fl"};
+        uint64_t all = 0;
+
+        for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+                SV_STR name = sv_asprintf("block.%u.%s.reqs", disk, kinds[k]);
+                unsigned long long n = 0;
+
+                if (vir.TypedParamsGetULLong(r->params, r->nparams, name, &n) == 1)
+                        all += n;
+        }
+        return all;
+}
+
+bool sv_virt_read_disk_requests(struct sv_virt *v, unsigned n, uint64_t *requests)
+{
+        virDomainPtr list[] = {v->dom, NULL};
+        virDomainStatsRecordPtr *records = NULL;
+        unsigned known = 0, there = 0;
+
+        if (vir.DomainListGetStats(list, VIR_DOMAIN_STATS_BLOCK, &records, 0) < 1)
+                return false;
+        vir.TypedParamsGetUInt(records[0]->params, records[0]->nparams, "block.count", &there);
+        for (unsigned i = 0; i < there; i++) {
+                SV_STR name = sv_asprintf("block.%u.name", i);
+                const char *dev = NULL;
+                char target[SV_DISK_TARGET_SIZE];
+
+                vir.TypedParamsGetString(records[0]->params, records[0]->nparams, name, &dev);
+                for (unsigned k = 0; dev && k < n; k++) {
+                        sv_domain_name_disk(k, target);
+                        if (strcmp(target, dev) != 0)
+                                continue;
+                        requests[k] = count_requests(records[0], i);
+                        known++;
+                }
+        }
+        vir.DomainStatsRecordListFree(records);
+        return known == n;
 }
 
 /* From the statistics: virDomainGetBlockInfo does not look at a disk that was handed over open. */

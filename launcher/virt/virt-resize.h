@@ -31,5 +31,8 @@ int sv_virt_set_net_limit(struct sv_virt *v, const char *mac, uint64_t bytes, st
 /* What QEMU has of a disk. */
 int sv_virt_read_disk_size(struct sv_virt *v, const char *target, uint64_t *bytes,
                            struct sv_err *err);
+/* How often the guest has read, written or synced each of its n disks in this run. false: libvirt
+ * does not say it of all. */
+bool sv_virt_read_disk_requests(struct sv_virt *v, unsigned n, uint64_t *requests);
 /* QEMU makes the file as large and tells the guest, in this order. SV_SYSTEM "resize.grow". */
 int sv_virt_grow_disk(struct sv_virt *v, const char *target, uint64_t bytes, struct sv_err *err);

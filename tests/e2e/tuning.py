@@ -46,6 +46,7 @@ def tuned(c):
     c.must_unlock()
     shown = json.loads(run(*c.vm, 'show', 'g', '--json', env=c.environment).stdout)
     pid = shown['qemu_pid']
+    c.must(shown['disk_requests'][0] > 0, f'expected requests of a disk that is open, found {shown["disk_requests"]}')
     found = threads_of(pid)
     for name, cpus in (('CPU 0/TCG', [first]), ('CPU 1/TCG', [last]), ('IO iothread1', [first])):
         name = name if name in found else name.replace('TCG', 'KVM')

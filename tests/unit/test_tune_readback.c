@@ -169,6 +169,26 @@ static void sabotaged(void **state)
         }
 }
 
+/* QEMU makes its ring for the first request: before that nothing is missing. */
+static void ring_of_first_request(void **state)
+{
+        static const char wish[] =
+                "{\"disks\":[{\"id\":\"root\",\"io\":\"io_uring\",\"requests\":%d},{\"id\":"
+                "\"data\",\"io\":\"native\",\"requests\":9}],\"nics\":[]}";
+
+        for (int requests = 0; requests < 2; requests++) {
+                SV_STR text = sv_asprintf(wish, requests);
+                SV_JSON *tuning = NULL;
+                SV_JSON *found = sv_json_array();
+
+                OK(sv_json_parse(sv_bytes_str(text), "x", &tuning, &err));
+                put_guest();
+                put_link(6, "/dev/null");
+                OK(sv_readback(base, PID, tuning, found, &err));
+                assert_int_equal(sv_json_len(found), requests);
+        }
+}
+
 /* Bound by its control group alone: then every vCPU's nodes are within those. */
 static void by_control_group(void **state)
 {
@@ -352,13 +372,10 @@ static void maps_limit(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(sabotaged),
-                cmocka_unit_test(by_control_group),
-                cmocka_unit_test(moved_between_groups),
-                cmocka_unit_test(moved_as_a_whole),
-                cmocka_unit_test(nodes_of_groups),
-                cmocka_unit_test(processes),
-                cmocka_unit_test(maps_limit),
+                cmocka_unit_test(sabotaged),        cmocka_unit_test(ring_of_first_request),
+                cmocka_unit_test(by_control_group), cmocka_unit_test(moved_between_groups),
+                cmocka_unit_test(moved_as_a_whole), cmocka_unit_test(nodes_of_groups),
+                cmocka_unit_test(processes),        cmocka_unit_test(maps_limit),
         };
 
         return cmocka_run_group_tests(tests, make_base, remove_base);

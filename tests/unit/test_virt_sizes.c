@@ -2,6 +2,7 @@
 /* What libvirt says and refuses of a guest's size, and what its balloon says. libvirt is a few
  * functions here. */
 #include "launcher/virt/virt-int.h"
+#include "launcher/virt/virt-resize.h"
 #include "launcher/virt/virt-sizes.h"
 #include "tests/unit/unit.h"
 
@@ -128,12 +129,94 @@ static void uses(void **state)
                             "\"minor_faults\":6,\"at\":\"1970-01-02T00:00:00Z\"}");
 }
 
+/* --- statistics of disks, in libvirt's order --- */
+
+static virTypedParameter statistics[] = {
+        {.field = "block.count", .value.ui = 3},
+        {.field = "block.0.name", .value.s = (char *)"vdb"},
+        {.field = "block.0.rd.reqs", .value.ul = 5},
+        {.field = "block.1.name", .value.s = (char *)"sda"},
+        {.field = "block.1.rd.reqs", .value.ul = 900},
+        {.field = "block.2.name", .value.s = (char *)"vda"},
+        {.field = "block.2.rd.reqs", .value.ul = 10},
+        {.field = "block.2.wr.reqs", .value.ul = 200},
+        {.field = "block.2.fl.reqs", .value.ul = 3000},
+};
+static virDomainStatsRecord record = {.params = statistics,
+                                      .nparams = sizeof(statistics) / sizeof(statistics[0])};
+
+static int tell_statistics(virDomainPtr *list, unsigned stats, virDomainStatsRecordPtr **out,
+                           unsigned flags)
+{
+        static virDomainStatsRecordPtr records[] = {&record, NULL};
+
+        assert_int_equal(stats, VIR_DOMAIN_STATS_BLOCK);
+        *out = records;
+        return domain_is.refuses ? -1 : 1;
+}
+
+static void forget_statistics(virDomainStatsRecordPtr *records)
+{
+}
+
+static const virTypedParameter *find_statistic(const char *name)
+{
+        for (int i = 0; i < record.nparams; i++)
+                if (!strcmp(statistics[i].field, name))
+                        return &statistics[i];
+        return NULL;
+}
+
+static int get_statistic_count(virTypedParameterPtr p, int n, const char *name, unsigned *value)
+{
+        const virTypedParameter *found = find_statistic(name);
+
+        *value = found ? found->value.ui : *value;
+        return found != NULL;
+}
+
+static int get_statistic_number(virTypedParameterPtr p, int n, const char *name,
+                                unsigned long long *value)
+{
+        const virTypedParameter *found = find_statistic(name);
+
+        *value = found ? found->value.ul : *value;
+        return found != NULL;
+}
+
+static int get_statistic_text(virTypedParameterPtr p, int n, const char *name, const char **value)
+{
+        const virTypedParameter *found = find_statistic(name);
+
+        *value = found ? found->value.s : *value;
+        return found != NULL;
+}
+
+static void requests(void **state)
+{
+        uint64_t n[3] = {0};
+
+        begin();
+        vir.DomainListGetStats = tell_statistics;
+        vir.DomainStatsRecordListFree = forget_statistics;
+        vir.TypedParamsGetUInt = get_statistic_count;
+        vir.TypedParamsGetULLong = get_statistic_number;
+        vir.TypedParamsGetString = get_statistic_text;
+        assert_true(sv_virt_read_disk_requests(&subject, 2, n));
+        assert_int_equal(n[0], 3210);
+        assert_int_equal(n[1], 5);
+        assert_false(sv_virt_read_disk_requests(&subject, 3, n)); /* there is no vdc */
+        domain_is.refuses = true;
+        assert_false(sv_virt_read_disk_requests(&subject, 2, n));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(vcpus),
                 cmocka_unit_test(memory),
                 cmocka_unit_test(uses),
+                cmocka_unit_test(requests),
         };
 
         return cmocka_run_group_tests_name("virt-sizes", tests, NULL, NULL);
