@@ -75,25 +75,32 @@ static bool has_condition(const struct sv_request *r)
         return sv_http_field(r->msg, "If-Match") || sv_http_field(r->msg, "If-None-Match");
 }
 
-int sv_request_match_policy(struct sv_request *r, struct sv_err *err)
+int sv_request_read_policy_tag(struct sv_request *r, char tag[SV_TAG_MAX], struct sv_err *err)
 {
         const struct sv_store_ops *ops = r->broker->store->ops;
         struct sv_err failed = SV_ERR_NULL;
         SV_BUF text = SV_BUF_NULL;
-        char hex[65];
 
-        if (!has_condition(r))
-                return 0;
+        *tag = '\0';
         if (ops->reserve(r->broker->store, err) < 0)
                 return -1;
         if (ops->get_policy(r->broker->store, r->resource, &text, &failed) == 0)
-                return sv_sha256_hex(sv_buf_bytes(&text), hex, err) < 0
-                               ? -1
-                               : check_conditions(r, hex, err);
+                return sv_sha256_hex(sv_buf_bytes(&text), tag, err);
         if (!strcmp(failed.check, "broker.policy.absent"))
-                return check_conditions(r, NULL, err);
+                return 0;
         *err = failed;
         return -1;
+}
+
+int sv_request_match_policy(struct sv_request *r, struct sv_err *err)
+{
+        char hex[SV_TAG_MAX];
+
+        if (!has_condition(r))
+                return 0;
+        return sv_request_read_policy_tag(r, hex, err) < 0
+                       ? -1
+                       : check_conditions(r, *hex ? hex : NULL, err);
 }
 
 int sv_request_read_tag(struct sv_request *r, char tag[SV_TAG_MAX], struct sv_err *err)

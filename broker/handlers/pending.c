@@ -44,14 +44,22 @@ static char *name_sealed_part(const char *id, const char *part)
 
 /* --- keeping --- */
 
+static bool is_below(const struct sv_request *r, const char *route)
+{
+        return !strncmp(r->msg->target, route, strlen(route));
+}
+
 /* "All versions but 2" is about those that were there: one that comes while it waits, which may be
  * the only key of a disk by then, was meant by nobody. */
 static bool removes_keys(const struct sv_request *r)
 {
-        static const char route[] = "/kbs/v0/resource/";
+        return !strcmp(r->msg->method, "DELETE") && is_below(r, "/kbs/v0/resource/");
+}
 
-        return !strcmp(r->msg->method, "DELETE") &&
-               !strncmp(r->msg->target, route, sizeof(route) - 1);
+/* Who reads it beside the policy that is there agrees to the difference. */
+static bool changes_policy(const struct sv_request *r)
+{
+        return is_below(r, "/secure-vm/v0/policy/");
 }
 
 static void print_kept_head(const struct sv_request *r, struct sv_buf *out)
@@ -66,7 +74,7 @@ static void print_kept_head(const struct sv_request *r, struct sv_buf *out)
         for (size_t i = 0; conditions[i]; i++)
                 if (sv_http_field(r->msg, conditions[i]))
                         sv_json_set_str(j, conditions[i], sv_http_field(r->msg, conditions[i]));
-        if (removes_keys(r)) {
+        if (removes_keys(r) || changes_policy(r)) {
                 SV_STR tag = sv_asprintf("\"%s\"", r->seen);
 
                 sv_json_set_str(j, *r->seen ? "If-Match" : "If-None-Match", *r->seen ? tag : "*");
@@ -76,7 +84,9 @@ static void print_kept_head(const struct sv_request *r, struct sv_buf *out)
 
 int sv_pending_note_state(struct sv_request *r, struct sv_err *err)
 {
-        return removes_keys(r) ? sv_request_read_tag(r, r->seen, err) : 0;
+        return removes_keys(r)     ? sv_request_read_tag(r, r->seen, err)
+               : changes_policy(r) ? sv_request_read_policy_tag(r, r->seen, err)
+                                   : 0;
 }
 
 static int seal_change(const struct sv_request *r, struct sv_pending *p, struct sv_err *err)

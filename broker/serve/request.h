@@ -12,7 +12,7 @@ struct sv_versions; /* broker/versions.h */
 
 struct sv_request;
 
-#define SV_TAG_MAX 24 /* bytes of a resource's tag, with the NUL */
+#define SV_TAG_MAX 65 /* bytes of a tag, with the NUL */
 
 /* What a handler asks of the table of routes, which has the handlers (broker/serve/admit.c). */
 struct sv_change_ops {
@@ -58,7 +58,7 @@ struct sv_request {
         /* on success: "challenged", "attested", "released", "opened", "failed", "done", "pending",
          * "rejected" */
         const char *outcome;
-        char seen[SV_TAG_MAX]; /* what a removal was asked of: sv_pending_note_state */
+        char seen[SV_TAG_MAX]; /* what a change that waits was asked of: sv_pending_note_state */
         const char *change; /* what waited and is done now: its action in the record; NULL: none */
         /* once handled, for what is counted: the route's action ("other": none), "refused" as
          * outcome, and the check that failed ("": none) */
@@ -184,6 +184,8 @@ const struct sv_tee_verify *sv_request_find_claims(const struct sv_json *payload
  * SV_FORMAT "broker.match.form". */
 int sv_request_match_policy(struct sv_request *r, struct sv_err *err);
 int sv_request_match_resource(struct sv_request *r, struct sv_err *err);
+/* The tag of the resource's policy ("": it has none); the store is reserved. */
+int sv_request_read_policy_tag(struct sv_request *r, char tag[SV_TAG_MAX], struct sv_err *err);
 /* The resource's own tag, of its newest version ("": it has none); the store is reserved. */
 int sv_request_read_tag(struct sv_request *r, char tag[SV_TAG_MAX], struct sv_err *err);
 /* The answer's ETag. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/core/file.h"
+#include "base/core/visible.h"
 #include "base/program/log.h"
 #include "launcher/cli/admin-args.h"
 #include "launcher/cli/commands.h"
@@ -35,6 +36,7 @@ static int run_pending_list(const struct sv_args *args, struct sv_json **result,
 static int run_pending_show(const struct sv_args *args, struct sv_json **result, struct sv_err *err)
 {
         SV_ADMIN *admin = NULL;
+        SV_STR text = NULL;
 
         if (sv_admin_from_args(args, NULL, &admin, err) < 0 ||
             sv_admin_list_pending(admin, args->pos[0], result, err) < 0)
@@ -42,7 +44,10 @@ static int run_pending_show(const struct sv_args *args, struct sv_json **result,
         if (sv_has(args, "json"))
                 return 0;
         print_change(*result);
-        printf("%s", sv_json_text(*result, "text", ""));
+        /* somebody else's text: nothing of it is for the terminal */
+        text = sv_asprintf("%s", sv_json_text(*result, "text", ""));
+        sv_make_visible(text, strlen(text), true);
+        printf("%s", text);
         return 0;
 }
 
