@@ -22,7 +22,9 @@ All knobs count for ordinary guests and for SEV-SNP and TDX alike, as they are t
 TEST = '''
 Each row is tried on recorded hosts (`tests/unit/hosts`): what is planned (`tune-plan: hosts_have_their_plans`), that it comes into force and goes back
 (`tune-apply: there_and_back`), that check names it when somebody else turns it (`tune-apply: sabotage`), and that a kill at each system call of apply and undo leaves
-each setting as before or as planned, and undo brings all back (`tune-kill: killed_while_it_applies`).
+each setting as before or as planned, and undo brings all back (`tune-kill: killed_while_it_applies`). In an emulated machine with two nodes (`tests/lab`) `knobs` turns
+them in its kernel, and `kvm` what guest files ask for (nodes, CPUs, huge pages, queues, I/O threads, io_uring, vhost) of two guests on KVM: `show --check` names each
+thing that somebody else turns there, and nothing else.
 '''
 
 

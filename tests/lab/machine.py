@@ -63,11 +63,11 @@ def make_nodes(folder):
 
 class Machine:
     """`build` is what gets installed in it. `label` is called with the root's folder before that becomes a disk, `kind` tells what it does. `packages`: more than all cases have;
-    `newer`: the kernel of the backports. `devices` gives more of QEMU's arguments, for a folder of its own."""
-    def __init__(self, build, say, kind='plain', label=None, packages=(), newer=False, devices=None):
+    `newer`: the kernel of the backports. `devices` gives more of QEMU's arguments, for a folder of its own; `more` puts files of the case's into a folder, which becomes /lab."""
+    def __init__(self, build, say, kind='plain', label=None, packages=(), newer=False, devices=None, more=None):
         os.makedirs(CACHE, exist_ok=True)
         self.work = tempfile.mkdtemp(prefix='.new.', dir=CACHE)
-        self.build, self.say, self.kind, self.label, self.packages = build, say, kind, label, packages
+        self.build, self.say, self.kind, self.label, self.packages, self.more = build, say, kind, label, packages, more
         self.devices = devices(self.work) if devices else ['-smp', '2', '-m', '3G']
         self.kernel = run(os.path.join(TOP, 'tools', 'fetch-kernel'), *(['--backports'] if newer else [])).splitlines()[-1]
         self.modules = os.path.realpath(os.path.join(self.kernel, 'modules'))
@@ -116,6 +116,8 @@ class Machine:
             shutil.copy(os.path.join(TOP, 'tests', f), os.path.join(top, 'lab'))
         shutil.copy(os.path.join(HERE, case), os.path.join(top, 'lab', 'case'))
         self.make_initrd('writer.c', ['virtio_pci', 'virtio_blk'], os.path.join(top, 'lab', 'writer.initrd'))
+        if self.more:
+            self.more(self, os.path.join(top, 'lab'))
         run('tar', '--create', '--file', self.path('tar'), '--directory', top, '--owner=0', '--group=0', '.')
         run('truncate', '-s', '%1M', self.path('tar'))
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Cases in the lab machine (machine.py): what only a kernel with AppArmor or SELinux enforced can show.
+"""Cases in the lab machine (machine.py): what only a kernel with AppArmor or SELinux enforced can show, and KVM.
 
-    run.py --build DIR [apparmor|knobs|nvme|selinux]...
+    run.py --build DIR [apparmor|knobs|kvm|nvme|selinux]...
 """
 import argparse
 import hashlib
@@ -38,6 +38,15 @@ def label_root(root):
     machine.run('unshare', '-m', 'sh', '-ec', script, 'sh', root)
 
 
+def make_kvm(m, folder):
+    """The module without which the emulated SVM ends at a guest's firmware (cr8/cr8.c), and a guest that looks at what it has."""
+    headers = machine.run(os.path.join(machine.TOP, 'tools', 'fetch-kernel'), '--backports', '--headers').splitlines()[-1] + '/headers'
+    source = shutil.copytree(os.path.join(machine.HERE, 'cr8'), m.path('cr8'))
+    machine.run('make', '-s', '-C', headers, f'M={source}', 'CONFIG_DEBUG_INFO_BTF_MODULES=', 'modules')
+    shutil.copy(os.path.join(source, 'cr8.ko'), folder)
+    m.make_initrd('walker.c', ['virtio_pci', 'virtio_blk', 'virtio_net'], os.path.join(folder, 'walker.initrd'))
+
+
 FABRICS = ['libnvme1', 'udev']
 APPARMOR = 'apparmor=1 security=apparmor'
 # words for the kernel; what the machine has (machine.Machine)
@@ -46,6 +55,7 @@ CASES = {
     'selinux': ('security=selinux selinux=1 enforcing=0', {'kind': 'selinux-' + digest(CIL), 'label': label_root}),
     # Linux 6.1 of Debian has no authentication for NVMe
     'nvme': (APPARMOR, {'packages': FABRICS, 'newer': True}),
+    'kvm': ('', {'packages': FABRICS, 'newer': True, 'devices': machine.make_nodes, 'more': make_kvm}),
     'knobs': ('', {'packages': FABRICS, 'newer': True, 'devices': machine.make_nodes}),
 }
 
