@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records docs/SESSIONS.md: commands as a person types them, and what they answer, with real guests on emulated processors.
 
-    sessions.py --build DIR [life|sharing|migration|cluster...]     prints the Markdown of these sessions
+    sessions.py --build DIR [life|sharing|migration|cluster...]              prints the Markdown of these sessions
+    sessions.py --build DIR --check [life|sharing|migration|cluster...]      records them anew, and compares with the page, figures masked
 """
 import argparse
 import contextlib
+import difflib
 import os
+import re
 import shlex
 import sys
 import time
@@ -18,14 +21,14 @@ import cluster  # noqa: E402
 import ha  # noqa: E402
 import hosts  # noqa: E402
 import migrate  # noqa: E402
-from env import CACHE, Case, Env, run, say_to  # noqa: E402
+from env import CACHE, TOP, Case, Env, run, say_to  # noqa: E402
 from patience import wait_until  # noqa: E402
 from runner import make_folder  # noqa: E402
 
 HEAD = '''# Recorded sessions
 
 Typed and answered for real: libvirt, QEMU, swtpm, corosync, Pacemaker, a broker; the hosts are namespaces of one machine, the processors are emulated, so times are of
-that. `tests/hosts/sessions.py --build DIR` records this page; `~` is the folder of the guest's files. What each verb does, how it fails and what proves it is in LIFE.md.
+that. `tests/hosts/sessions.py --build DIR` records this page, and the test `hosts-sessions` types all of it again and compares every word that is no figure; `~` is the folder of the guest's files. What each verb does, how it fails and what proves it is in LIFE.md.
 '''
 
 
@@ -48,7 +51,7 @@ class Session:
     def type(self, *argv, host=None):
         """secure-vm at the guest's host, or at another; also what fails is shown."""
         at = host or getattr(self.c, 'host', None)
-        before = [*hosts.enter(at), self.c.env.vm] if at else self.c.vm
+        before = [*(at.tool() if isinstance(at, cluster.Node) else hosts.enter(at)), self.c.env.vm] if at else self.c.vm
         r = run(*before, *argv, check=False, env=self.c.environment)
         status = f'(exit status {r.returncode})\n' if r.returncode else ''
         self.show(shlex.join(['secure-vm', *argv]), r.stdout + r.stderr + status, at)
@@ -143,7 +146,7 @@ def in_cluster(e, stack):
     ha.start_in_cluster(c, trio.a)
     s.show('crm_mon -1', trio.b.ask('crm_mon', '-1'), trio.b)
     c.host = trio.b
-    s.type('ha', 'check', c.file)
+    s.type('ha', 'check')
     s.say('The power of `hosta` is cut.')
     dead = ha.reports(c)[-1][0]
     c.host, fenced, runs = ha.cut(c, trio.a)
@@ -155,7 +158,7 @@ def in_cluster(e, stack):
     s.say('The administrator\'s word ends the lease at once.')
     s.type('key', 'end-lease', ha.RESOURCE, *c.broker.admin())
     wait_until('the guest does not get its disk', lambda: ha.reports(c)[-1][0] != dead, 240)
-    time.sleep(1)
+    wait_until('the supervisor does not hear that the disk is open', lambda: '"unlocked"' in run(*c.vm, 'list', '--json', env=c.environment).stdout, 240)
     s.type('list')
     return s
 
@@ -163,19 +166,79 @@ def in_cluster(e, stack):
 SESSIONS = {'life': life, 'sharing': sharing, 'migration': migration, 'cluster': in_cluster}
 
 
+# --- held against the page ---
+
+# What is another at each recording, and on each machine; the first that fits counts. What is left are the words.
+MASKS = [(re.compile(what), mask) for what, mask in (
+    (r'\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b', 'UUID'),
+    (r'\b[0-9a-f]{16,}\b', 'HEX'),
+    (r'\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ', 'TIME'),
+    (r'\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} +\d+ [\d:]+ \d{4}', 'TIME'),
+    (r'(?<=://)10\.9\.0\.254:\d+|(?<=://)10\.0\.2\.2:\d+', 'BROKER'),
+    (r'/kernels/\S+', '/kernels/KERNEL'),
+    (r'^host +\S+$|\bhost[abc]\b', 'HOST'),  # a cluster chooses itself
+    (r'(?<=Stack: )\w+|(?<=\(version )[^)]+|\bby \w+ via \w+', 'PACEMAKER'),  # what it does not say in its first second
+    (r'\b(\d+(\.\d+)? )(B|KiB|MiB|GiB|TiB)\b', 'SIZE'),
+    (r'\d+(\.\d+)*', 'N'),
+    (r'(?<= )#+$', ''),
+    (r'\s+', ' '),
+)]
+# Said of the machine and not of the guest, or as often as it takes long.
+MACHINE = re.compile(r'secure-vm: (no KVM, so|this guest is apart from others by its user ids alone|copying the disks: )')
+
+
+def mask(text):
+    """Its lines without figures."""
+    found = []
+    for line in text.splitlines():
+        if MACHINE.match(line):
+            continue
+        for what, masked in MASKS:
+            line = what.sub(masked, line)
+        found.append(line.strip())
+    return [line for line in found if line]
+
+
+def chapter(page, text):
+    """The chapter of the page with this one's title."""
+    title = text.splitlines()[0]
+    parts = re.split(r'^(?=## )', page, flags=re.M)
+    return next((p for p in parts if p.splitlines()[0] == title), '')
+
+
+def compare(page, text):
+    """What differs between the page and what was recorded, as lines."""
+    return list(difflib.unified_diff(mask(chapter(page, text)), mask(text), 'docs/SESSIONS.md', 'recorded', lineterm='', n=2))
+
+
 def main():
     p = argparse.ArgumentParser(usage=__doc__)
     p.add_argument('--build', default='build')
+    p.add_argument('--check', action='store_true')
     p.add_argument('sessions', nargs='*', choices=[*SESSIONS, []])
     a = p.parse_args()
+    if a.check and cluster.missing_cluster():
+        print(cluster.missing_cluster())
+        return 77
     a.build = os.path.abspath(a.build)
     say = say_to()
-    print(HEAD)
+    with open(os.path.join(TOP, 'docs/SESSIONS.md'), encoding='utf-8') as f:
+        page = f.read()
+    if not a.check:
+        print(HEAD)
+    bad = 0
     for name in a.sessions or SESSIONS:
         with contextlib.ExitStack() as stack:
             e = (Env if name in ('life', 'sharing') else guests.HostsEnv)(a.build, say)
-            print(SESSIONS[name](e, stack).markdown(), flush=True)
+            text = SESSIONS[name](e, stack).markdown()
+        if not a.check:
+            print(text, flush=True)
+            continue
+        differs = compare(page, text)
+        bad += bool(differs)
+        print(f'{"ok" if not differs else "FAIL"} {name}', *differs, sep='\n', flush=True)
+    return 1 if bad else 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -4,7 +4,7 @@
 
     lint.py [--root DIR] [RULE...]          check the tree
     lint.py --pin                           write tests/lint/pinned.json anew, take what is tested out of untested.json
-    lint.py manual --program NAME=PATH...   compare man pages with the built programs
+    lint.py manual --program NAME=PATH...   compare man pages with the built programs; "typed": what documents show as typed
 """
 import argparse
 import json
@@ -22,6 +22,7 @@ import names
 import rules
 import tested
 import threats
+import typed
 import vectors
 import version
 from tree import Tree
@@ -71,6 +72,8 @@ def main():
     for name in a.rules or RULES:
         if name == 'manual':
             found = list(manual.manual(tree, dict(x.split('=', 1) for x in a.program)))
+        elif name == 'typed':
+            found = list(typed.typed(tree, manual.commands_of(dict(x.split('=', 1) for x in a.program)['secure-vm'])))
         else:
             found = list(RULES[name](tree))
         for f, line, what in found:

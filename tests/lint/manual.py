@@ -32,9 +32,13 @@ def page_of(text):
     return found
 
 
-def table_of(program):
+def commands_of(program):
     out = subprocess.run([program, '--table'], capture_output=True, text=True, check=True, timeout=30).stdout
-    return {c['name']: {o['name'] for o in c['options']} - COMMON for c in json.loads(out)['commands']}
+    return json.loads(out)['commands']
+
+
+def table_of(program):
+    return {c['name']: {o['name'] for o in c['options']} - COMMON for c in commands_of(program)}
 
 
 def compare(page_name, text, table):

@@ -17,6 +17,7 @@ import names
 import rules
 import tested
 import threats
+import typed
 import vectors
 import version
 from tree import Tree
@@ -156,6 +157,15 @@ PAGES = [
     (GOOD_PAGE, {'image encrypt': {'out'}, 'list': set()}, 'command "list" is not'),
     (GOOD_PAGE, {}, 'has no command "image encrypt"'),
 ]
+TAKES = {'image encrypt': ('SOURCE', {'out': 'FILE', 'quick': None}), 'list': ('', {})}
+TYPED = [
+    ('secure-vm image encrypt', 'takes "SOURCE", found 0'),
+    ('secure-vm image encrypt a b', 'found 2'),
+    ('secure-vm image encrypt --quick a b --out c', 'found 2'),
+    ('secure-vm image encrypt a \\\n --into b', 'no --into'),
+    ('secure-vm list a', 'takes "", found 1'),
+    ('secure-vm lists', 'no command "lists"'),
+]
 
 
 def run(rule, files):
@@ -183,7 +193,13 @@ def main():
         ok = not good and any(words in w for w in found)
         bad += not ok
         print(f'{"ok" if ok else "FAIL"}: manual: {words}' + ('' if ok else f'  clean: {good} flawed: {found}'))
-    print(f'{len(CASES) + len(PAGES)} cases, {bad} failed')
+    for line, words in TYPED:
+        good = list(typed.compare('p', '```\nhosta$ secure-vm image encrypt a --out b --json\n```\n$ secure-vm none\n', TAKES))
+        found = [w for _, _, w in typed.compare('p', f'```\nhosta$ {line}\nwhat it says\n```\n', TAKES)]
+        ok = not good and len(found) == 1 and words in found[0]
+        bad += not ok
+        print(f'{"ok" if ok else "FAIL"}: typed: {line}' + ('' if ok else f'  clean: {good} flawed: {found}'))
+    print(f'{len(CASES) + len(PAGES) + len(TYPED)} cases, {bad} failed')
     return 1 if bad else 0
 
 
