@@ -87,8 +87,15 @@ class World:
         shutil.copyfile(source, target)
 
     def settle(self):
-        """Until the broker serves nobody any more: a request has a process."""
+        """Until the broker serves nobody any more: what a killed client has sent may not have been looked at yet, then it has a process."""
+        self.wait('the broker still has connections', lambda: not self.count_connections())
         self.wait('the broker still serves somebody', lambda: not [p for p in find_children(self.find_maker()) if not has_ended(p)])
+
+    def count_connections(self):
+        """At the broker's end, which it has not closed: established, shaking hands, or closed by the other end alone (proc(5))."""
+        with open('/proc/net/tcp', encoding='ascii') as table:
+            rows = [line.split() for line in table][1:]
+        return sum(int(row[1].split(':')[1], 16) == self.port and row[3] in ('01', '03', '08') for row in rows)
 
     def find_maker(self):
         """Whose children these processes are."""
