@@ -49,6 +49,12 @@ static void print_migration(const struct sv_json *r)
                (long long)sv_json_int(sv_json_get(r, "total_ms"), 0),
                (long long)sv_json_int(sv_json_get(r, "bytes"), 0) >> 20,
                (long long)sv_json_int(sv_json_get(r, "passes"), 0));
+        if (sv_json_get(r, "throttle_percent"))
+                printf("auto-converge kept the guest from running for up to %lld %% of its time\n",
+                       (long long)sv_json_int(sv_json_get(r, "throttle_percent"), 0));
+        if (sv_json_get(r, "compressed_bytes"))
+                printf("%lld KiB of these as what changed in a page\n",
+                       (long long)sv_json_int(sv_json_get(r, "compressed_bytes"), 0) >> 10);
 }
 
 static int run_migrate(const struct sv_args *args, struct sv_json **result, struct sv_err *err)

@@ -100,7 +100,8 @@ static char *list_copied_disks(const struct sv_migrate_run *r)
 
 struct watch {
         bool told, switched, aborted;
-        bool alone; /* the target has gone */
+        bool alone;        /* the target has gone */
+        uint64_t throttle; /* the most that there was: the end says nothing of it */
 };
 
 static void show_migration(const struct sv_migrate_run *r, const struct sv_virt_progress *p)
@@ -157,6 +158,8 @@ static void watch_migration(const struct sv_migrate_run *r, struct sv_migration 
 
         do {
                 if (sv_virt_migrate_progress(job, &p)) {
+                        if (p.throttle > w->throttle)
+                                w->throttle = p.throttle;
                         show_migration(r, &p);
                         switch_when_ready(r, job, &p, w);
                 }
@@ -248,7 +251,10 @@ static int move_guest(struct sv_migrate_run *r, struct sv_virt_progress *total, 
         if (sv_virt_migrate_begin(r->from, r->to, &how, &job, err) < 0)
                 return -1;
         watch_migration(r, job, &w);
-        return sv_virt_migrate_end(job, total, &why) < 0 ? fail_migration(r, &w, &why, err) : 0;
+        if (sv_virt_migrate_end(job, total, &why) < 0)
+                return fail_migration(r, &w, &why, err);
+        total->throttle = w.throttle;
+        return 0;
 }
 
 /* --- the whole --- */
@@ -278,6 +284,10 @@ static void report_migration(const struct sv_migrate_run *r, const struct sv_vir
         sv_json_set_int(result, "bytes", (int64_t)t->done);
         sv_json_set_int(result, "passes", (int64_t)t->passes);
         sv_json_set_int(result, "post_copy_requests", (int64_t)t->faults);
+        if (r->m->auto_converge)
+                sv_json_set_int(result, "throttle_percent", (int64_t)t->throttle);
+        if (r->m->compress)
+                sv_json_set_int(result, "compressed_bytes", (int64_t)t->compressed);
         if (r->domain.tpm && !r->m->quiet)
                 sv_info("the guest's vTPM is there with its certificate, which the authority of "
                         "the "

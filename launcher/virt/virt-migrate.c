@@ -296,7 +296,12 @@ bool sv_virt_migrate_wait(struct sv_migration *m, unsigned ms)
 static uint64_t get_statistic(virTypedParameterPtr params, int n, const char *name)
 {
         unsigned long long v = 0;
+        int percent = 0; /* the one that is an int */
 
+        if (!strcmp(name, VIR_DOMAIN_JOB_AUTO_CONVERGE_THROTTLE))
+                return vir.TypedParamsGetInt(params, n, name, &percent) == 1 && percent > 0
+                               ? (uint64_t)percent
+                               : 0;
         return vir.TypedParamsGetULLong(params, n, name, &v) == 1 ? v : 0;
 }
 
@@ -317,6 +322,8 @@ static bool read_stats(virDomainPtr dom, unsigned flags, struct sv_virt_progress
                 .elapsed_ms = get_statistic(p, n, VIR_DOMAIN_JOB_TIME_ELAPSED),
                 .downtime_ms = get_statistic(p, n, VIR_DOMAIN_JOB_DOWNTIME),
                 .faults = get_statistic(p, n, VIR_DOMAIN_JOB_MEMORY_POSTCOPY_REQS),
+                .throttle = get_statistic(p, n, VIR_DOMAIN_JOB_AUTO_CONVERGE_THROTTLE),
+                .compressed = get_statistic(p, n, VIR_DOMAIN_JOB_COMPRESSION_BYTES),
         };
         vir.TypedParamsFree(p, n);
         return type != VIR_DOMAIN_JOB_NONE;

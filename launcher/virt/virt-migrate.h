@@ -28,7 +28,9 @@ struct sv_virt_progress {
         uint64_t rate;                   /* bytes/s */
         uint64_t passes;                 /* over the memory */
         uint64_t elapsed_ms, downtime_ms;
-        uint64_t faults; /* pages that a post-copy's target asked for */
+        uint64_t faults;     /* pages that a post-copy's target asked for */
+        uint64_t throttle;   /* percent of its time in which auto-converge lets the guest not run */
+        uint64_t compressed; /* bytes sent as what changed in a page, and not as the page */
 };
 
 /* From now on a host that has gone is noticed: sv_virt_is_alive then is false. */

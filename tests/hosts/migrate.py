@@ -192,12 +192,12 @@ def live_copied(c):
     must_attest(c)
 
 
-def begin(c, *options):
+def begin(c, *options, bandwidth='1MiB', to=None):
     """A migration that takes long; its process, when memory is on its way."""
-    p = c.start_vm(*command(c, '--bandwidth', '1MiB', *options), '--json')
+    p = c.start_vm(*command(c, '--bandwidth', bandwidth, *options, to=to), '--json')
 
     def moves():
-        info = subprocess.run([*enter(c.hosts.a), 'virsh', 'domjobinfo', 'g'], capture_output=True, text=True, check=False).stdout
+        info = subprocess.run([*enter(c.host), 'virsh', 'domjobinfo', 'g'], capture_output=True, text=True, check=False).stdout
         return p.poll() is not None or [line for line in info.splitlines() if line.startswith('Memory processed:') and not line.split()[2].startswith('0.')]
     wait_until('the migration does not begin', moves)
     c.must(p.poll() is None, f'the migration ended: {p.stdout.read() if p.poll() is not None else ""}')
@@ -229,6 +229,62 @@ def live_broken(c):
         result = migrate(c)
     say(c, 'after three that broke', result, figures)
     must_be_moved(c, result)
+
+
+def ask_qemu(host, command):
+    """Of the guest's QEMU there, what it says itself."""
+    return json.loads(host.run('virsh', 'qemu-monitor-command', 'g', json.dumps({'execute': command})))['return']
+
+
+def must_be_limited(c, host, bandwidth, downtime_ms):
+    """By what QEMU was told, and by what it says that it sent."""
+    told = ask_qemu(host, 'query-migrate-parameters')
+    c.must((told['max-bandwidth'], told['downtime-limit']) == (bandwidth, downtime_ms), f'expected QEMU to be limited to {bandwidth} and {downtime_ms} ms, found {told}')
+    sent = ask_qemu(host, 'query-migrate')
+    rate = sent['ram']['transferred'] * 1000 / sent['total-time']
+    c.must(rate < 1.2 * bandwidth, f'expected at most {bandwidth} bytes a second, found {rate:.0f} in {sent}')
+    return rate
+
+
+def await_figure(c, p, what, figure):
+    """Until QEMU has it, while the migration goes on."""
+    wait_until(lambda: f'{what}: {ask_qemu(c.host, "query-migrate")}', lambda: p.poll() is not None or figure(ask_qemu(c.host, 'query-migrate')), 240)
+    c.must(p.poll() is None, f'{what}, and the migration ended: {p.communicate() if p.poll() is not None else ""}')
+
+
+def let_go(c, p, target):
+    """Without its limit it comes to its end; what the command says."""
+    c.host.run('virsh', 'migrate-setspeed', 'g', '4096')
+    out, said = p.communicate()
+    c.must(p.returncode == 0, f'the migration failed: {out} {said}')
+    c.host = target
+    return json.loads(out)
+
+
+def live_options(c):
+    """bandwidth, downtime, auto-converge, compression and peer-to-peer are in force by QEMU's own figures, while the guest rewrites its memory faster than it is sent"""
+    start(c, data=False)
+    a, b = c.hosts.a, c.hosts.b
+    p = begin(c, '--auto-converge', '--downtime', '150', bandwidth='16MiB')
+    await_figure(c, p, 'the guest is not slowed', lambda m: m.get('cpu-throttle-percentage'))
+    rate = must_be_limited(c, a, 16 << 20, 150)
+    result = let_go(c, p, b)
+    must_be_moved(c, result)
+    c.must(0 < result['throttle_percent'] <= 99, f'expected the guest to have been slowed, found {result}')
+    print(f'    {c.name}: {rate / (1 << 20):.1f} MiB/s of 16, slowed by up to {result["throttle_percent"]} %, pause {result["pause_ms"]} ms', flush=True)
+    p = begin(c, '--compress', bandwidth='16MiB', to=a)
+    await_figure(c, p, 'nothing is sent as a part of a page', lambda m: m['xbzrle-cache']['bytes'])
+    result = let_go(c, p, a)
+    c.must(result['host'] == 'hosta' and result['compressed_bytes'] > 0 and 'throttle_percent' not in result, f'expected parts of pages to have been sent, found {result}')
+    print(f'    {c.name}: {result["compressed_bytes"] >> 10} KiB of {result["bytes"] >> 10} as what changed in a page, {result["passes"]} passes', flush=True)
+    c.must_answer()
+    p = begin(c, '--peer-to-peer')
+    os.kill(find_command(p), signal.SIGKILL)  # live_broken: without it this ends the migration
+    p.communicate()
+    a.run('virsh', 'migrate-setspeed', 'g', '4096')
+    c.host = b
+    wait_until(lambda: f'the daemons do not go on by themselves: {reason(a)} {reason(b)}', lambda: c.listed(b) in RUNS and c.listed(a) == '', 120)
+    c.must_answer()
 
 
 def reason(host):
@@ -269,4 +325,4 @@ def write(c, name, text):
     return c.path(name)
 
 
-CASES = [refused, own_user, live_shared, live_copied, live_broken]
+CASES = [refused, own_user, live_shared, live_copied, live_broken, live_options]
