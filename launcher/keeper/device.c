@@ -40,12 +40,13 @@ static int mknod_in_folder(const char *node, dev_t number)
         }
 }
 
-int sv_device_make_node(const struct sv_state *s, size_t n, dev_t number, char **path,
-                        struct sv_err *err)
+int sv_device_make_node(const struct sv_state *s, size_t n, dev_t number, unsigned readers,
+                        char **path, struct sv_err *err)
 {
         SV_STR node = name_guest_node(s, n);
 
-        if ((unlink(node) < 0 && errno != ENOENT) || mknod_in_folder(node, number) < 0)
+        if ((unlink(node) < 0 && errno != ENOENT) || mknod_in_folder(node, number) < 0 ||
+            (readers && (lchown(node, 0, readers) < 0 || chmod(node, 0440) < 0)))
                 return sv_fail_errno(err, "launch.device", "%s", node);
         *path = node;
         node = NULL;

@@ -11,9 +11,10 @@
 #include "launcher/keeper/state.h"
 
 /* Root's: a node in /dev/secure-vm for the guest's n-th disk, which libvirt gives to the guest's
- * QEMU. *path is the caller's. SV_SYSTEM "launch.device". */
-int sv_device_make_node(const struct sv_state *s, size_t n, dev_t number, char **path,
-                        struct sv_err *err);
+ * QEMU; or which stays root's, for `readers` (a group; 0: none) to read: whom a node belongs to
+ * could make it writable. *path is the caller's. SV_SYSTEM "launch.device". */
+int sv_device_make_node(const struct sv_state *s, size_t n, dev_t number, unsigned readers,
+                        char **path, struct sv_err *err);
 /* When nothing of the guest runs: its nodes. */
 void sv_device_remove_nodes(const struct sv_state *s);
 /* Has a process of this machine the device open, as far as this one may look? */

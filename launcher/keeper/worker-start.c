@@ -59,6 +59,7 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
                 .disks_by_fd = k->guest->n_disks > 0,
                 .buffered = buffered,
                 .devices = (const char *const *)w->devices,
+                .readers_given = k->ids.group != 0,
                 .tuned = &tuned,
         };
 
@@ -100,7 +101,8 @@ static int name_device(struct sv_worker *w, size_t i, struct sv_err *err)
                 fds[0] = -1;
         }
         if (w->held[i] >= 0 && r == 0)
-                r = sv_device_make_node(k->state, i, st.st_rdev, &w->devices[i], err);
+                r = sv_device_make_node(k->state, i, st.st_rdev, d->readonly ? k->ids.group : 0,
+                                        &w->devices[i], err);
         else if (r == 0 && S_ISBLK(st.st_mode))
                 w->devices[i] = sv_asprintf("%s", d->path);
         sv_closep(&fds[0]);

@@ -77,7 +77,12 @@ static void put_disks(const struct sv_plan *p, struct sv_buf *x)
                 sv_domain_name_disk(i, target);
                 sv_xml_printf(x, "    <disk type='%s' device='disk'>\n", device ? "block" : "file");
                 sv_domain_put_disk_driver(d, direct, x);
-                if (device)
+                if (device && d->readonly && p->place.readers_given)
+                        sv_xml_printf(x,
+                                      "      <source dev='%s'>\n        <seclabel model='dac' "
+                                      "relabel='no'/>\n      </source>\n",
+                                      device);
+                else if (device)
                         sv_xml_printf(x, "      <source dev='%s'/>\n", device);
                 else if (p->place.disks_by_fd)
                         sv_xml_printf(x, "      <source file='%s' fdgroup='disk%u'/>\n", d->path,

@@ -34,6 +34,8 @@ struct sv_plan_place {
         /* for each disk that is a block device, the name by which QEMU opens it; NULL: it is none,
          * or only a namespace over fabrics is, by its path */
         const char *const *devices;
+        /* those that are only read are QEMU's to read already, and libvirt gives it no more */
+        bool readers_given;
         /* who its QEMU runs as, user and group; 0: libvirt chooses */
         unsigned user;
         /* what of the host it has for itself; NULL: nothing */

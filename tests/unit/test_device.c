@@ -17,10 +17,12 @@ static char made[128], removed[128];
 static unsigned n_removed;
 static bool refuses, is_away;
 static unsigned n_taken; /* times that another guest's end removes the folder meanwhile */
-static mode_t folder_mode;
+static mode_t folder_mode, given_mode;
+static unsigned n_given, given_to;
 
 int __wrap_mkdir(const char *path, mode_t mode);
 int __wrap_chmod(const char *path, mode_t mode);
+int __wrap_lchown(const char *path, uid_t owner, gid_t group);
 int __wrap_mknod(const char *path, mode_t mode, dev_t number);
 int __wrap_unlink(const char *path);
 int __wrap_rmdir(const char *path);
@@ -39,8 +41,23 @@ int __wrap_mkdir(const char *path, mode_t mode)
         return 0;
 }
 
+/* What is only read is root's, so that its reader cannot change who may. */
+int __wrap_lchown(const char *path, uid_t owner, gid_t group)
+{
+        assert_string_equal(path, made);
+        assert_int_equal(owner, 0);
+        n_given++;
+        given_to = group;
+        return 0;
+}
+
 int __wrap_chmod(const char *path, mode_t mode)
 {
+        if (n_given) {
+                assert_string_equal(path, made);
+                given_mode = mode;
+                return 0;
+        }
         assert_string_equal(path, "/dev/secure-vm");
         folder_mode = mode;
         return 0;
@@ -90,12 +107,14 @@ static void nodes(void **state)
         SV_STR path = NULL;
         SV_STR none = NULL;
 
-        OK(sv_device_make_node(&s, 3, makedev(259, 7), &path, &err));
+        OK(sv_device_make_node(&s, 3, makedev(259, 7), 0, &path, &err));
         assert_string_equal(path, made);
+        assert_int_equal(n_given, 0);
         /* no other guest's */
         assert_string_equal(path, "/dev/secure-vm/var+lib+secure-vm+g.disk3");
         refuses = true;
-        FAILS(sv_device_make_node(&s, 3, makedev(259, 7), &none, &err), SV_SYSTEM, "launch.device");
+        FAILS(sv_device_make_node(&s, 3, makedev(259, 7), 0, &none, &err), SV_SYSTEM,
+              "launch.device");
         assert_null(none);
         n_removed = 0;
         sv_device_remove_nodes(&s);
@@ -111,9 +130,22 @@ static void a_folder_that_goes(void **state)
         is_away = true;
         n_taken = 2;
         refuses = false;
-        OK(sv_device_make_node(&s, 3, makedev(259, 7), &path, &err));
+        OK(sv_device_make_node(&s, 3, makedev(259, 7), 0, &path, &err));
         assert_int_equal(n_taken, 0);
         assert_int_equal(folder_mode, 0711);
+}
+
+static void only_read(void **state)
+{
+        SV_STR path = NULL;
+
+        refuses = false;
+        n_given = 0;
+        OK(sv_device_make_node(&s, 3, makedev(259, 7), 4711, &path, &err));
+        assert_int_equal(n_given, 1);
+        assert_int_equal(given_to, 4711);
+        assert_int_equal(given_mode, 0440);
+        n_given = 0;
 }
 
 static void users(void **state)
@@ -182,9 +214,9 @@ static void held_by_one(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(nodes), cmocka_unit_test(a_folder_that_goes),
-                cmocka_unit_test(users), cmocka_unit_test(a_qemu_has_it),
-                cmocka_unit_test(held_by_one)};
+                cmocka_unit_test(nodes),         cmocka_unit_test(a_folder_that_goes),
+                cmocka_unit_test(only_read),     cmocka_unit_test(users),
+                cmocka_unit_test(a_qemu_has_it), cmocka_unit_test(held_by_one)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

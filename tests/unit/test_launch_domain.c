@@ -147,6 +147,28 @@ static void vtpm_under_tcg(void **state)
         has_not(&x, "launchSecurity");
 }
 
+/* libvirt makes what a guest uses its QEMU's own, also what is only read: unless it is told. */
+static void read_only_devices(void **state)
+{
+        static const char *const devices[] = {"/dev/secure-vm/demo.disk0",
+                                              "/dev/secure-vm/demo.disk1"};
+        const char *text = "{\"name\":\"demo\",\"kernel\":\"/k\",\"disks\":["
+                           "{\"path\":\"/dev/a\",\"readonly\":true},{\"path\":\"/dev/b\"}]}";
+        struct sv_plan p = {.tee = &tpm, .place.devices = devices};
+        SV_GUEST g = {0};
+        SV_BUF x = SV_BUF_NULL, given = SV_BUF_NULL;
+        struct sv_err err;
+
+        OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/", &g, &err));
+        build(&p, &g, &x);
+        has(&x, "<source dev='/dev/secure-vm/demo.disk0'/>");
+        p.place.readers_given = true;
+        build(&p, &g, &given);
+        has(&given, "<source dev='/dev/secure-vm/demo.disk0'>\n        "
+                    "<seclabel model='dac' relabel='no'/>\n      </source>");
+        has(&given, "<source dev='/dev/secure-vm/demo.disk1'/>");
+}
+
 /* QEMU opens no block device by the name of a file. A daemon knows a namespace by udev's name. */
 static void block_devices(void **state)
 {
@@ -473,6 +495,7 @@ int main(void)
                 cmocka_unit_test(tuned),
                 cmocka_unit_test(vtpm_under_tcg),
                 cmocka_unit_test(block_devices),
+                cmocka_unit_test(read_only_devices),
                 cmocka_unit_test(confidential_under_kvm),
                 cmocka_unit_test(no_shim),
                 cmocka_unit_test(schema),
