@@ -1,5 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-// SPDX-License-Identifier: GPL-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /* Test only: the lab machine's KVM intercepts every write to CR8, as it does for a processor whose
  * interrupt controller is not in the kernel. It would let those pass that can mask nothing, and
  * QEMU's emulation of SVM (10.0 and 11.1 tried) ends with an assertion at such a write while an
