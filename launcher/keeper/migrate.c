@@ -186,7 +186,8 @@ static const char *find_guest(const struct sv_migrate_run *r, char out[160])
 
 static bool is_tls_failure(const char *text)
 {
-        static const char *const words[] = {"TLS", "tls", "x509", "certificate", "credentials"};
+        static const char *const words[] = {"TLS",         "tls",         "x509",
+                                            "certificate", "Certificate", "credentials"};
 
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
                 if (strstr(text, words[i]))
@@ -346,12 +347,29 @@ static int check_is_split(struct sv_migrate_run *r, struct sv_err *err)
                 r->m->name, find_guest(r, where));
 }
 
+/* The target's daemon of libvirt 11.3 reads through a null pointer then, and ends
+ * (qemuProcessIncomingDefNew, which PrepareResume calls without a descriptor). */
+static int check_recovers(struct sv_migrate_run *r, struct sv_err *err)
+{
+        unsigned long version = sv_virt_get_daemon_version(r->to);
+
+        if (version / 1000 != 11003)
+                return 0;
+        return sv_fail(err, SV_SYSTEM, "migrate.recover",
+                       "the daemon of libvirt 11.3, which %s has, ends when it is asked to go on "
+                       "with a post-copy: put another version of libvirt there (the guests run on "
+                       "while their daemon is exchanged) and try again, or end both parts with "
+                       "\"secure-vm destroy %s\" at each host and start the guest anew from its "
+                       "disks",
+                       r->hostname, r->m->name);
+}
+
 static int prepare_run(struct sv_migrate_run *r, struct sv_err *err)
 {
         if (open_hosts(r, err) < 0)
                 return -1;
         if (r->m->recover) {
-                if (check_is_split(r, err) < 0)
+                if (check_is_split(r, err) < 0 || check_recovers(r, err) < 0)
                         return -1;
                 if (sv_migrate_find_shared_copies(r, NULL) < 0)
                         r->copies_are_shared = true; /* then nothing is removed here */

@@ -30,7 +30,7 @@ struct sv_virt {
  * vir.ConnectOpen() for virConnectOpen(). */
 /* clang-format off */
 #define SV_VIRT_CALLS(X) X(ConnectClose) X(ConnectCompareHypervisorCPU) X(ConnectDomainEventDeregisterAny) X(ConnectDomainEventRegisterAny) \
-        X(ConnectDomainXMLToNative) X(ConnectGetCapabilities) X(ConnectGetDomainCapabilities) X(ConnectGetHostname) X(ConnectGetURI) \
+        X(ConnectDomainXMLToNative) X(ConnectGetCapabilities) X(ConnectGetDomainCapabilities) X(ConnectGetHostname) X(ConnectGetLibVersion) X(ConnectGetURI) \
         X(ConnectIsAlive) X(ConnectListAllDomains) X(ConnectOpen) X(ConnectSetKeepAlive) X(DomainAbortJob) X(DomainAgentSetResponseTimeout) X(DomainBackupBegin) X(DomainBlockResize) X(DomainCreateWithFlags) \
         X(DomainDefineXMLFlags) X(DomainDestroy) X(DomainFDAssociate) X(DomainFSFreeze) X(DomainFSThaw) X(DomainFree) X(DomainGetAutostart) X(DomainGetBlockIoTune) X(DomainGetInterfaceParameters) X(DomainGetJobStats) \
         X(DomainGetMetadata) X(DomainGetName) X(DomainGetSchedulerParametersFlags) X(DomainGetSchedulerType) X(DomainGetState) X(DomainGetUUIDString) X(DomainGetXMLDesc) X(DomainHasManagedSaveImage) X(DomainIsActive) X(DomainIsPersistent) \

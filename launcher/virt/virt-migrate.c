@@ -56,6 +56,13 @@ char *sv_virt_get_domain_capabilities(struct sv_virt *v, const struct sv_domain_
         return xml;
 }
 
+unsigned long sv_virt_get_daemon_version(struct sv_virt *v)
+{
+        unsigned long version = 0;
+
+        return vir.ConnectGetLibVersion(v->conn, &version) < 0 ? 0 : version;
+}
+
 uint64_t sv_virt_get_free_memory(struct sv_virt *v)
 {
         static const char *const counts[] = {VIR_NODE_MEMORY_STATS_FREE,

@@ -40,6 +40,8 @@ char *sv_virt_get_capabilities(struct sv_virt *v, struct sv_err *err);
 /* Can its QEMU run such a domain? The text of its capabilities, NULL with the error. */
 char *sv_virt_get_domain_capabilities(struct sv_virt *v, const struct sv_domain_facts *f,
                                       struct sv_err *err);
+/* Of its libvirt: 11003000 is 11.3.0; 0: it does not say. */
+unsigned long sv_virt_get_daemon_version(struct sv_virt *v);
 /* Memory in bytes that guests can still get; 0: the host does not say. */
 uint64_t sv_virt_get_free_memory(struct sv_virt *v);
 /* Is there a network of this name? -1 when the daemon has no network driver to ask. */

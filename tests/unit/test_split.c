@@ -238,6 +238,52 @@ static void what_is_whole_is_not_recovered(void **state)
         assert_non_null(strstr(err.msg, "running where it was"));
 }
 
+static unsigned long said_version;
+static unsigned migrated;
+
+static int tell_version(virConnectPtr conn, unsigned long *version)
+{
+        *version = said_version;
+        return said_version ? 0 : -1;
+}
+
+static virDomainPtr migrate_nothing(virDomainPtr dom, virConnectPtr conn,
+                                    virTypedParameterPtr params, unsigned n, unsigned flags)
+{
+        migrated++;
+        assert_true(flags & VIR_MIGRATE_POSTCOPY_RESUME);
+        return NULL;
+}
+
+static void a_daemon_that_would_end_is_not_asked(void **state)
+{
+        static const struct {
+                unsigned long version;
+                bool asked;
+        } versions[] = {{11002999, true},
+                        {11003000, false},
+                        {11003999, false},
+                        {11004000, true},
+                        {0, true}};
+        const struct sv_migrate m = {
+                .name = "test", .from = URI, .to = URI, .recover = true, .quiet = true};
+
+        vir.ConnectGetLibVersion = tell_version;
+        vir.DomainMigrate3 = migrate_nothing;
+        vir.DomainGetXMLDesc = print_domain;
+        said_state = rows[0].state;
+        said_reason = rows[0].reason;
+        for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+                SV_JSON *result = sv_json_object();
+
+                migrated = 0;
+                said_version = versions[i].version;
+                FAILS(sv_migrate_guest(&m, result, &err), SV_SYSTEM,
+                      versions[i].asked ? "migrate.post-copy" : "migrate.recover");
+                assert_int_equal(migrated, versions[i].asked);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -245,6 +291,7 @@ int main(void)
                 cmocka_unit_test(nothing_touches_a_part),
                 cmocka_unit_test(a_part_does_not_migrate),
                 cmocka_unit_test(what_is_whole_is_not_recovered),
+                cmocka_unit_test(a_daemon_that_would_end_is_not_asked),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
