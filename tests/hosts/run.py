@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import guests  # noqa: E402
 import hosts  # noqa: E402
+import bad_input  # noqa: E402
 import daemon_life  # noqa: E402
 import drain  # noqa: E402
 import faults  # noqa: E402
@@ -34,4 +35,4 @@ def prepare(a, _):
 
 if __name__ == '__main__':
     with WORLD:
-        sys.exit(main('hosts', __doc__, daemon_life.CASES + migrate.CASES + faults.CASES + move.CASES + drain.CASES, prepare, hosts.missing))
+        sys.exit(main('hosts', __doc__, daemon_life.CASES + bad_input.CASES + migrate.CASES + faults.CASES + move.CASES + drain.CASES, prepare, hosts.missing))
