@@ -12,7 +12,8 @@
 
 #include "base/core/limits.h"
 
-#define SPARE_PAGES 8
+#define SPARES    8
+#define SPARE_MAX (32u << 10) /* bytes of one */
 
 struct sv_secret {
         uint8_t *p;
@@ -33,31 +34,53 @@ static size_t round_to_pages(size_t n)
         return (n + page - 1) / page * page;
 }
 
-/* Single pages that were wiped wait here for the next secret: to map, fill and unmap one takes
- * longer than what most are for. Locked they are anew each time: a child has its parent's, and has
- * not what the parent locked (mlock(2)). */
-static _Atomic(void *) spare[SPARE_PAGES];
+/* Pages that were wiped wait here for the next secret of their size: to map, fill and unmap them
+ * takes longer than what most are for. Locked they are anew each time: a child has its parent's,
+ * and has not what the parent locked (mlock(2)). How many bytes a block has stands in it while it
+ * waits.
+ */
+static _Atomic(size_t *) spare[SPARES];
 
-static void *take_spare(void)
+static bool keep_spare(void *p, size_t mapped)
 {
-        for (size_t i = 0; i < SPARE_PAGES; i++) {
-                void *p = spare[i] ? atomic_exchange(&spare[i], NULL) : NULL;
-
-                if (p)
-                        return p;
-        }
-        return NULL;
-}
-
-static bool keep_spare(void *p)
-{
-        for (size_t i = 0; i < SPARE_PAGES; i++) {
-                void *none = NULL;
+        if (mapped > SPARE_MAX)
+                return false;
+        *(size_t *)p = mapped;
+        for (size_t i = 0; i < SPARES; i++) {
+                size_t *none = NULL;
 
                 if (atomic_compare_exchange_strong(&spare[i], &none, p))
                         return true;
         }
         return false;
+}
+
+static void *take_spare(size_t mapped)
+{
+        for (size_t i = 0; i < SPARES; i++) {
+                size_t *p = spare[i] ? atomic_exchange(&spare[i], NULL) : NULL;
+
+                if (!p)
+                        continue;
+                if (*p == mapped) {
+                        *p = 0;
+                        return p;
+                }
+                if (!keep_spare(p, *p))
+                        munmap(p, *p);
+        }
+        return NULL;
+}
+
+/* They count towards the limit of locked memory, too. */
+static void drop_spares(void)
+{
+        for (size_t i = 0; i < SPARES; i++) {
+                size_t *p = atomic_exchange(&spare[i], NULL);
+
+                if (p)
+                        munmap(p, *p);
+        }
 }
 
 static void *map_pages(size_t mapped)
@@ -70,14 +93,22 @@ static void *map_pages(size_t mapped)
         return MAP_FAILED;
 }
 
+static bool lock_pages(void *p, size_t mapped)
+{
+        if (mlock(p, mapped) == 0)
+                return true;
+        drop_spares();
+        return mlock(p, mapped) == 0;
+}
+
 void *sv_pages_lock(size_t n, struct sv_err *err)
 {
         size_t mapped = round_to_pages(n);
-        void *p = mapped == round_to_pages(1) ? take_spare() : NULL;
+        void *p = take_spare(mapped);
 
         if (!p)
                 p = map_pages(mapped);
-        if (p != MAP_FAILED && mlock(p, mapped) == 0)
+        if (p != MAP_FAILED && lock_pages(p, mapped))
                 return p;
         sv_fail_errno(err, "base.secret",
                       "cannot lock %zu bytes of memory for a secret (raise the limit with "
@@ -95,7 +126,7 @@ void sv_pages_free(void *p, size_t n)
         if (!p)
                 return;
         sv_wipe(p, mapped);
-        if (mapped != round_to_pages(1) || !keep_spare(p))
+        if (!keep_spare(p, mapped))
                 munmap(p, mapped);
 }
 

@@ -3,6 +3,7 @@
  * connection, and gives one that has a request to a worker (broker/serve/worker.c). It reads
  * nothing of what strangers send. */
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,10 +31,11 @@
 #include "broker/serve/worker.h"
 #include "broker/store/syncs.h"
 
-#define IDLE_MAX 4     /* workers that wait */
-#define HEAD_MS  60000 /* between two heads of the audit record */
-#define SIDE_MS  60000 /* how long a process beside the workers may take */
-#define DRAIN_S  12    /* how long the network and running requests may go on after SIGTERM */
+#define IDLE_MAX 4         /* workers that wait */
+#define HEAD_MS  60000     /* between two heads of the audit record */
+#define SIDE_MS  60000     /* how long a process beside the workers may take */
+#define HEAP     (1 << 20) /* bytes that a process keeps for what comes next */
+#define DRAIN_S  12        /* how long the network and running requests may go on after SIGTERM */
 
 struct connection {
         int fd;
@@ -555,6 +557,8 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
         int rc = -1;
 
         sv_log_never_wait();
+        mallopt(M_TRIM_THRESHOLD, HEAP); /* else each request gives it back and asks for it again */
+        mallopt(M_TOP_PAD, HEAP / 8);
         signal(SIGHUP, SIG_IGN); /* for the others it stays so */
         if (sv_take_manager_socket(&fd, err) == 0 && alloc_keeper(&k, err) == 0 &&
             sv_broker_start(b, err) == 0 && sv_known_open(&b->known, err) == 0 &&

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/core/buf.h"
@@ -212,6 +213,44 @@ static void buffer_is_locked(void **state)
         assert_true(b.locked);
 }
 
+static bool is_blank(const uint8_t *p, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (p[i])
+                        return false;
+        return true;
+}
+
+/* Pages that were given back may come again: blank and locked, in a child as well. */
+static void pages_come_again(void **state)
+{
+        static const size_t sizes[] = {1, 4096, 4097, 20480, 32768, 32769, 1, 20480};
+
+        for (int round = 0; round < 2; round++)
+                for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+                        uint8_t *p = sv_pages_lock(sizes[i], NULL), *q;
+                        int status;
+                        pid_t pid;
+
+                        assert_non_null(p);
+                        memset(p, 0xff, sizes[i]);
+                        q = sv_pages_lock(sizes[i], NULL);
+                        assert_true(q && q != p && is_blank(q, sizes[i]));
+                        sv_pages_free(p, sizes[i]);
+                        sv_pages_free(q, sizes[i]);
+                        pid = fork();
+                        if (pid == 0) {
+                                p = sv_pages_lock(sizes[i], NULL);
+                                _exit(p && is_blank(p, sizes[i]) && is_locked(p) &&
+                                                      is_locked(p + sizes[i] - 1)
+                                              ? 0
+                                              : 1);
+                        }
+                        assert_int_equal(waitpid(pid, &status, 0), pid);
+                        assert_int_equal(status, 0);
+                }
+}
+
 static void secret_sizes(void **state)
 {
         struct sv_err err = SV_ERR_NULL;
@@ -351,6 +390,7 @@ int main(void)
                 cmocka_unit_test(round_trips),
                 cmocka_unit_test(secret_is_locked_and_undumpable),
                 cmocka_unit_test(buffer_is_locked),
+                cmocka_unit_test(pages_come_again),
                 cmocka_unit_test(secret_sizes),
                 cmocka_unit_test(file_is_whole_or_refused),
                 cmocka_unit_test(output_leaves_devices_and_links),
