@@ -8,7 +8,8 @@
 #include "base/core/file.h"
 #include "base/core/limits.h"
 
-#define CHUNK_SIZE 16384
+#define CHUNK_SIZE  16384
+#define RECORD_SIZE 16384 /* bytes of one record of TLS (RFC 8446 section 5.1) */
 
 /* Offset just behind the blank line, 0 while it has not come. `from`: how much was looked at
  * before. */
@@ -101,6 +102,7 @@ static int read_message(struct sv_tls *t, bool request, void (*prepare)(struct s
         size_t head;
 
         *closed = false;
+        sv_buf_room(&chunk, CHUNK_SIZE);
         sv_buf_grow(&chunk, CHUNK_SIZE);
         if (sv_buf_ok(&chunk, "what is read from the network", err) < 0)
                 return -1;
@@ -135,7 +137,7 @@ int sv_http_read_request(struct sv_tls *t, void (*prepare)(struct sv_http_msg *m
 int sv_http_write_body(struct sv_tls *t, const struct sv_http_msg *m, struct sv_bytes body,
                        struct sv_err *err)
 {
-        SV_BUF head = {.locked = true}; /* a small body comes into it */
+        SV_BUF head = {.locked = true}; /* a body that has room comes into it */
 
         if (m->method)
                 sv_buf_printf(&head, "%s %s HTTP/1.1\r\n", m->method, m->target);
@@ -150,8 +152,9 @@ int sv_http_write_body(struct sv_tls *t, const struct sv_http_msg *m, struct sv_
                 body = SV_BYTES_NULL;
         if (sv_buf_ok(&head, "an HTTP head", err) < 0)
                 return -1;
-        /* Small messages go out in one record. */
-        if (body.n && body.n <= 4096) {
+        /* What has room in one record goes out in one. */
+        if (body.n && head.n + body.n <= RECORD_SIZE) {
+                sv_buf_room(&head, body.n);
                 sv_buf_put(&head, body);
                 body.n = 0;
         }

@@ -16,7 +16,7 @@
 
 #define CHECK   "broker.process"
 #define HEAD    5          /* bytes in front of a body */
-#define SHORT   2048       /* bytes of a body that are sent with its head */
+#define SHORT   16384      /* bytes of bodies that are sent with their heads */
 #define PIECE   (64 << 10) /* memory is taken as bytes come, not as a size says */
 #define SEND_S  30         /* for a process that does not read */
 #define TEXT_AT 65         /* of an error's body: class, check */
@@ -51,32 +51,57 @@ static int send_whole(int fd, struct sv_bytes data, struct sv_err *err)
         return 0;
 }
 
-/* A short body goes with its head. It may be a secret. */
-static int send_short(int fd, const uint8_t head[HEAD], struct sv_bytes body, struct sv_err *err)
+static size_t put_frame(uint8_t *to, uint8_t type, struct sv_bytes body)
 {
-        uint8_t whole[HEAD + SHORT];
-        int r;
-
-        memcpy(whole, head, HEAD);
+        *to = type;
+        sv_bytes_put_le(to + 1, body.n, 4);
         if (body.n)
-                memcpy(whole + HEAD, body.p, body.n);
-        r = send_whole(fd, sv_bytes(whole, HEAD + body.n), err);
-        sv_wipe(whole + HEAD, body.n);
-        return r;
+                memcpy(to + HEAD, body.p, body.n);
+        return HEAD + body.n;
 }
 
-int sv_channel_send(int fd, uint8_t type, struct sv_bytes body, struct sv_err *err)
+static int send_long(int fd, uint8_t type, struct sv_bytes body, struct sv_err *err)
 {
         uint8_t head[HEAD] = {type};
 
         if (body.n > UINT32_MAX)
                 return sv_fail(err, SV_SYSTEM, CHECK, "a message of %zu bytes", body.n);
         sv_bytes_put_le(head + 1, body.n, 4);
-        if (body.n <= SHORT)
-                return send_short(fd, head, body, err);
         if (send_whole(fd, sv_bytes(head, sizeof(head)), err) < 0)
                 return -1;
         return send_whole(fd, body, err);
+}
+
+int sv_channel_send(int fd, uint8_t type, struct sv_bytes body, struct sv_err *err)
+{
+        uint8_t whole[HEAD + SHORT];
+        size_t n;
+        int r;
+
+        if (body.n > SHORT)
+                return send_long(fd, type, body, err);
+        n = put_frame(whole, type, body);
+        r = send_whole(fd, sv_bytes(whole, n), err);
+        sv_wipe(whole, n); /* it may be a secret */
+        return r;
+}
+
+int sv_channel_send_both(int fd, uint8_t type, struct sv_bytes body, uint8_t then,
+                         struct sv_bytes next, struct sv_err *err)
+{
+        uint8_t whole[2 * HEAD + SHORT];
+        size_t n;
+        int r;
+
+        if (body.n > SHORT || next.n > SHORT - body.n)
+                return sv_channel_send(fd, type, body, err) < 0
+                               ? -1
+                               : sv_channel_send(fd, then, next, err);
+        n = put_frame(whole, type, body);
+        n += put_frame(whole + n, then, next);
+        r = send_whole(fd, sv_bytes(whole, n), err);
+        sv_wipe(whole, n);
+        return r;
 }
 
 static int wait_readable(int fd, int64_t end, struct sv_err *err)

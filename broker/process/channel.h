@@ -11,6 +11,10 @@
 
 int sv_channel_pair(int out[2], struct sv_err *err);
 int sv_channel_send(int fd, uint8_t type, struct sv_bytes body, struct sv_err *err);
+/* Two frames, one after the other; in one piece when they are small, so that who waits for both is
+ * woken once. */
+int sv_channel_send_both(int fd, uint8_t type, struct sv_bytes body, uint8_t then,
+                         struct sv_bytes next, struct sv_err *err);
 /* Appends a frame of at most `max` bytes to `body`. *closed (may be NULL: then it is an error) is
  * set, and 0 returned, when the other side has closed before the first byte. ms < 0: no end. */
 int sv_channel_recv(int fd, int ms, size_t max, uint8_t *type, struct sv_buf *body, bool *closed,

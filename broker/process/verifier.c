@@ -48,36 +48,34 @@ static int list_name(void *names, const char *name, struct sv_json *evidence, st
         return 0;
 }
 
-static int answer_presented(int fd, const struct sv_kbs_attestation *m,
-                            const struct sv_json *additional, struct sv_err *err)
+static int write_presented(const struct sv_kbs_attestation *m, const struct sv_json *additional,
+                           struct sv_buf *out, struct sv_err *err)
 {
         const char *const texts[] = {m->nonce, m->key.kty, m->key.alg,   m->key.crv,
                                      m->key.a, m->key.b,   m->additional};
-        SV_BUF out = SV_BUF_NULL, names = SV_BUF_NULL;
+        SV_BUF names = SV_BUF_NULL;
 
         for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-                sv_put_part(&out, sv_bytes_str(texts[i] ? texts[i] : ""));
+                sv_put_part(out, sv_bytes_str(texts[i] ? texts[i] : ""));
         if (additional && sv_json_each(additional, list_name, &names, err) < 0)
                 return -1;
-        sv_put_part(&out, sv_buf_bytes(&names));
-        sv_buf_u8(&out, m->init_data != NULL);
-        sv_put_part(&out, sv_bytes_str(m->init_data ? m->init_data : ""));
-        if (sv_buf_ok(&out, "an answer", err) < 0)
-                return -1;
-        return sv_channel_send(fd, FRAME_PRESENTED, sv_buf_bytes(&out), err);
+        sv_put_part(out, sv_buf_bytes(&names));
+        sv_buf_u8(out, m->init_data != NULL);
+        sv_put_part(out, sv_bytes_str(m->init_data ? m->init_data : ""));
+        return sv_buf_ok(out, "an answer", err);
 }
 
-static int answer_needs(int fd, const struct sv_evidence *e, bool wanted, struct sv_err *err)
+static int write_needs(const struct sv_evidence *e, bool wanted, struct sv_buf *out,
+                       struct sv_err *err)
 {
         SV_JSON *needs = sv_json_array();
-        SV_BUF out = SV_BUF_NULL;
 
         if (wanted && e->tee->needs(e, needs, err) < 0)
                 return -1;
-        sv_json_print(needs, &out);
-        if (sv_json_ok(err) < 0 || sv_buf_ok(&out, "what evidence needs", err) < 0)
+        sv_json_print(needs, out);
+        if (sv_json_ok(err) < 0)
                 return -1;
-        return sv_channel_send(fd, FRAME_NEEDS, sv_buf_bytes(&out), err);
+        return sv_buf_ok(out, "what evidence needs", err);
 }
 
 static int appraise_evidence(struct sv_broker *b, const struct sv_evidence *e, struct sv_rd *r,
@@ -198,6 +196,24 @@ static int read_present(struct sv_bytes head, struct present *p, struct sv_err *
         return 0;
 }
 
+/* Who presented it is said of evidence that does not open, too. */
+static int answer_present(int fd, const struct present *p, const struct sv_kbs_attestation *m,
+                          const struct sv_json *additional, struct sv_evidence **evidence,
+                          struct sv_err *err)
+{
+        SV_BUF presented = SV_BUF_NULL, needs = SV_BUF_NULL;
+
+        if (write_presented(m, additional, &presented, err) < 0)
+                return -1;
+        if (open_presented(p->tee, m, p->additional ? additional : NULL, evidence, err) < 0 ||
+            write_needs(*evidence, p->wanted, &needs, err) < 0) {
+                (void)!sv_channel_send(fd, FRAME_PRESENTED, sv_buf_bytes(&presented), NULL);
+                return -1;
+        }
+        return sv_channel_send_both(fd, FRAME_PRESENTED, sv_buf_bytes(&presented), FRAME_NEEDS,
+                                    sv_buf_bytes(&needs), err);
+}
+
 static int serve_present(struct sv_broker *b, int fd, struct sv_bytes head, struct sv_err *err)
 {
         SV_KBS_ATTESTATION m = {{0}};
@@ -212,10 +228,7 @@ static int serve_present(struct sv_broker *b, int fd, struct sv_bytes head, stru
         if ((p.old ? sv_kbs_parse_old_attestation(sv_buf_bytes(&body), &m, err)
                    : sv_kbs_parse_attestation(sv_buf_bytes(&body), &m, err)) < 0 ||
             sv_kbs_parse_additional(m.additional, &additional, err) < 0 ||
-            answer_presented(fd, &m, additional, err) < 0)
-                return -1;
-        if (open_presented(p.tee, &m, p.additional ? additional : NULL, &evidence, err) < 0 ||
-            answer_needs(fd, evidence, p.wanted, err) < 0)
+            answer_present(fd, &p, &m, additional, &evidence, err) < 0)
                 return -1;
         return verify_all(b, fd, evidence, err);
 }

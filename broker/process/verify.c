@@ -65,10 +65,10 @@ static int start_present(const struct sv_broker *b, const struct sv_to_present *
         sv_buf_u8(&head, what->old);
         sv_buf_u8(&head, what->additional);
         if (sv_buf_ok(&head, "a message", err) < 0 ||
-            sv_service_call(&b->verifier, channel, err) < 0 ||
-            sv_channel_send(*channel, FRAME_PRESENT, sv_buf_bytes(&head), err) < 0)
+            sv_service_call(&b->verifier, channel, err) < 0)
                 return -1;
-        return sv_channel_send(*channel, FRAME_BODY, what->body, err);
+        return sv_channel_send_both(*channel, FRAME_PRESENT, sv_buf_bytes(&head), FRAME_BODY,
+                                    what->body, err);
 }
 
 static char *read_owned_text(struct sv_rd *r)
@@ -143,10 +143,10 @@ static int send_what(int channel, const struct sv_to_verify *in, struct sv_err *
         sv_buf_u64le(&what, (uint64_t)in->time);
         sv_put_part(&what, in->report_data);
         sv_put_part(&what, in->secret);
-        if (sv_buf_ok(&what, "what to verify", err) < 0 ||
-            sv_channel_send(channel, FRAME_VERIFY, sv_buf_bytes(&what), err) < 0)
+        if (sv_buf_ok(&what, "what to verify", err) < 0)
                 return -1;
-        return sv_channel_send(channel, FRAME_BLOBS, in->blobs, err);
+        return sv_channel_send_both(channel, FRAME_VERIFY, sv_buf_bytes(&what), FRAME_BLOBS,
+                                    in->blobs, err);
 }
 
 int sv_verifier_verify(int channel, const struct sv_to_verify *in, struct sv_shown *out,

@@ -21,10 +21,10 @@ static int send_message(int fd, uint8_t type, const struct sv_http_msg *m, struc
                 sv_put_part(&head, sv_bytes_str(m->fields[i].name));
                 sv_put_part(&head, sv_bytes_str(m->fields[i].value));
         }
-        if (sv_buf_ok(&head, "a message", err) < 0 ||
-            sv_channel_send(fd, type, sv_buf_bytes(&head), err) < 0)
+        if (sv_buf_ok(&head, "a message", err) < 0)
                 return -1;
-        return sv_channel_send(fd, FRAME_BODY, sv_buf_bytes(&m->body), err);
+        return sv_channel_send_both(fd, type, sv_buf_bytes(&head), FRAME_BODY,
+                                    sv_buf_bytes(&m->body), err);
 }
 
 static int fail_form(struct sv_err *err)

@@ -51,6 +51,28 @@ static void frames(void **state)
               "broker.process");
 }
 
+/* In one piece or in several, they are the same two frames. */
+static void both_frames(void **state)
+{
+        static const size_t sizes[][2] = {{0, 0},       {3, 0},     {0, 5},     {8000, 8384},
+                                          {8000, 8385}, {16384, 0}, {16385, 0}, {20000, 30000}};
+        struct sv_err err;
+
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+                SV_BUF a = SV_BUF_NULL, b = SV_BUF_NULL, one = SV_BUF_NULL, two = SV_BUF_NULL;
+
+                memset(sv_buf_grow(&a, sizes[i][0]), 'a', sizes[i][0]);
+                memset(sv_buf_grow(&b, sizes[i][1]), 'b', sizes[i][1]);
+                OK(sv_channel_send_both(ends[0], 7, sv_buf_bytes(&a), 8, sv_buf_bytes(&b), &err));
+                OK(sv_channel_expect(ends[1], 1000, 7, sizes[i][0], &one, &err));
+                OK(sv_channel_expect(ends[1], 1000, 8, sizes[i][1], &two, &err));
+                assert_true(sv_bytes_eq(sv_buf_bytes(&a), sv_buf_bytes(&one)));
+                assert_true(sv_bytes_eq(sv_buf_bytes(&b), sv_buf_bytes(&two)));
+        }
+        FAILS(sv_channel_expect(ends[1], 1, 7, 1, &(struct sv_buf){0}, &err), SV_SYSTEM,
+              "broker.process");
+}
+
 static void waits_have_an_end(void **state)
 {
         SV_BUF got = SV_BUF_NULL;
@@ -329,6 +351,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 WITH_PAIR(frames),
+                WITH_PAIR(both_frames),
                 WITH_PAIR(waits_have_an_end),
                 WITH_PAIR(wrong_type),
                 WITH_PAIR(errors_travel),
