@@ -78,7 +78,8 @@ class Switch:
         self.pid, own = self.process.pid, os.readlink('/proc/self/ns/net')
         wait_until('the switch has no namespace of its own', lambda: os.readlink(f'/proc/{self.pid}/ns/net') != own)
         self.ip('link', 'set', 'lo', 'up')
-        self.ip('link', 'add', 'br0', 'type', 'bridge')
+        # an address of its own: else it is that of a port, another one when that host goes off, and the hosts reach nobody until they ask again
+        self.ip('link', 'add', 'br0', 'address', '02:00:00:00:00:fe', 'type', 'bridge')
         self.ip('link', 'set', 'br0', 'up')
         self.ip('address', 'add', f'{self.address}/24', 'dev', 'br0')
 
