@@ -169,6 +169,18 @@ static int open_file(const struct sv_link *link, size_t disk, int *fd, struct sv
         return 0;
 }
 
+int sv_chain_look(const struct sv_chain *c, struct sv_err *err)
+{
+        for (size_t i = sv_chain_base(c); i < c->n; i++)
+                for (size_t k = 0; k < c->links[i].set.n; k++) {
+                        SV_FD fd = -1;
+
+                        if (open_file(&c->links[i], k, &fd, err) < 0)
+                                return -1;
+                }
+        return 0;
+}
+
 static int check_file_digest(const struct sv_link *link, size_t disk, int fd, struct sv_err *err)
 {
         const struct sv_saved_disk *expected = &link->set.disks[disk];

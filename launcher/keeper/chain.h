@@ -39,6 +39,9 @@ size_t sv_chain_base(const struct sv_chain *c);
 /* Each file is there with the bytes that were copied: SV_PROOF "copies.changed"; SV_FORMAT
  * "backup.digest" where copies.json has no digests, a snapshot's. */
 int sv_chain_check(const struct sv_chain *c, struct sv_progress *progress, struct sv_err *err);
+/* The same without the digests, of the files that a copy of what changed since would need: each is
+ * there with its length. */
+int sv_chain_look(const struct sv_chain *c, struct sv_err *err);
 /* The changes after the base, in a file that has the base's bytes. As sv_chain_check. */
 int sv_chain_apply(const struct sv_chain *c, const char *id, int to, struct sv_err *err);
 /* And in the first `n` bytes of the disk; the digests are not looked at. */

@@ -124,7 +124,8 @@ int sv_following_look(struct sv_following *f, struct sv_virt *v, const struct sv
                 f->sizes[i] = f->bitmaps.disks[i].size;
         if (!f->whole)
                 f->whole = judge_known(f, p);
-        return 0;
+        /* what would never come back is not made */
+        return f->whole ? 0 : sv_chain_look(&f->chain, err);
 }
 
 int sv_following_mark(struct sv_following *f, struct sv_virt *v, struct sv_err *err)

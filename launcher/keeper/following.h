@@ -34,7 +34,9 @@ void sv_following_free(struct sv_following *f);
  * "backup.limit"; those of sv_chain_read. */
 int sv_following_begin(struct sv_site *p, const struct sv_copy_task *t, enum sv_whole whole,
                        struct sv_following *f, struct sv_err *err);
-/* What QEMU knows; what a killed command left it to do ends. */
+/* What QEMU knows; what a killed command left it to do ends. Where only what changed is to be
+ * copied the files before it must be there: SV_SYSTEM "copies.absent", SV_PROOF "copies.changed".
+ */
 int sv_following_look(struct sv_following *f, struct sv_virt *v, const struct sv_site *p,
                       struct sv_err *err);
 /* Begins the new copy. */

@@ -235,7 +235,11 @@ static void a_missing_copy_is_named(void **state)
         expect_back(0, 'o', 'o');
         assert_int_equal(rename_in("away", "chain/1"), 0);
         expect_back(2, '2', '2');
+        assert_int_equal(truncate(find("chain/1/root.qcow2"), 7), 0);
+        FAILS(go_on_as("chain", true, true), SV_PROOF, "copies.changed");
         unlink(find("chain/1/root.qcow2"));
+        FAILS(go_on_as("chain", true, true), SV_SYSTEM, "copies.absent");
+        assert_int_equal(access(find("chain/3"), F_OK), -1);
         FAILS(check_backup(find("chain"), &last), SV_SYSTEM, "copies.absent");
         FAILS(bring_back(2), SV_SYSTEM, "copies.absent");
         assert_int_equal(look("a"), '2');
