@@ -62,12 +62,13 @@ def make_nodes(folder):
 
 
 class Machine:
-    """`build` is what gets installed in it. `label` is called with the root's folder before that becomes a disk, `kind` tells what it does. `packages`: more than all cases have;
+    """`build` is what gets installed in it. `label` is called with the root's folder before that becomes a disk, `kind` tells what it does. `packages`, `backports`: more than all cases have;
     `newer`: the kernel of the backports. `devices` gives more of QEMU's arguments, for a folder of its own; `more` puts files of the case's into a folder, which becomes /lab."""
-    def __init__(self, build, say, kind='plain', label=None, packages=(), newer=False, devices=None, more=None):
+    def __init__(self, build, say, kind='plain', label=None, packages=(), backports=(), newer=False, devices=None, more=None):
         os.makedirs(CACHE, exist_ok=True)
         self.work = tempfile.mkdtemp(prefix='.new.', dir=CACHE)
         self.build, self.say, self.kind, self.label, self.packages, self.more = build, say, kind, label, packages, more
+        self.backports = [*backports, *BACKPORTS]
         self.devices = devices(self.work) if devices else ['-smp', '2', '-m', '3G']
         self.kernel = run(os.path.join(TOP, 'tools', 'fetch-kernel'), *(['--backports'] if newer else [])).splitlines()[-1]
         self.modules = os.path.realpath(os.path.join(self.kernel, 'modules'))
@@ -84,7 +85,7 @@ class Machine:
     def make_disk(self):
         """The distribution alone, kept in the cache; the machine writes to a copy that is thrown away."""
         suite = f'{codename()}-backports'
-        tar = run(os.path.join(TOP, 'tools', 'rootfs'), '--plain', *PACKAGES, *self.packages, *(f'{p}/{suite}' for p in BACKPORTS)).splitlines()[-1]
+        tar = run(os.path.join(TOP, 'tools', 'rootfs'), '--plain', *PACKAGES, *self.packages, *(f'{p}/{suite}' for p in self.backports)).splitlines()[-1]
         disk = f'{tar[:-4]}-{os.path.basename(self.kernel)}-{self.kind}.img'
         if os.path.exists(disk):
             return disk
@@ -112,7 +113,7 @@ class Machine:
         if os.path.isdir(local):
             os.rename(local, os.path.join(top, 'etc'))
         os.mkdir(os.path.join(top, 'lab'))
-        for f in ('lab/init', 'lab/inside.py', 'e2e/apart.py', 'e2e/button.py', 'patience.py'):
+        for f in ('lab/init', 'lab/inside.py', 'e2e/apart.py', 'e2e/button.py', 'hosts/hosts.py', 'patience.py', 'processes.py'):
             shutil.copy(os.path.join(TOP, 'tests', f), os.path.join(top, 'lab'))
         shutil.copy(os.path.join(HERE, case), os.path.join(top, 'lab', 'case'))
         self.make_initrd('writer.c', ['virtio_pci', 'virtio_blk'], os.path.join(top, 'lab', 'writer.initrd'))

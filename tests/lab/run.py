@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases in the lab machine (machine.py): what only a kernel with AppArmor or SELinux enforced can show, and KVM.
 
-    run.py --build DIR [apparmor|knobs|kvm|nvme|selinux]...
+    run.py --build DIR [apparmor|knobs|kvm|kvm-move|nvme|selinux]...
 """
 import argparse
 import hashlib
@@ -56,6 +56,7 @@ CASES = {
     # Linux 6.1 of Debian has no authentication for NVMe
     'nvme': (APPARMOR, {'packages': FABRICS, 'newer': True}),
     'kvm': ('', {'packages': FABRICS, 'newer': True, 'devices': machine.make_nodes, 'more': make_kvm}),
+    'kvm-move': ('', {'packages': FABRICS, 'backports': ['libvirt-daemon-driver-storage'], 'newer': True, 'more': make_kvm}),
     'knobs': ('', {'packages': FABRICS, 'newer': True, 'devices': machine.make_nodes}),
 }
 
