@@ -190,8 +190,19 @@ static int begin_changes(struct sv_virt *v, const struct sv_changes *c, bool *be
         return r;
 }
 
-/* What is to be copied stands fast now: nothing that changed between the asking for room and this
- * moment may be without. */
+/* Asked for after the bitmap: a job that has ended has given that back, with what was written since
+ * in it. 1, 0 or -1. */
+static int has_job_ended(struct sv_virt *v, size_t disk, struct sv_err *err)
+{
+        SV_STR name = sv_asprintf(NAME, disk);
+        SV_JSON *job = NULL;
+        int there = sv_virt_find_job(v, name, &job, err);
+
+        return there < 0 ? -1 : !there || !strcmp(sv_json_text(job, "status", ""), "concluded");
+}
+
+/* What is to be copied stands fast while there is a job: nothing that changed between the asking
+ * for room and this moment may be without. What has ended had room. */
 static int reserve_rest(struct sv_virt *v, const struct sv_changes *c, struct sv_err *err)
 {
         uint64_t changed[SV_GUEST_DISKS_MAX];
@@ -200,9 +211,12 @@ static int reserve_rest(struct sv_virt *v, const struct sv_changes *c, struct sv
         if (sv_bitmaps_read(v, c->disks, c->b->n, &now, err) < 0)
                 return -1;
         sv_bitmaps_find(&now, c->since, changed);
-        for (size_t i = 0; i < c->b->n; i++)
-                if (c->reserve(c->arg, i, changed[i], err) < 0)
+        for (size_t i = 0; i < c->b->n; i++) {
+                int ended = has_job_ended(v, i, err);
+
+                if (ended < 0 || (!ended && c->reserve(c->arg, i, changed[i], err) < 0))
                         return -1;
+        }
         return 0;
 }
 

@@ -77,7 +77,7 @@ static void copies_at_one_moment(void **state)
         uint64_t n;
         bool begun;
 
-        played->job_polls = 1;
+        played->job_polls = 10;
         OK(copy(NULL, &begun));
         assert_true(begun);
         assert_int_equal(played->transactions, 1);
@@ -88,6 +88,19 @@ static void copies_at_one_moment(void **state)
                 assert_int_equal(asked[i], SV_QCOW2_CLUSTER);
         }
         assert_true(find_played(NEW) < PLAYED_MAX);
+        expect_nothing_left();
+}
+
+/* The bitmap of a job that has ended has what was written since: more than there was to copy. */
+static void nothing_is_read_of_what_has_ended(void **state)
+{
+        bool begun;
+
+        played->job_polls = 0;
+        OK(copy(NULL, &begun));
+        assert_true(begun);
+        assert_int_equal(asked[0], 0);
+        assert_int_equal(asked[1], 0);
         expect_nothing_left();
 }
 
@@ -277,6 +290,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(copies_at_one_moment, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(nothing_is_read_of_what_has_ended, set_up,
+                                                tear_down),
                 cmocka_unit_test_setup_teardown(what_qemu_refuses_has_not_begun, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(an_image_that_is_kept_is_no_copy, set_up,
                                                 tear_down),
