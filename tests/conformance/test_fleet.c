@@ -461,7 +461,7 @@ static void no_answer_at_commit(void **state)
         enter_one(0, &b);
         OK(sv_health_check(&b, time(NULL), &err));
         FAILS(sv_health_check(&b, time(NULL) - 90, &err), SV_SYSTEM, "broker.store.clock");
-        wait_for_standby("nobody");
+        stop_commits();
         OK(b.store->ops->hold(b.store, true, &err));
         OK(b.store->ops->put_resource(b.store, "default/unsure/r", 1, sv_bytes_str("x"), 1, 1,
                                       &err));
@@ -472,7 +472,7 @@ static void no_answer_at_commit(void **state)
         assert_int_equal(call_one(1, "GET", "/secure-vm/v0/health", NULL, SV_BYTES_NULL, &answer),
                          200);
         assert_true(sv_clock_ms() - begun < 5000 * (int64_t)test_patience(1));
-        wait_for_standby("");
+        set_standby("");
         put_next(0, false);
         all_is_there();
 }
