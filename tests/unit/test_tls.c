@@ -188,7 +188,7 @@ static void not_tls(void **state)
 
 #define LONG 100000 /* more than one record, and than a socket takes at once */
 
-/* The client: sends so much, and reads it again. */
+/* The client: sends so much, stands still until it is told to go on, and reads it again. */
 static pid_t echo_once(const uint8_t pin[32], int fd)
 {
         static char out[LONG], in[LONG];
@@ -206,6 +206,7 @@ static pid_t echo_once(const uint8_t pin[32], int fd)
 
         if (!t || sv_tls_write(t, sv_bytes(out, LONG), &err) < 0)
                 _exit(1);
+        raise(SIGSTOP);
         while (n < LONG && (got = sv_tls_read(t, in + n, LONG - n, &err)) > 0)
                 n += (size_t)got;
         _exit(n == LONG && !memcmp(in, out, LONG) ? 0 : 2);
@@ -242,7 +243,17 @@ static void take_all(struct sv_tls *t, int fd, char *all)
         assert_int_equal(n, LONG);
 }
 
-static void give_all(struct sv_tls *t, int fd, const char *all)
+static void let_go_on(pid_t pid)
+{
+        int status;
+
+        assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+        assert_true(WIFSTOPPED(status));
+        assert_int_equal(kill(pid, SIGCONT), 0);
+}
+
+/* To a peer that reads nothing until it has been waited for once. */
+static void give_all(struct sv_tls *t, int fd, pid_t peer, const char *all)
 {
         struct sv_err err;
         bool waited = false;
@@ -252,6 +263,8 @@ static void give_all(struct sv_tls *t, int fd, const char *all)
                 long put = sv_tls_write_some(t, sv_bytes(all + n, piece), &err);
 
                 if (put == SV_TLS_WAITS) {
+                        if (!waited)
+                                let_go_on(peer);
                         wait_as_it_wants(t, fd);
                         waited = true;
                         continue;
@@ -286,7 +299,7 @@ static void a_server_that_does_not_wait(void **state)
         assert_int_equal(done, 1);
         assert_non_null(strstr(sv_tls_describe(t), "TLSv1.3"));
         take_all(t, sv[0], all);
-        give_all(t, sv[0], all);
+        give_all(t, sv[0], pid, all);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
         sv_net_wait(sv[0], POLLIN, 60000, NULL);
