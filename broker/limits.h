@@ -6,6 +6,9 @@
 #include "base/core/err.h"
 #include "broker/budget.h"
 
+/* The source, or all, had as much collateral fetched as may be in a minute. */
+#define SV_CHECK_FETCHES "broker.collateral.budget"
+
 struct sv_limits;
 
 enum sv_limited {

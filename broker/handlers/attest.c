@@ -14,7 +14,8 @@
 #include "broker/serve/request.h"
 #include "broker/serve/session.h"
 
-#define ISSUER "secure-vm-broker"
+#define ISSUER      "secure-vm-broker"
+#define RETRY_MAX_S 60 /* sessions may end before their time */
 
 static int set_cookie(struct sv_request *r, const struct sv_challenge *c, struct sv_err *err)
 {
@@ -194,6 +195,7 @@ static int verify_fetched(struct sv_request *r, const struct sv_tee_verify *tee,
                 if (!may_hold(rc, err))
                         return rc;
         }
+        r->retry_after = sv_fetcher_interval(r->broker);
         if (fetches && sv_fetcher_get(r->broker, r->source, needs, fetched, err) < 0)
                 return -1;
         rc = verify_with(r, tee, channel, in, fetched, shown, err);
@@ -266,6 +268,17 @@ static int check_message(const struct sv_presented *m, enum sv_kbs_protocol prot
         return sv_kbs_pubkey_to_key(&m->key, &key, err);
 }
 
+/* A place is free when the source's first session ends, if not before. */
+static void note_session_end(struct sv_request *r)
+{
+        int64_t end;
+
+        if (r->broker->store->ops->find_session_end(r->broker->store, r->source, &end, NULL) == 0 &&
+            end > r->now)
+                r->retry_after =
+                        end - r->now < RETRY_MAX_S ? (unsigned)(end - r->now) : RETRY_MAX_S;
+}
+
 /* The nonce is taken together with the token: evidence that is refused leaves nothing. */
 static int accept_evidence(struct sv_request *r, const struct sv_challenge *c, const char *ek_cn,
                            const char *token, struct sv_err *err)
@@ -278,8 +291,12 @@ static int accept_evidence(struct sv_request *r, const struct sv_challenge *c, c
                                            .ek_cn = (char *)(uintptr_t)ek_cn,
                                            .expires = c->expires};
 
-        return r->broker->store->ops->put_session(r->broker->store, c->id, &session, r->now, &max,
-                                                  err);
+        if (r->broker->store->ops->put_session(r->broker->store, c->id, &session, r->now, &max,
+                                               err) == 0)
+                return 0;
+        if (!strcmp(err->check, SV_CHECK_SESSIONS))
+                note_session_end(r);
+        return -1;
 }
 
 static int show_claims(struct sv_request *r, const struct sv_challenge *c,

@@ -118,10 +118,18 @@ static int allow_fetch(void *arg, bool known, struct sv_err *err)
              sv_limits_take(a->b->limits, SV_LIMIT_UNKNOWN, (max + 1) / 2, true, a->source)) &&
             sv_limits_take(a->b->limits, SV_LIMIT_FETCHES, max, true, a->source))
                 return 0;
-        return sv_fail(err, SV_SYSTEM, "broker.collateral.budget",
+        return sv_fail(err, SV_SYSTEM, SV_CHECK_FETCHES,
                        "the makers' servers were asked for as much as this source may have in a "
                        "minute, or all may: try again later, or let the broker have the "
                        "platform's collateral beforehand");
+}
+
+unsigned sv_fetcher_interval(const struct sv_broker *b)
+{
+        int64_t max = b->config.collateral.fetches_per_minute;
+
+        /* a quarter of half of them is one source's */
+        return max > 0 && max < 8 * 60 ? (unsigned)((8 * 60 + max - 1) / max) : 1;
 }
 
 static struct sv_fetch make_fetch(const struct sv_broker *b, struct asking *asking)

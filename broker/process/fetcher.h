@@ -24,9 +24,12 @@ bool sv_fetcher_wanted(const struct sv_broker *b);
 /* What proved another guest a moment ago. *out must be SV_FETCHING_NULL. */
 bool sv_fetcher_recall(const struct sv_broker *b, struct sv_bytes needs, struct sv_fetching *out);
 /* For a guest of this source (broker/serve/source.h). What *out has is replaced. Fails as
- * sv_fetch_needs, and SV_SYSTEM "broker.collateral.budget". */
+ * sv_fetch_needs, and SV_SYSTEM SV_CHECK_FETCHES. */
 int sv_fetcher_get(const struct sv_broker *b, uint64_t source, struct sv_bytes needs,
                    struct sv_fetching *out, struct sv_err *err);
+/* Seconds until a source that has spent what it may ask for has one more, at most: what is asked
+ * for chips of which no proof held comes last. */
+unsigned sv_fetcher_interval(const struct sv_broker *b);
 /* When the proof did not hold: once more, without what came from the cache and never was part of
  * one that held. False when that would give the same. */
 bool sv_fetcher_again(struct sv_fetching *f);

@@ -41,7 +41,8 @@ struct sv_request {
         const char *query;     /* behind '?', or "" */
         char allow[32];        /* no route has this method: those that the path has */
         struct sv_http_msg answer;
-        const char *error; /* KBS error name when the handler fails; NULL: by class */
+        unsigned retry_after; /* seconds, of a source that is over its limit; 0: nothing is known */
+        const char *error;    /* KBS error name when the handler fails; NULL: by class */
         /* The handler has a policy in hand: what it fails with is for the policy's owner, who has
          * the record. Whoever asks hears the check's name and no values. */
         bool owner_only;

@@ -144,6 +144,8 @@ static int choose_status(const struct sv_request *r, const struct sv_err *err)
                 return 405;
         if (!strcmp(err->check, "http.limit"))
                 return 413;
+        if (!strcmp(err->check, SV_CHECK_SESSIONS) || !strcmp(err->check, SV_CHECK_FETCHES))
+                return 429; /* of this source: others are served (RFC 6585 section 4) */
         return err->class == SV_USAGE    ? 404
                : err->class == SV_FORMAT ? 400
                : err->class == SV_SYSTEM ? 503
@@ -166,6 +168,7 @@ static void set_answer(struct sv_request *r, int status)
                        {409, "Conflict"},
                        {412, "Precondition Failed"},
                        {413, "Content Too Large"},
+                       {429, "Too Many Requests"},
                        {503, "Service Unavailable"}};
 
         r->answer.status = status;
@@ -177,14 +180,17 @@ static void set_answer(struct sv_request *r, int status)
 
 void sv_broker_refuse(struct sv_request *r, const struct sv_err *err)
 {
+        SV_STR seconds = sv_asprintf("%u", r->retry_after);
         struct sv_err shown = *err;
 
         sv_make_visible(shown.msg, strlen(shown.msg), false);
         sv_http_msg_free(&r->answer);
         set_answer(r, choose_status(r, err));
         sv_http_add(&r->answer, "Content-Type", "application/json", NULL);
-        if (r->answer.status == 503)
+        if (r->answer.status == 503 || (r->answer.status == 429 && !r->retry_after))
                 sv_http_add(&r->answer, "Retry-After", RETRY_AFTER_S, NULL);
+        else if (r->answer.status == 429)
+                sv_http_add(&r->answer, "Retry-After", seconds, NULL);
         if (r->answer.status == 405)
                 sv_http_add(&r->answer, "Allow", r->allow, NULL);
         sv_kbs_write_error(choose_error_name(r, err), &shown, &r->answer.body);

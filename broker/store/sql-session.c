@@ -89,7 +89,7 @@ static int insert_session(struct sv_store *s, const char *id, const struct sv_se
         source = sv_sql_prepare(s, "SELECT count(*) FROM sessions WHERE source = ?", err, "i",
                                 (int64_t)n->source);
         if (check_room(s, all, max->all, "broker.session.limit", err) < 0 ||
-            check_room(s, source, max->per_source, "broker.session.source", err) < 0)
+            check_room(s, source, max->per_source, SV_CHECK_SESSIONS, err) < 0)
                 return -1;
         put = sv_sql_prepare(s,
                              "INSERT INTO sessions (id, source, tee, token, ek_cn, expires)"
@@ -105,6 +105,17 @@ int sv_sql_put_session(struct sv_store *s, const char *id, const struct sv_sessi
         if (sv_sql_begin(s, err) < 0)
                 return -1;
         return sv_sql_end(s, insert_session(s, id, session, now, max, err), err);
+}
+
+int sv_sql_find_session_end(struct sv_store *s, uint64_t source, int64_t *out, struct sv_err *err)
+{
+        SV_STMT *q = sv_sql_prepare(s, "SELECT min(expires) FROM sessions WHERE source = ?", err,
+                                    "i", (int64_t)source);
+
+        if (sv_sql_step(s, q, err) != 1)
+                return -1;
+        *out = sv_sql_is_null(q, 0) ? 0 : sv_sql_number(q, 0);
+        return 0;
 }
 
 int sv_sql_get_session(struct sv_store *s, const char *id, int64_t now, struct sv_session *out,

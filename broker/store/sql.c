@@ -6,6 +6,7 @@ const struct sv_store_ops sv_sql_ops = {
         .close = sv_sql_close,
         .check_nonce = sv_sql_check_nonce,
         .put_session = sv_sql_put_session,
+        .find_session_end = sv_sql_find_session_end,
         .get_session = sv_sql_get_session,
         .put_release = sv_sql_put_release,
         .end_session = sv_sql_end_session,

@@ -205,6 +205,7 @@ int sv_sql_is_authenticated(struct sv_store *s, bool *out, struct sv_err *err);
 int sv_sql_check_nonce(struct sv_store *s, const char *id, int64_t expires, struct sv_err *err);
 int sv_sql_put_session(struct sv_store *s, const char *id, const struct sv_session *session,
                        int64_t now, const struct sv_session_limits *max, struct sv_err *err);
+int sv_sql_find_session_end(struct sv_store *s, uint64_t source, int64_t *out, struct sv_err *err);
 int sv_sql_get_session(struct sv_store *s, const char *id, int64_t now, struct sv_session *out,
                        struct sv_err *err);
 int sv_sql_put_release(struct sv_store *s, const char *id, const char *path, struct sv_err *err);

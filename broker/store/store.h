@@ -21,6 +21,8 @@ struct sv_session {
         char *ek_cn; /* who was attested, for the audit record; NULL when unknown */
         int64_t expires;
 };
+/* The source has as many as it may have. */
+#define SV_CHECK_SESSIONS "broker.session.source"
 struct sv_session_limits {
         int64_t all, per_source; /* alive at a time */
 };
@@ -129,6 +131,9 @@ struct sv_store_ops {
          * "broker.session.limit" and "broker.session.source" when as many are alive as may be. */
         int (*put_session)(struct sv_store *s, const char *id, const struct sv_session *session,
                            int64_t now, const struct sv_session_limits *max, struct sv_err *err);
+        /* When the first of the source's sessions ends by itself; 0: it has none. */
+        int (*find_session_end)(struct sv_store *s, uint64_t source, int64_t *out,
+                                struct sv_err *err);
         /* SV_PROOF "broker.session.token" when nothing was accepted in it,
          * "broker.session.unknown" when it has ended. *out must be zeroed. */
         int (*get_session)(struct sv_store *s, const char *id, int64_t now, struct sv_session *out,

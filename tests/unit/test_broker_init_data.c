@@ -204,6 +204,38 @@ static void in_a_policy(void **state)
         get_refused(&g, PATH, 401, "policy.init_data"); /* it has shown none */
 }
 
+static unsigned refused_for(int64_t left)
+{
+        const struct sv_session_limits max = {100, 100};
+        const struct sv_session other = {
+                .tee = (char *)"t", .token = (char *)"t", .expires = time(NULL) + left};
+        SV_STR id = sv_asprintf("session of %lld s", (long long)left);
+        GUEST g = begin();
+        SV_HTTP answer = {0};
+        SV_BUF body = SV_BUF_NULL;
+
+        OK(b.store->ops->put_session(b.store, id, &other, time(NULL), &max, &err));
+        write_message(&g, g.challenge.nonce, g.challenge.nonce, "", &body);
+        assert_int_equal(ask(&(struct ask){"POST", "/kbs/v0/attest", "Cookie", g.cookie,
+                                           sv_buf_bytes(&body), 0},
+                             &answer),
+                         429);
+        assert_string_equal(seen_check, "broker.session.source");
+        assert_string_equal(answer.reason, "Too Many Requests");
+        return (unsigned)strtoul(sv_http_field(&answer, "Retry-After"), NULL, 10);
+}
+
+/* A source that is over its limit hears when its first session ends. */
+static void one_source_too_often(void **state)
+{
+        const struct sv_broker_config config = b.config;
+
+        b.config.sessions_per_source = 1;
+        assert_int_equal(refused_for(3600), 60);
+        assert_in_range(refused_for(50), 1, 50);
+        b.config.sessions_per_source = config.sessions_per_source;
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -213,6 +245,7 @@ int main(void)
                 cmocka_unit_test(in_a_message),
                 cmocka_unit_test(size),
                 cmocka_unit_test(in_a_policy),
+                cmocka_unit_test(one_source_too_often),
         };
 
         return cmocka_run_group_tests(tests, group_setup, group_teardown);

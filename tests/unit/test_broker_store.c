@@ -31,6 +31,7 @@ static void sessions(void **state)
         SV_STORE *s = open_store();
         SV_SESSION a = {0}, b = {0};
         struct sv_err err;
+        int64_t end;
 
         OK(s->ops->check_nonce(s, "a", 200, &err));
         FAILS(s->ops->get_session(s, "a", 100, &b, &err), SV_PROOF, "broker.session.token");
@@ -44,6 +45,10 @@ static void sessions(void **state)
         FAILS(put(s, "a", 1, 150, 200, &err), SV_PROOF, "broker.session.used");
         OK(put(s, "b", 1, 150, 250, &err));
         FAILS(put(s, "c", 1, 150, 250, &err), SV_SYSTEM, "broker.session.source");
+        OK(s->ops->find_session_end(s, 1, &end, &err));
+        assert_int_equal(end, 200);
+        OK(s->ops->find_session_end(s, 2, &end, &err));
+        assert_int_equal(end, 0);
         OK(put(s, "c", 2, 150, 250, &err));
         FAILS(put(s, "d", 3, 150, 250, &err), SV_SYSTEM, "broker.session.limit");
         OK(put(s, "d", 1, 200, 300, &err)); /* "a" has expired */
