@@ -65,8 +65,8 @@ struct sv_forward {
 };
 
 struct sv_nic {
-        char *type;   /* "user" (no privileges, NAT by QEMU), "bridge", "network" */
-        char *source; /* bridge or network name */
+        char *type;   /* "user" (no privileges, NAT by QEMU), "bridge", "network", "vf" */
+        char *source; /* bridge, libvirt network, or the card whose virtual function it is */
         char *mac;    /* or NULL: see sv_guest_mac */
         struct sv_forward *forwards;
         size_t n_forwards;
@@ -84,7 +84,19 @@ struct sv_nic {
                 unsigned queues;         /* 0: one */
                 bool vhost, vhost_given; /* the host's kernel moves the packets; else QEMU */
         } tuning;
+        struct { /* of a "vf", what the card lets it do */
+                unsigned index;
+                bool index_given;   /* else any that is free */
+                unsigned create;    /* how many the card gets when it has none; 0: it must have */
+                unsigned vlan, qos; /* the card's, of which the guest sees nothing */
+                unsigned min_rate, max_rate; /* Mbit/s; 0: no limit */
+                bool spoof_check, trust;     /* default true, false */
+        } vf;
 };
+
+#define SV_VFS_MAX      256 /* functions of one card */
+#define SV_VF_INDEX_MAX 255
+#define SV_RATE_MAX     1000000
 
 /* A broker beside the first. */
 struct sv_guest_broker {

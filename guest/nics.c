@@ -50,10 +50,30 @@ static const struct sv_member forward_members[] = {
 };
 
 #define N(member) offsetof(struct sv_nic, member)
+static const struct sv_member vf_members[] = {
+        {"index", SV_M_UNSIGNED, N(vf.index),
+         "the number of a virtual function, from 0 to " SV_STRING(SV_VF_INDEX_MAX), .min = 0,
+         .max = SV_VF_INDEX_MAX},
+        {"create", SV_M_UNSIGNED, N(vf.create),
+         "how many virtual functions, from 1 to " SV_STRING(SV_VFS_MAX), .min = 1,
+         .max = SV_VFS_MAX},
+        {"vlan", SV_M_UNSIGNED, N(vf.vlan),
+         "the number of a VLAN from 1 to " SV_STRING(SV_VLAN_MAX), .min = 1, .max = SV_VLAN_MAX},
+        {"qos", SV_M_UNSIGNED, N(vf.qos), "a priority of the VLAN from 0 to 7", .min = 0, .max = 7},
+        {"min_rate", SV_M_UNSIGNED, N(vf.min_rate), "Mbit/s from 1 to " SV_STRING(SV_RATE_MAX),
+         .min = 1, .max = SV_RATE_MAX},
+        {"max_rate", SV_M_UNSIGNED, N(vf.max_rate), "Mbit/s from 1 to " SV_STRING(SV_RATE_MAX),
+         .min = 1, .max = SV_RATE_MAX},
+        {"spoof_check", SV_M_BOOL, N(vf.spoof_check), "true or false"},
+        {"trust", SV_M_BOOL, N(vf.trust), "true or false"},
+        {NULL},
+};
+
 const struct sv_member sv_guest_nic_members[] = {
-        {"type", SV_M_TEXT, N(type), "\"user\", \"bridge\" or \"network\"", .ok = sv_m_nic_type,
-         .need = true},
-        {"source", SV_M_TEXT, N(source), "the name of a bridge or of a libvirt network",
+        {"type", SV_M_TEXT, N(type), "\"user\", \"bridge\", \"network\" or \"vf\"",
+         .ok = sv_m_nic_type, .need = true},
+        {"source", SV_M_TEXT, N(source),
+         "the name of a bridge, of a libvirt network, or of a network card with virtual functions",
          .ok = sv_m_source},
         {"mac", SV_M_TEXT, N(mac), "six bytes of a unicast address as 52:54:00:12:34:56",
          .ok = sv_m_mac},
@@ -81,6 +101,7 @@ const struct sv_member sv_guest_nic_members[] = {
          "no such member: the agent does not bond cards; bond those of the host below the bridge",
          .ok = is_bond},
         {"tuning", SV_M_PART, 0, "an object", .part = sv_guest_nic_tuning_members},
+        {"vf", SV_M_PART, 0, "an object", .part = vf_members},
         {NULL},
 };
 
@@ -100,7 +121,60 @@ static int check_nic_source(struct sv_member_reader *r, const struct sv_nic *n, 
         if (!user && !n->source)
                 return sv_member_fail(r, at, "guest.nics.source", err,
                                       "a \"%s\" interface needs \"source\": the %s's name", n->type,
-                                      n->type);
+                                      strcmp(n->type, "vf") ? n->type : "card");
+        return 0;
+}
+
+static bool is_same_function(const struct sv_nic *a, const struct sv_nic *b)
+{
+        return !strcmp(b->type, "vf") && !strcmp(a->source, b->source) && a->vf.index_given &&
+               b->vf.index_given && a->vf.index == b->vf.index;
+}
+
+/* What the card does for a virtual function, and what the guest cannot have with one. */
+static int check_nic_vf(struct sv_member_reader *r, struct sv_guest *g, size_t i, const char *at,
+                        struct sv_err *err)
+{
+        struct sv_nic *n = &g->nics[i];
+        SV_STR vf = sv_asprintf("%s/vf", at);
+        SV_STR index = sv_asprintf("%s/index", vf);
+        SV_STR check = sv_asprintf("%s/spoof_check", vf);
+
+        if (!strcmp(n->type, "vdpa"))
+                return sv_member_fail(r, at, "guest.nics.vdpa", err,
+                                      "vDPA devices are not given to guests here; take a \"vf\" of "
+                                      "the same card, or a \"bridge\"");
+        if (strcmp(n->type, "vf") != 0)
+                return !sv_json_pointer(r->root, vf)
+                               ? 0
+                               : sv_member_fail(r, vf, "guest.nics.vf", err,
+                                                "these are settings of a \"vf\", and this is a "
+                                                "\"%s\"; remove them",
+                                                n->type);
+        n->vf.index_given = sv_json_pointer(r->root, index);
+        n->vf.spoof_check |= !sv_json_pointer(r->root, check);
+        if (n->vf.qos && !n->vf.vlan)
+                return sv_member_fail(r, vf, "guest.nics.vf.qos", err,
+                                      "\"qos\" is the priority in a VLAN's tag; add \"vlan\"");
+        if (n->vf.max_rate && n->vf.min_rate > n->vf.max_rate)
+                return sv_member_fail(r, vf, "guest.nics.vf.rate", err,
+                                      "a \"min_rate\" of at most \"max_rate\" was expected, found "
+                                      "%u and %u",
+                                      n->vf.min_rate, n->vf.max_rate);
+        if (n->vf.create && n->vf.index >= n->vf.create)
+                return sv_member_fail(r, vf, "guest.nics.vf.index", err,
+                                      "of %u functions the last has the number %u, found %u",
+                                      n->vf.create, n->vf.create - 1, n->vf.index);
+        for (size_t j = 0; j < i; j++)
+                if (is_same_function(n, &g->nics[j]))
+                        return sv_member_fail(r, vf, "guest.nics.vf.index", err,
+                                              "interface %zu already has function %u of %s; give "
+                                              "this one another",
+                                              j, n->vf.index, n->source);
+        if (g->memory_max > g->memory)
+                return sv_member_fail(r, at, "guest.nics.vf.memory", err,
+                                      "a virtual function reaches all memory of the guest, so that "
+                                      "none can be given later; remove \"memory_max\"");
         return 0;
 }
 
@@ -262,7 +336,8 @@ int sv_guest_check_nics(struct sv_member_reader *r, struct sv_guest *g, struct s
                 const struct sv_nic *n = &g->nics[i];
 
                 snprintf(at, sizeof(at), "/nics/%zu", i);
-                if (check_nic_source(r, n, at, err) < 0 || check_guest_forwards(r, g, i, err) < 0 ||
+                if (check_nic_source(r, n, at, err) < 0 || check_nic_vf(r, g, i, at, err) < 0 ||
+                    check_guest_forwards(r, g, i, err) < 0 ||
                     check_nic_gateways(r, n, at, err) < 0 || check_nic_mac(r, g, i, at, err) < 0 ||
                     check_nic_use(r, g, n, at, err) < 0)
                         return -1;

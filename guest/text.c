@@ -40,7 +40,8 @@ bool sv_m_verity(const char *s)
 
 bool sv_m_nic_type(const char *s)
 {
-        return sv_m_is_one_of(s, (const char *const[]){"user", "bridge", "network", NULL});
+        return sv_m_is_one_of(
+                s, (const char *const[]){"user", "bridge", "network", "vf", "vdpa", NULL});
 }
 
 bool sv_m_protocol(const char *s)

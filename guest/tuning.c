@@ -246,6 +246,10 @@ static int check_nic_tuning(struct sv_member_reader *r, struct sv_guest *g, size
         snprintf(at, sizeof(at), "/nics/%zu/tuning", i);
         if (check_queues(r, g, n->tuning.queues, at, "guest.nics.tuning.queues", err) < 0)
                 return -1;
+        if (!strcmp(n->type, "vf") && sv_json_pointer(r->root, at))
+                return sv_member_fail(r, at, "guest.nics.tuning.vf", err,
+                                      "queues and vhost are QEMU's, and the guest has this card "
+                                      "itself; remove this");
         if (!strcmp(n->type, "user") && (n->tuning.queues > 1 || n->tuning.vhost))
                 return sv_member_fail(r, at, "guest.nics.tuning.user", err,
                                       "a \"user\" interface is QEMU's own network, which has one "

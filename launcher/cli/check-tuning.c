@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "launcher/keeper/functions.h"
 #include "launcher/tune/readback.h"
 
 static void print_differences(const struct sv_json *found)
@@ -42,7 +43,7 @@ int sv_check_tuning(struct sv_json *status, bool daemon, bool say, struct sv_err
         struct sv_json *found = sv_json_set(status, "differences", sv_json_array());
         unsigned pid;
 
-        if (!tuning) {
+        if (!tuning && !sv_functions_compare("", status, found)) {
                 if (say)
                         printf("guest %s: its guest file wishes for nothing of the host\n", name);
                 return 0;
@@ -54,8 +55,10 @@ int sv_check_tuning(struct sv_json *status, bool daemon, bool say, struct sv_err
                                "read back",
                                name);
         note_requests(status);
-        if (sv_readback("", pid, tuning, found, err) < 0)
+        if (tuning && sv_readback("", pid, tuning, found, err) < 0)
                 return -1;
+        if (tuning)
+                sv_functions_compare("", status, found);
         if (say)
                 print_differences(found);
         if (!sv_json_len(found)) {

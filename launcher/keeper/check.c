@@ -10,6 +10,7 @@
 #include "launcher/keeper/check-disk.h"
 #include "launcher/keeper/fabric-tree.h"
 #include "launcher/keeper/fabric.h"
+#include "launcher/keeper/functions.h"
 #include "launcher/keeper/stage.h"
 #include "launcher/keeper/tune-for.h"
 #include "launcher/virt/virt-cpu.h"
@@ -137,13 +138,16 @@ static int check_bridge(const char *name, struct sv_err *err)
                        name);
 }
 
-static int check_bridges(const struct sv_guest *g, struct sv_err *err)
+static int check_cards(const struct sv_launch *l, struct sv_err *err)
 {
+        const struct sv_guest *g = l->guest;
         char at[64];
 
         for (size_t i = 0; i < g->n_nics; i++) {
                 snprintf(at, sizeof(at), "/nics/%zu/source", i);
                 if (!strcmp(g->nics[i].type, "bridge") && check_bridge(g->nics[i].source, err) < 0)
+                        return sv_guest_wrap(g, at, err);
+                if (sv_functions_check("", g, i, l->tee->id->confidential, err) < 0)
                         return sv_guest_wrap(g, at, err);
         }
         return 0;
@@ -177,12 +181,32 @@ static int check_daemon_disks(const struct sv_guest *g, struct sv_err *err)
         return 0;
 }
 
+/* What a card lets its function do has to be set and taken back on the daemon's host. */
+static int check_daemon_cards(const struct sv_guest *g, struct sv_err *err)
+{
+        char at[64];
+
+        for (size_t i = 0; i < g->n_nics; i++) {
+                if (strcmp(g->nics[i].type, "vf") != 0)
+                        continue;
+                snprintf(at, sizeof(at), "/nics/%zu/type", i);
+                sv_fail(err, SV_USAGE, "vf.daemon",
+                        "a libvirt daemon gives away functions of its own networks: define one "
+                        "with <forward mode='hostdev'> of %s there, and take it as a \"network\"",
+                        g->nics[i].source);
+                return sv_guest_wrap(g, at, err);
+        }
+        return 0;
+}
+
 int sv_launch_check(const char *uri, const struct sv_launch *l, struct sv_err *err)
 {
         for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
                 if (checks[i](uri, l, err) < 0)
                         return sv_guest_wrap_check(l->guest, l->tee->id->name, err);
+        if (uri && check_daemon_cards(l->guest, err) < 0)
+                return -1;
         if (uri)
                 return sv_uri_is_here(uri) ? check_daemon_disks(l->guest, err) : 0;
-        return check_disks(l->guest, err) < 0 ? -1 : check_bridges(l->guest, err);
+        return check_disks(l->guest, err) < 0 ? -1 : check_cards(l, err);
 }

@@ -126,7 +126,7 @@ struct taking {
         const char *root;
         const char *guest;
         const struct sv_disk *disk;
-        struct sv_fabric_record *record;
+        struct sv_boot_record *record;
         struct sv_fabric_ask ask;
         struct sv_fabric_address places[2 * SV_NVME_ADDRESSES_MAX];
         size_t n_places, n_taken;
@@ -272,7 +272,7 @@ static int wait_for_device(const struct taking *t, struct sv_err *err)
 }
 
 static int take_disk(const char *root, const struct sv_state *s, const struct sv_guest *g,
-                     const struct sv_disk *d, struct sv_fabric_record *record, struct sv_err *err)
+                     const struct sv_disk *d, struct sv_boot_record *record, struct sv_err *err)
 {
         SV_FABRIC_KEYS keys = {0};
         SV_STR host = NULL;
@@ -303,13 +303,13 @@ static bool has_fabric(const struct sv_guest *g)
         return false;
 }
 
-static int release_guest(const char *root, struct sv_fabric_record *r, const char *guest,
+static int release_guest(const char *root, struct sv_boot_record *r, const char *guest,
                          struct sv_err *err);
 
 int sv_fabric_take(const char *root, const struct sv_state *s, const struct sv_guest *g,
                    struct sv_err *err)
 {
-        SV_FABRIC_RECORD record = SV_FABRIC_RECORD_NULL;
+        SV_BOOT_RECORD record = SV_BOOT_RECORD_NULL;
         char at[64];
 
         if (!has_fabric(g))
@@ -358,7 +358,7 @@ static int disconnect(const char *root, const struct sv_disk *d, const struct sv
                        : 1;
 }
 
-static int release_guest(const char *root, struct sv_fabric_record *r, const char *guest,
+static int release_guest(const char *root, struct sv_boot_record *r, const char *guest,
                          struct sv_err *err)
 {
         int result = 0;
@@ -376,12 +376,12 @@ static int release_guest(const char *root, struct sv_fabric_record *r, const cha
                 if (gone < 0)
                         result = -1;
         }
-        return sv_fabric_record_write(r, result < 0 ? NULL : err) < 0 ? -1 : result;
+        return sv_boot_record_write(r, result < 0 ? NULL : err) < 0 ? -1 : result;
 }
 
 int sv_fabric_release(const char *root, const struct sv_state *s, struct sv_err *err)
 {
-        SV_FABRIC_RECORD record = SV_FABRIC_RECORD_NULL;
+        SV_BOOT_RECORD record = SV_BOOT_RECORD_NULL;
 
         if (!sv_fabric_record_is_there())
                 return 0;

@@ -8,6 +8,7 @@
 #include "base/program/log.h"
 #include "launcher/keeper/device.h"
 #include "launcher/keeper/fabric.h"
+#include "launcher/keeper/functions.h"
 #include "launcher/keeper/ids.h"
 #include "launcher/keeper/processes.h"
 #include "launcher/keeper/relabel.h"
@@ -72,6 +73,8 @@ int sv_state_recover(const struct sv_state *s, unsigned *killed, struct sv_err *
                 sv_log_err(&why);
         sv_device_remove_nodes(s);
         if (sv_fabric_release("", s, &why) < 0)
+                sv_log_err(&why);
+        if (sv_functions_release("", s, &why) < 0)
                 sv_log_err(&why);
         return 0;
 }

@@ -224,10 +224,12 @@ static void put_card_limits(struct sv_virt *v, const struct sv_json *nics, struc
 {
         for (size_t i = 0; i < sv_json_len(nics) && i < SV_GUEST_NICS_MAX; i++) {
                 const struct sv_json *nic = sv_json_at(nics, i);
+                const char *type = sv_json_text(nic, "type", "");
                 struct sv_json *j;
                 uint64_t bytes = 0;
 
-                if (!strcmp(sv_json_text(nic, "type", ""), "user") ||
+                /* QEMU's own network, and a card that limits its function itself */
+                if (!strcmp(type, "user") || !strcmp(type, "vf") ||
                     sv_virt_read_net_limit(v, sv_json_text(nic, "mac", ""), &bytes, NULL) < 0 ||
                     !bytes)
                         continue;

@@ -249,6 +249,11 @@ static int find_card(struct sv_resize_step *step, const struct sv_json *nics, st
                                "0 in the order of its guest file",
                                step->of, sv_json_len(nics));
         nic = sv_json_at(nics, (size_t)number);
+        if (!strcmp(sv_json_text(nic, "type", ""), "vf"))
+                return sv_fail(err, SV_USAGE, "resize.nic",
+                               "network card %s is a function of the host's card, which limits it "
+                               "itself: \"max_rate\" in the guest file, from the next start on",
+                               step->of);
         if (!strcmp(sv_json_text(nic, "type", ""), "user"))
                 return sv_fail(err, SV_USAGE, "resize.nic",
                                "card %s is of type \"user\": QEMU itself is its network and can "

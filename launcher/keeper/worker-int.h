@@ -33,6 +33,8 @@ struct sv_worker {
         /* names by which QEMU opens those of its disks that are block devices, or NULL */
         char *devices[SV_GUEST_DISKS_MAX];
         int held[SV_GUEST_DISKS_MAX]; /* sv_launch_hold_disk; -1 */
+        /* those of its network cards that are functions of the host's: on the PCI bus */
+        char *functions[SV_GUEST_NICS_MAX];
         struct sv_job job;
         char *mounts; /* where a copy of a disk is shown to QEMU */
         struct sv_console_log console;

@@ -20,6 +20,7 @@
 #include "launcher/keeper/device.h"
 #include "launcher/keeper/embed.h"
 #include "launcher/keeper/fabric.h"
+#include "launcher/keeper/functions.h"
 #include "launcher/keeper/folder.h"
 #include "launcher/keeper/marks.h"
 #include "launcher/keeper/owner.h"
@@ -59,6 +60,7 @@ static int build_xml(struct sv_worker *w, struct sv_buf *xml, struct sv_err *err
                 .disks_by_fd = k->guest->n_disks > 0,
                 .buffered = buffered,
                 .devices = (const char *const *)w->devices,
+                .functions = (const char *const *)w->functions,
                 .readers_given = k->ids.group != 0,
                 .tuned = &tuned,
         };
@@ -77,6 +79,8 @@ void sv_worker_free_disks(struct sv_worker *w)
                 sv_closep(&w->held[i]);
                 sv_strfreep(&w->devices[i]);
         }
+        for (size_t i = 0; i < SV_GUEST_NICS_MAX; i++)
+                sv_strfreep(&w->functions[i]);
 }
 
 static int name_device(struct sv_worker *w, size_t i, struct sv_err *err)
@@ -117,7 +121,9 @@ static int name_devices(struct sv_worker *w, struct sv_err *err)
 
         /* what is held counts as in use */
         sv_worker_free_disks(w);
-        if (sv_fabric_take("", w->work->state, w->work->guest, err) < 0)
+        if (sv_fabric_take("", w->work->state, w->work->guest, err) < 0 ||
+            sv_functions_take("", w->work->state, w->work->guest, w->functions,
+                              sv_json_get(w->status, "nics"), err) < 0)
                 return -1;
         for (size_t i = 0; i < w->work->guest->n_disks; i++) {
                 snprintf(at, sizeof(at), "/disks/%zu", i);

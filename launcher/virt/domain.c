@@ -96,12 +96,32 @@ static void put_disks(const struct sv_plan *p, struct sv_buf *x)
         }
 }
 
+/* What the card lets it do is set before; libvirt takes it from the host's driver, and gives it
+ * back. */
+static void put_card_function(const char *at, struct sv_buf *x)
+{
+        unsigned domain = 0, bus = 0, slot = 0, function = 0;
+
+        if (at)
+                sscanf(at, "%x:%x:%x.%x", &domain, &bus, &slot, &function);
+        sv_xml_printf(x,
+                      "    <hostdev mode='subsystem' type='pci' managed='yes'>\n      <driver "
+                      "name='vfio'/>\n      <source>\n        <address domain='%u' bus='%u' "
+                      "slot='%u' function='%u'/>\n      </source>\n      <rom enabled='no'/>\n    "
+                      "</hostdev>\n",
+                      domain, bus, slot, function);
+}
+
 static void put_nics(const struct sv_plan *p, struct sv_buf *x)
 {
         for (size_t i = 0; i < p->guest->n_nics; i++) {
                 const struct sv_nic *n = &p->guest->nics[i];
                 char mac[SV_MAC_TEXT];
 
+                if (!strcmp(n->type, "vf")) {
+                        put_card_function(p->place.functions ? p->place.functions[i] : NULL, x);
+                        continue;
+                }
                 sv_guest_mac(p->guest, i, mac);
                 sv_xml_printf(x, "    <interface type='%s'>\n      <mac address='%s'/>\n", n->type,
                               mac);

@@ -34,6 +34,9 @@ struct sv_plan_place {
         /* for each disk that is a block device, the name by which QEMU opens it; NULL: it is none,
          * or only a namespace over fabrics is, by its path */
         const char *const *devices;
+        /* for each network card that is a virtual function, its address on the host's PCI bus, as
+         * "0000:21:10.2"; NULL: none is chosen yet, and what is made serves to be looked at */
+        const char *const *functions;
         /* those that are only read are QEMU's to read already, and libvirt gives it no more */
         bool readers_given;
         /* who its QEMU runs as, user and group; 0: libvirt chooses */

@@ -53,12 +53,17 @@ def missing():
 def make_nodes(folder):
     """Two nodes, the second with a card that has queues and virtual functions; a drive, and a disk that rotates."""
     drives = []
-    for name, device in (('nvme', 'nvme,serial=x,bus=pcie.0'), ('disk', 'ide-hd,rotation_rate=7200')):
+    for name, device in (('nvme', 'nvme,serial=x,bus=pcie.0'), ('rotates', 'ide-hd,rotation_rate=7200')):
         run('truncate', '-s', '64M', os.path.join(folder, name))
         drives += ['-drive', f'if=none,id={name},file={os.path.join(folder, name)},format=raw', '-device', f'{device},drive={name}']
     return ['-smp', '8,sockets=2,cores=4,threads=1', '-m', '2G', '-object', 'memory-backend-ram,id=m0,size=1G', '-object', 'memory-backend-ram,id=m1,size=1G',
             '-numa', 'node,nodeid=0,memdev=m0,cpus=0-3', '-numa', 'node,nodeid=1,memdev=m1,cpus=4-7', '-device', 'pxb-pcie,id=px,bus=pcie.0,bus_nr=32,numa_node=1',
             '-device', 'pcie-root-port,id=rp,bus=px,chassis=3', '-netdev', 'user,id=n0', '-device', 'igb,netdev=n0,bus=rp', *drives]
+
+
+def make_iommu(folder):
+    """The same, with an IOMMU, behind which each virtual function has a group of its own."""
+    return ['-machine', 'kernel-irqchip=split', '-device', 'intel-iommu,intremap=on,device-iotlb=on', *make_nodes(folder)]
 
 
 class Machine:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases in the lab machine (machine.py): what only a kernel with AppArmor or SELinux enforced can show, and KVM.
 
-    run.py --build DIR [apparmor|knobs|kvm|kvm-move|nvme|selinux]...
+    run.py --build DIR [apparmor|knobs|kvm|kvm-move|nvme|selinux|sriov]...
 """
 import argparse
 import hashlib
@@ -44,7 +44,7 @@ def make_kvm(m, folder):
     source = shutil.copytree(os.path.join(machine.HERE, 'cr8'), m.path('cr8'))
     machine.run('make', '-s', '-C', headers, f'M={source}', 'CONFIG_DEBUG_INFO_BTF_MODULES=', 'modules')
     shutil.copy(os.path.join(source, 'cr8.ko'), folder)
-    m.make_initrd('walker.c', ['virtio_pci', 'virtio_blk', 'virtio_net'], os.path.join(folder, 'walker.initrd'))
+    m.make_initrd('walker.c', ['virtio_pci', 'virtio_blk', 'virtio_net', 'igbvf'], os.path.join(folder, 'walker.initrd'))
 
 
 FABRICS = ['libnvme1', 'udev']
@@ -57,6 +57,7 @@ CASES = {
     'nvme': (APPARMOR, {'packages': FABRICS, 'newer': True}),
     'kvm': ('', {'packages': FABRICS, 'newer': True, 'devices': machine.make_nodes, 'more': make_kvm}),
     'kvm-move': ('', {'packages': FABRICS, 'backports': ['libvirt-daemon-driver-storage'], 'newer': True, 'more': make_kvm}),
+    'sriov': ('intel_iommu=on iommu=pt', {'packages': FABRICS, 'newer': True, 'devices': machine.make_iommu, 'more': make_kvm}),
     'knobs': ('', {'packages': FABRICS, 'newer': True, 'devices': machine.make_nodes}),
 }
 

@@ -16,6 +16,10 @@
         "securevm.url=https://[fd00::1]:8443 securevm.pin=" PIN " securevm.resource=default/a/" \
         "root"
 
+#define VF(members)                                                                          \
+        "{\"name\":\"a\",\"kernel\":\"k\",\"nics\":[{\"type\":\"vf\",\"source\":\"ens1f0\"," \
+        "\"vf\":{" members "}}]}"
+
 static struct sv_err err;
 
 static int parse(const char *text, struct sv_guest *g)
@@ -114,6 +118,33 @@ static void test_wrong(void **state)
                  ",\"disks\":[{\"path\":\"d\",\"verity\":\"ext4:sha256:4096:4096:66560:"
                  "272633856:" HASH ":" HASH "\"}],\"nics\":[{" MAC ",\"vlan\":7}]}",
                  "guest.nics.unused", "encrypted disk"},
+                {VF("\"index\":256"), "guest.nics.vf.index", "256"},
+                {VF("\"create\":2,\"index\":2"), "guest.nics.vf.index", "last has the number 1"},
+                {VF("\"vlan\":4095"), "guest.nics.vf.vlan", "4095"},
+                {VF("\"vlan\":1,\"qos\":8"), "guest.nics.vf.qos", "8"},
+                {VF("\"qos\":3"), "guest.nics.vf.qos", "\"vlan\""},
+                {VF("\"max_rate\":10,\"min_rate\":11"), "guest.nics.vf.rate", "11 and 10"},
+                {VF("\"max_rate\":0"), "guest.nics.vf.max_rate", "found 0"},
+                {VF("\"trust\":1"), "guest.nics.vf.trust", "true or false"},
+                {"{\"name\":\"a\",\"kernel\":\"k\",\"nics\":[{\"type\":\"vf\"}]}",
+                 "guest.nics.source", "the card's name"},
+                {"{\"name\":\"a\",\"kernel\":\"k\",\"nics\":[{\"type\":\"vdpa\",\"source\":\"e\"}]"
+                 "}",
+                 "guest.nics.vdpa", "\"bridge\""},
+                {"{\"name\":\"a\",\"kernel\":\"k\",\"nics\":[{\"type\":\"bridge\",\"source\":\"e\","
+                 "\"vf\":{}}]}",
+                 "guest.nics.vf", "\"bridge\""},
+                {"{\"name\":\"a\",\"kernel\":\"k\",\"memory_max\":\"4GiB\",\"nics\":[{\"type\":"
+                 "\"vf\","
+                 "\"source\":\"e\"}]}",
+                 "guest.nics.vf.memory", "memory_max"},
+                {"{\"name\":\"a\",\"kernel\":\"k\",\"nics\":[{\"type\":\"vf\",\"source\":\"e\","
+                 "\"tuning\":{\"queues\":1}}]}",
+                 "guest.nics.tuning.vf", "remove this"},
+                {"{\"name\":\"a\",\"kernel\":\"k\",\"nics\":[{\"type\":\"vf\",\"source\":\"e\","
+                 "\"vf\":"
+                 "{\"index\":1}},{\"type\":\"vf\",\"source\":\"e\",\"vf\":{\"index\":1}}]}",
+                 "guest.nics.vf.index", "/nics/1"},
                 {HEAD ",\"attestation\":{" URL ",\"card\":\"eth0\"}}", "guest.attestation.card",
                  "\"mac\""},
                 {HEAD ",\"attestation\":{" URL ",\"card\":\"52:54:00:12:34:57\"},\"nics\":[{" MAC
@@ -159,12 +190,23 @@ static void test_limits(void **state)
         }
 }
 
+/* What is not said of a virtual function, and that 0 is a number. */
+static void test_vf(void **state)
+{
+        SV_GUEST g = {0};
+        SV_GUEST h = {0};
+
+        OK(parse(VF(""), &g));
+        assert_true(g.nics[0].vf.spoof_check && !g.nics[0].vf.trust && !g.nics[0].vf.index_given);
+        OK(parse(VF("\"index\":0,\"spoof_check\":false,\"trust\":true"), &h));
+        assert_true(!h.nics[0].vf.spoof_check && h.nics[0].vf.trust && h.nics[0].vf.index_given);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_words),
-                cmocka_unit_test(test_mac),
-                cmocka_unit_test(test_wrong),
+                cmocka_unit_test(test_words),  cmocka_unit_test(test_mac),
+                cmocka_unit_test(test_vf),     cmocka_unit_test(test_wrong),
                 cmocka_unit_test(test_limits),
         };
 

@@ -124,6 +124,20 @@ static void fabrics_of_a_daemon(void **state)
         OK(sv_launch_check("qemu+ssh://elsewhere/system", &l, &err));
 }
 
+/* A daemon gives functions of its own networks, wherever it is. */
+static void functions_of_a_daemon(void **state)
+{
+        const char *text = GUEST(",\n\"nics\":[{\n\"type\":\"vf\",\"source\":\"ens1f0\"}]");
+        SV_GUEST g = {0};
+        const struct sv_launch l = {.guest = &g, .tee = &plain};
+
+        read_text(text, &g);
+        FAILS(sv_launch_check("qemu+ssh://elsewhere/system", &l, &err), SV_USAGE, "vf.daemon");
+        assert_non_null(strstr(err.msg, "g.json:6: /nics/0/type"));
+        FAILS(sv_launch_check(NULL, &l, &err), SV_SYSTEM, geteuid() == 0 ? "vf.card" : "vf.rights");
+        assert_non_null(strstr(err.msg, "/nics/0"));
+}
+
 /* What the table of TEEs says of a guest file, with its place, whichever TEE the guest has. */
 static void tees_of_a_guest_file(void **state)
 {
@@ -486,6 +500,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(refused_with_their_place),
                 cmocka_unit_test(fabrics_of_a_daemon),
+                cmocka_unit_test(functions_of_a_daemon),
                 cmocka_unit_test(tees_of_a_guest_file),
                 cmocka_unit_test(a_disk_of_another_guest),
                 cmocka_unit_test(no_room),

@@ -193,6 +193,27 @@ static void block_devices(void **state)
         has(&daemon, "<source dev='/dev/disk/by-id/nvme-eui.0123456789abcdef'/>");
 }
 
+/* A function of the host's card, and before one is chosen a place for it. */
+static void functions_of_cards(void **state)
+{
+        static const char *const functions[] = {NULL, "0001:a1:10.2"};
+        const char *text = "{\"name\":\"demo\",\"kernel\":\"/k\",\"nics\":[{\"type\":\"user\"},"
+                           "{\"type\":\"vf\",\"source\":\"ens1f0\"}]}";
+        SV_GUEST g = {0};
+        SV_BUF x = SV_BUF_NULL, looked_at = SV_BUF_NULL;
+        struct sv_err err;
+
+        OK(sv_guest_parse(sv_bytes_str(text), "g.json", "/", &g, &err));
+        build(&(struct sv_plan){.tee = &tpm, .place.functions = functions}, &g, &x);
+        has(&x, "<interface type='user'>");
+        has(&x, "    <hostdev mode='subsystem' type='pci' managed='yes'>\n      <driver "
+                "name='vfio'/>\n      <source>\n        <address domain='1' bus='161' slot='16' "
+                "function='2'/>\n      </source>\n      <rom enabled='no'/>\n    </hostdev>\n");
+        has_not(&x, "ens1f0");
+        build(&(struct sv_plan){.tee = &tpm}, &g, &looked_at);
+        has(&looked_at, "<address domain='0' bus='0' slot='0' function='0'/>");
+}
+
 static void confidential_under_kvm(void **state)
 {
         struct sv_plan p = {.tee = &snp,
@@ -495,6 +516,7 @@ int main(void)
                 cmocka_unit_test(tuned),
                 cmocka_unit_test(vtpm_under_tcg),
                 cmocka_unit_test(block_devices),
+                cmocka_unit_test(functions_of_cards),
                 cmocka_unit_test(read_only_devices),
                 cmocka_unit_test(confidential_under_kvm),
                 cmocka_unit_test(no_shim),

@@ -334,7 +334,7 @@ static struct sv_json *make_status(void)
                 "\"memory_block\":2097152,\"disks\":[{\"id\":\"root\"},{\"id\":\"data\"}],\"nics\":"
                 "[{\"type\":\"user\","
                 "\"mac\":\"52:54:00:00:00:00\"},{\"type\":\"bridge\",\"mac\":\"52:54:00:00:00:01\""
-                "}]}";
+                "},{\"type\":\"vf\",\"mac\":\"52:54:00:00:00:02\"}]}";
         struct sv_json *j = NULL;
         struct sv_err err;
 
@@ -355,6 +355,7 @@ static void resolved(void **state)
                 {SV_RESIZE_NET_RATE, "1=1KiB", "52:54:00:00:00:01", NULL},
                 {SV_RESIZE_NET_RATE, "0=1KiB", NULL, "resize.nic"},
                 {SV_RESIZE_NET_RATE, "2=1KiB", NULL, "resize.nic"},
+                {SV_RESIZE_NET_RATE, "3=1KiB", NULL, "resize.nic"},
                 {SV_RESIZE_NET_RATE, "eth0=1KiB", NULL, "resize.nic"},
                 {SV_RESIZE_VCPUS, "1", "", NULL},
                 {SV_RESIZE_VCPUS, "3", "", NULL},
