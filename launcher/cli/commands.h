@@ -80,6 +80,7 @@ extern const struct sv_cmd sv_cmd_policy_rm;
 extern const struct sv_cmd sv_cmd_policy_rollback;
 extern const struct sv_cmd sv_cmd_policy_show;
 extern const struct sv_cmd sv_cmd_reboot;
+extern const struct sv_cmd sv_cmd_recover;
 extern const struct sv_cmd sv_cmd_reset;
 extern const struct sv_cmd sv_cmd_resize;
 extern const struct sv_cmd sv_cmd_resume;

@@ -18,7 +18,7 @@ static const struct {
         {"Guests:",
          {&sv_cmd_launch, &sv_cmd_list, &sv_cmd_show, &sv_cmd_console, &sv_cmd_ssh, &sv_cmd_wait,
           &sv_cmd_events, &sv_cmd_pause, &sv_cmd_resume, &sv_cmd_stop, &sv_cmd_reboot,
-          &sv_cmd_reset, &sv_cmd_resize, &sv_cmd_update, &sv_cmd_destroy}},
+          &sv_cmd_reset, &sv_cmd_resize, &sv_cmd_update, &sv_cmd_destroy, &sv_cmd_recover}},
         {"\nGuests that have a name here:",
          {&sv_cmd_define, &sv_cmd_start, &sv_cmd_edit, &sv_cmd_autostart, &sv_cmd_undefine}},
         {"\nGuests between hosts:", {&sv_cmd_migrate, &sv_cmd_move, &sv_cmd_drain}},

@@ -340,6 +340,25 @@ def ours():
         fails(2, 'state.absent', command, 'nope')
 
 
+def recovered():
+    """Of all that nobody is at work on; of one that cannot be cleaned up the reason is said, and the others are all the same."""
+    left = {}
+    for name, state in (('r1', 'unlocked'), ('r2', 'running'), ('r3', 'stopped'), ('r4', 'running')):
+        left[name] = os.path.join(guest(name, state), 'agent.sock')
+        with open(left[name], 'w'):
+            pass
+    with open(os.path.join(os.path.dirname(left['r4']), 'lock')) as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert [g['name'] for g in run(0, 'recover')['recovered'] if g['name'] in left] == ['r1', 'r2']
+        assert [n for n, path in left.items() if os.path.exists(path)] == ['r4']
+    os.remove(os.path.join(os.path.dirname(left['r4']), 'lock'))
+    os.mkdir(os.path.join(os.path.dirname(left['r4']), 'lock'))
+    message = fails(3, 'state.lock', 'recover')
+    assert 'guest r4: ' in message, message
+    for path in left.values():
+        shutil.rmtree(os.path.dirname(path))
+
+
 def editor(script):
     """An editor that runs this over the file, which is $1."""
     path = os.path.join(os.environ['SECURE_VM_DIR'], 'editor')
@@ -532,7 +551,7 @@ def reasons():
 def main():
     with tempfile.TemporaryDirectory(prefix='svk', dir='/tmp') as folder:
         os.environ['SECURE_VM_DIR'] = folder
-        for part in (daemon, kept, resized, budget, not_there, ours, names, ssh, newer, older_supervisor, services, reasons, snapshots, snapshots_at_a_daemon, backups, chains):
+        for part in (daemon, kept, resized, budget, not_there, ours, recovered, names, ssh, newer, older_supervisor, services, reasons, snapshots, snapshots_at_a_daemon, backups, chains):
             part()
             print(f'ok: {part.__name__}')
 

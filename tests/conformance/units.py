@@ -3,7 +3,7 @@
 """What systemd itself says of the installed units: it takes them without a warning, they leave their processes little (systemd-analyze's
 exposure), and each protection counts in that.
 
-    units.py BROKER-UNIT GUEST-UNIT TUNE-UNIT OTHERS...
+    units.py BROKER-UNIT GUEST-UNIT TUNE-UNIT RECOVER-UNIT OTHERS...
 """
 import os
 import re
@@ -19,6 +19,9 @@ BROKER = (r'^ExecStart=/.*/secure-vm-broker serve --config /', 2.0, ('User=', 'P
 GUEST = (r'^ExecStart=/.*/secure-vm start %i --foreground$', 6.6, ('ProtectSystem=', 'CapabilityBoundingSet=', 'SystemCallFilter=', 'RestrictAddressFamilies='))
 # It writes to /sys and /proc as root, and reaches nothing else.
 TUNE = (r'^ExecStart=/.*/secure-vm tune apply --profile %i$', 3.5, ('ProtectSystem=', 'CapabilityBoundingSet=', 'SystemCallFilter=', 'RestrictAddressFamilies='))
+
+# Disks are wherever their owner has them, and their labels are root's to give.
+RECOVER = (r'^ExecStart=/.*/secure-vm recover --quiet$', 6.0, ('ProtectSystem=', 'CapabilityBoundingSet=', 'SystemCallFilter=', 'RestrictAddressFamilies='))
 
 
 def without_programs(text):
@@ -72,11 +75,12 @@ def main():
     if not shutil.which('systemd-analyze'):
         print('SKIP: no systemd-analyze on this machine')
         return SKIP
-    broker, guest, tune, *others = sys.argv[1:]
+    broker, guest, tune, recover, *others = sys.argv[1:]
     check(broker, *BROKER)
     check(guest, *GUEST)
     check(tune, *TUNE)
-    found = complaints([broker, guest, tune, *others])
+    check(recover, *RECOVER)
+    found = complaints([broker, guest, tune, recover, *others])
     assert not found, found
     both = next(p for p in others if p.endswith('secure-vm-broker.target'))
     with open(both) as f:

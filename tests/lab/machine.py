@@ -68,11 +68,12 @@ def make_iommu(folder):
 
 class Machine:
     """`build` is what gets installed in it. `label` is called with the root's folder before that becomes a disk, `kind` tells what it does. `packages`, `backports`: more than all cases have;
-    `newer`: the kernel of the backports. `devices` gives more of QEMU's arguments, for a folder of its own; `more` puts files of the case's into a folder, which becomes /lab."""
-    def __init__(self, build, say, kind='plain', label=None, packages=(), backports=(), newer=False, devices=None, more=None):
+    `newer`: the kernel of the backports. `devices` gives more of QEMU's arguments, for a folder of its own; `more` puts files of the case's into a folder, which becomes /lab. `resets`: it may
+    begin anew in the middle, with what it has on its disk."""
+    def __init__(self, build, say, kind='plain', label=None, packages=(), backports=(), newer=False, devices=None, more=None, resets=False):
         os.makedirs(CACHE, exist_ok=True)
         self.work = tempfile.mkdtemp(prefix='.new.', dir=CACHE)
-        self.build, self.say, self.kind, self.label, self.packages, self.more = build, say, kind, label, packages, more
+        self.build, self.say, self.kind, self.label, self.packages, self.more, self.resets = build, say, kind, label, packages, more, resets
         self.backports = [*backports, *BACKPORTS]
         self.devices = devices(self.work) if devices else ['-smp', '2', '-m', '3G']
         self.kernel = run(os.path.join(TOP, 'tools', 'fetch-kernel'), *(['--backports'] if newer else [])).splitlines()[-1]
@@ -153,8 +154,8 @@ class Machine:
         self.say('the machine begins')
         # Without AVX2: QEMU 10.0's emulation of VINSERTI128 reads beyond its operand (tools/elsewhere).
         command = ['timeout', str(int(patient(LIMIT))), 'qemu-system-x86_64', '-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=1024', '-cpu', 'EPYC-Milan,-avx2', *self.devices,
-                   '-nodefaults', '-display', 'none', '-no-reboot', '-kernel', os.path.join(self.kernel, 'vmlinuz'), '-initrd', self.path('initrd'),
-                   '-append', f'console=ttyS0 rdinit=/init panic=-1 no_timer_check nowatchdog mitigations=off quiet {words}', '-drive', f'file={disk},format=raw,if=none,id=root,cache=unsafe,snapshot=on',
+                   '-nodefaults', '-display', 'none', *([] if self.resets else ['-no-reboot']), '-kernel', os.path.join(self.kernel, 'vmlinuz'), '-initrd', self.path('initrd'),
+                   '-append', f'console=ttyS0 rdinit=/init panic={0 if self.resets else -1} no_timer_check nowatchdog mitigations=off quiet {words}', '-drive', f'file={disk},format=raw,if=none,id=root,cache=unsafe,snapshot=on',
                    '-drive', f'file={self.path("tar")},format=raw,if=none,id=ours,readonly=on', '-device', 'virtio-blk-pci,bus=pcie.0,drive=root',
                    '-device', 'virtio-blk-pci,bus=pcie.0,drive=ours',
                    '-serial', f'file:{console}', '-serial', 'stdio']

@@ -52,7 +52,7 @@ APPARMOR = 'apparmor=1 security=apparmor'
 # words for the kernel; what the machine has (machine.Machine)
 CASES = {
     'apparmor': (APPARMOR, {}),
-    'selinux': ('security=selinux selinux=1 enforcing=0', {'kind': 'selinux-' + digest(CIL), 'label': label_root}),
+    'selinux': ('security=selinux selinux=1 enforcing=0', {'kind': 'selinux-' + digest(CIL), 'label': label_root, 'resets': True}),
     # Linux 6.1 of Debian has no authentication for NVMe
     'nvme': (APPARMOR, {'packages': FABRICS, 'newer': True}),
     'kvm': ('', {'packages': FABRICS, 'newer': True, 'devices': machine.make_nodes, 'more': make_kvm}),

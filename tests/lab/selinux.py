@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """In the lab machine, SELinux enforcing, with our module in the distribution's policy: an unconfined launcher's QEMUs and vTPMs are confined, each guest's with a pair
 of categories of its own, which is read back from threads, files and sockets; what the commands do leaves no refusal in the kernel's log; with the label of one guest's
-processes not even root reaches what is another's. Without the module the host says so, and what to do."""
+processes not even root reaches what is another's. Labels are given back after an end, a kill and a reset of the machine. Without the module the host says so, and
+what to do."""
 import json
 import os
 import shutil
@@ -18,12 +19,14 @@ from inside import STATE, VM, end_guest, finish, guest_file, launch, must, paths
 
 ADMIN = 'unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023'
 POLICY = '/etc/selinux/default/policy'
+RESET = '/srv/before'  # what the disk had before the machine was reset
 
 
 def load_policy():
     """The kernel began with none: what it saw before that has no label."""
     run('load_policy', '-i', status=None)
-    run('restorecon', '-R', '/dev', '/run', '/lab', '/usr/local', '/etc', '/tmp', '/srv', '/var/lib', status=None)
+    # what guests had keeps its labels over a reset
+    run('restorecon', '-R', '/dev', '/run', '/lab', '/usr/local', '/etc', '/tmp', *([] if os.path.exists(RESET) else ['/srv', '/var/lib']), status=None)
     os.execvp('runcon', ['runcon', ADMIN, sys.executable, '-u', '/lab/case', 'loaded'])
 
 
@@ -122,6 +125,29 @@ def try_restored(before):
     must(label(disk_of('b')) == before, 'the disk of b has its label back', label(disk_of('b')))
 
 
+def reset(before):
+    """In the middle of a guest's life: nothing of this machine goes on."""
+    if not must(launch('/srv/guests/b.json').returncode == 0 and 'svirt_image_t' in label(disk_of('b')), 'guest b runs once more', label(disk_of('b'))):
+        return
+    with open(RESET, 'w', encoding='ascii') as f:
+        f.write(before)
+    os.sync()
+    say('the machine is reset')
+    with open('/proc/sysrq-trigger', 'w', encoding='ascii') as f:
+        f.write('b')
+
+
+def after_reset():
+    refusals('.')
+    enforce(True)
+    must('svirt_image_t' in label(disk_of('b')), 'after a reset the disk of b has the guest\'s label still', label(disk_of('b')))
+    must(json.loads(vm('list', '--json').stdout)['guests'][-1]['state'] == 'killed', 'which is said to be gone')
+    found = json.loads(vm('recover', '--json').stdout)['recovered']
+    must([g['name'] for g in found] == ['b'], 'recover cleans up after it', found)
+    must(label(disk_of('b')) == read_text(RESET), 'the disk of b has its label back', label(disk_of('b')))
+    none_refused('recover')
+
+
 def enter_label(context):
     """What the policy does not let the administrator do is done while it is not enforced."""
     def enter():
@@ -158,6 +184,9 @@ def try_each_other():
 
 
 def main():
+    if os.path.exists(RESET):
+        after_reset()
+        finish()
     refusals('.')
     enforce(True)
     must(is_enforced(), 'SELinux is enforced')
@@ -171,6 +200,7 @@ def main():
         try_commands()
         try_each_other()
         try_restored(label('/srv/guests/new'))
+        reset(label('/srv/guests/new'))
     say('done')
     finish()
 
