@@ -71,19 +71,22 @@ static int write_reload(const struct sv_broker *fresh, struct sv_store *store, s
                         struct sv_err *err)
 {
         SV_JSON *j = sv_json_object();
-        struct sv_json *admins = sv_json_array(), *roles, *paths;
+        struct sv_json *admins = sv_json_array(), *names, *roles, *paths;
         char hex[65];
 
         sv_json_set_str(j, "action", "reload");
         sv_json_set_str(j, "outcome", "done");
         sv_json_set(j, "admins", admins);
+        names = sv_json_set(j, "names", sv_json_array());
         roles = sv_json_set(j, "roles", sv_json_array());
         paths = sv_json_set(j, "paths", sv_json_array());
         for (size_t i = 0; i < fresh->admins.n; i++) {
+                const char *name = fresh->admins.list[i].name;
                 SV_BUF text = SV_BUF_NULL;
 
                 if (add_digest(admins, fresh->admins.list[i].key, err) < 0)
                         return -1;
+                sv_json_add(names, name ? sv_json_new_str(name) : NULL);
                 sv_admin_put_roles(fresh->admins.list[i].roles, &text);
                 sv_json_add(roles, sv_json_new_str(sv_buf_str(&text)));
                 add_paths(paths, fresh->admins.list[i].paths);

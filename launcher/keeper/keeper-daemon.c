@@ -72,17 +72,18 @@ static void wait_for_event(const struct sv_daemon_guest *g, int ms)
 
 /* --- launch --- */
 
-static int fail_runs_there(struct sv_virt *v, const char *name, struct sv_err *err)
+static int fail_runs_there(const char *uri, struct sv_virt *v, const char *name, struct sv_err *err)
 {
         if (sv_facts_check_whole(v, name, err) < 0)
                 return -1;
         return sv_fail(err, SV_SYSTEM, "state.busy",
-                       "guest %s runs there already; \"secure-vm destroy --connect\" ends it",
-                       name);
+                       "guest %s runs there already; \"secure-vm destroy %s --connect %s\" ends it",
+                       name, name, uri);
 }
 
 /* Nor is another's domain of that name replaced. */
-static int check_not_running(struct sv_virt *v, const char *name, struct sv_err *err)
+static int check_not_running(const char *uri, struct sv_virt *v, const char *name,
+                             struct sv_err *err)
 {
         SV_JSON *facts = NULL;
 
@@ -90,7 +91,7 @@ static int check_not_running(struct sv_virt *v, const char *name, struct sv_err 
                 return 0;
         if (sv_virt_lookup(v, name, err) < 0 || sv_facts_read_ours(v, name, &facts, err) < 0)
                 return -1;
-        return sv_virt_is_running(v, name) ? fail_runs_there(v, name, err)
+        return sv_virt_is_running(v, name) ? fail_runs_there(uri, v, name, err)
                                            : sv_move_check_launch(v, name, err);
 }
 
@@ -153,7 +154,7 @@ static int launch_and_follow(const char *uri, const struct sv_launch *l, struct 
                 return -1;
         if (sv_virt_open(uri, &v, err) < 0)
                 return -1;
-        if (check_not_running(v, l->guest->name, err) < 0)
+        if (check_not_running(uri, v, l->guest->name, err) < 0)
                 return -1;
         if (sv_uri_is_here(uri) && sv_revert_check(l->guest, err) < 0)
                 return -1;
@@ -428,7 +429,7 @@ static int start_off_guest(struct sv_daemon_guest *g, const char *name, struct s
         SV_GUEST forwards = {0};
 
         if (g->state != SV_VIRT_OFF)
-                return fail_runs_there(g->v, name, err);
+                return fail_runs_there(g->uri, g->v, name, err);
         if (check_copies(g, name, err) < 0 || sv_virt_start_fresh(g->v, NULL, err) < 0)
                 return -1;
         sv_facts_forwards(g->facts, &forwards);

@@ -65,9 +65,9 @@ static int check_taken(struct sv_migrate_run *r, struct sv_err *err)
         if (!taken)
                 return 0;
         return sv_fail(err, SV_SYSTEM, "migrate.name",
-                       "%s has %s already: look at it with \"secure-vm show %s --connect %s\"; "
-                       "\"secure-vm destroy\" ends and forgets it",
-                       r->hostname, taken, r->m->name, r->m->to);
+                       "%s has %s already: \"secure-vm list --connect %s\" shows names and UUIDs; "
+                       "end that one and undefine it there, or give this one another",
+                       r->hostname, taken, r->m->to);
 }
 
 /* The part of a QEMU's capabilities that says what <cpu mode='maximum'/> is there. */

@@ -79,7 +79,7 @@ def kept():
     run(0, 'resume', 'stands', *there)
     fails(3, 'state.running', 'resume', 'web', *there)
     fails(3, 'state.paused', 'pause', 'stands', *there)
-    fails(3, 'state.busy', 'start', 'web', *there)
+    assert f'destroy web --connect {there[1]}' in fails(3, 'state.busy', 'start', 'web', *there)
     for command in ('pause', 'resume', 'stop', 'reboot', 'reset'):
         fails(3, 'state.off', command, 'down', *there)
     assert run(0, 'wait', 'web', '--for', 'running', *there)['reached'] == 'running'

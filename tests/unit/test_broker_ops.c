@@ -319,7 +319,7 @@ static void roles_change(void **state)
         assert_int_equal(ask_as("limited.key", ours), 200);
         assert_int_equal(ask_as("limited.key", theirs), 403);
         assert_int_equal(ask_as("limited.key", audit), 403);
-        set_admins("[{\"key\":\"limited.pub\",\"roles\":[\"auditor\"]}]");
+        set_admins("[{\"name\":\"ben\",\"key\":\"limited.pub\",\"roles\":[\"auditor\"]}]");
         reload_well();
         assert_int_equal(ask_as("limited.key", audit), 200);
         set_admins("[{\"key\":\"admin.pub\",\"roles\":[\"auditor\"]}]");
@@ -328,6 +328,8 @@ static void roles_change(void **state)
         reload_well();
         assert_int_equal(ask_as("limited.key", audit), 401);
         assert_true(is_logged("\"paths\":[null,[\"ours\"]]"));
+        assert_true(is_logged("\"names\":[null,null]"));
+        assert_true(is_logged("\"names\":[null,\"ben\"]"));
         assert_true(is_logged("\"paths\":[null,null]"));
 }
 
