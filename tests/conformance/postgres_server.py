@@ -9,7 +9,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from patience import patient  # noqa: E402
+from patience import patient, wait_until  # noqa: E402
 
 # The server refuses root.
 AS_USER = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'] if os.getuid() == 0 else []
@@ -74,3 +74,27 @@ def make_folder():
     if os.getuid() == 0:
         os.chown(folder, 65534, 65534)
     return folder
+
+
+def make_pair(folder):
+    primary, standby = Server(folder, 'primary'), Server(folder, 'standby')
+    primary.make()
+    primary.run('pg_basebackup', '-h', '127.0.0.1', '-p', str(primary.port), '-U', 'broker', '-D', standby.data, '-R', '-X', 'stream')
+    standby.configure(f"primary_conninfo = 'host=127.0.0.1 port={primary.port} user=broker application_name=standby'\n")
+    standby.start()
+    primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+    primary.sql('SELECT pg_reload_conf()')
+    wait_until('the standby does not follow', lambda: primary.sql('SELECT sync_state FROM pg_stat_replication') == 'sync')
+    return primary, standby
+
+
+def take_over(folder, primary, standby):
+    """A program that kills the primary as a machine's loss would, and lets the standby take its place."""
+    path = os.path.join(folder, 'promote')
+    with open(path, 'w', encoding='ascii') as f:
+        f.write(f'''#!/bin/sh
+head -n 1 {primary.data}/postmaster.pid | xargs kill -9
+cd / && exec {' '.join([*AS_USER, primary.bin])}/pg_ctl -D {standby.data} -w promote >/dev/null
+''')
+    os.chmod(path, 0o755)
+    return path

@@ -16,7 +16,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import postgres  # noqa: E402
+import postgres_server as postgres  # noqa: E402
 from patience import patient, wait_until  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -336,10 +336,7 @@ def walk(w, brokers, folder, servers):
 def main():
     folder = tempfile.mkdtemp(prefix='svwalk', dir='/tmp')
     os.chmod(folder, 0o755)
-    database = os.path.join(folder, 'database')
-    os.mkdir(database)
-    if os.getuid() == 0:
-        os.chown(database, 65534, 65534)
+    database = postgres.make_folder()
     servers, brokers = [], Brokers()
     try:
         servers = postgres.make_pair(database)
@@ -348,7 +345,8 @@ def main():
         brokers.end()
         for s in servers:
             s.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        for made in (folder, database):
+            shutil.rmtree(made, ignore_errors=True)
     print('walk: ok')
 
 
