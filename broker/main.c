@@ -17,6 +17,7 @@
 #include "broker/backup.h"
 #include "broker/cmd-audit.h"
 #include "broker/cmd-kek.h"
+#include "broker/cmd-migrate.h"
 #include "broker/head.h"
 
 static const struct sv_opt config_opts[] = {
@@ -221,6 +222,8 @@ static const struct sv_cmd commands[] = {
         {"backup", "", "copy the database while it is served, and verify the copy", backup_opts,
          run_backup},
         {"restore", "", "take back a backup, verified before and after", restore_opts, run_restore},
+        {"migrate", "", "show the database's version, or bring it back for an older program",
+         sv_migrate_opts, sv_run_migrate},
         {"kek show", "", "show what keeps the key-encryption key", sv_kek_show_opts,
          sv_run_kek_show},
         {"kek seal", "", "have the key-encryption key kept by a TPM, a token or a file",

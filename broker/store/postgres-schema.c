@@ -54,11 +54,18 @@ static const char pending[] =
         " body BYTEA NOT NULL, expires BIGINT NOT NULL);";
 
 const struct sv_sql_step sv_postgres_steps[] = {
-        {""},       {""},
-        {""},       {""},
-        {""},       {""},
-        {""},       {""},
-        {""},       {first, sv_sql_fill_macs},
-        {settings}, {reference_sets},
-        {pending},  {NULL},
+        {""},
+        {""},
+        {""},
+        {""},
+        {""},
+        {""},
+        {""},
+        {""},
+        {""},
+        {first, sv_sql_fill_macs},
+        {settings, NULL, "DROP TABLE settings;", "settings"},
+        {reference_sets, NULL, "DROP TABLE reference_sets;", "reference_sets"},
+        {pending, NULL, "DROP TABLE pending;", "pending"},
+        {NULL},
 };

@@ -191,3 +191,63 @@ int sv_sql_make_tables(struct sv_store *s, struct sv_err *err)
                         return -1;
         return write_schema_version(s, newest, err);
 }
+
+/* --- back --- */
+
+static int64_t find_lowest(const struct sv_sql *s)
+{
+        int64_t v = count_steps(s);
+
+        while (v > 0 && s->driver->steps[v - 1].back)
+                v--;
+        return v;
+}
+
+int sv_sql_show_version(struct sv_store *s, struct sv_store_version *out, struct sv_err *err)
+{
+        out->lowest = find_lowest((struct sv_sql *)s);
+        return sv_sql_read_version(s, &out->now, err);
+}
+
+static int check_unused(struct sv_store *s, const char *table, int64_t version, struct sv_err *err)
+{
+        SV_STR sql = sv_asprintf("SELECT count(*) FROM %s", table);
+        SV_STMT *q = sv_sql_prepare(s, sql, err, "");
+        int64_t n;
+
+        if (sv_sql_step(s, q, err) != 1)
+                return -1;
+        n = sv_sql_number(q, 0);
+        return n ? sv_fail(err, SV_USAGE, "broker.migrate.loses",
+                           "the database has %lld rows in \"%s\", for which version %lld has no "
+                           "place: remove what can be removed, or restore a backup of that version",
+                           (long long)n, table, (long long)version)
+                 : 0;
+}
+
+static int run_back(struct sv_store *s, int64_t to, struct sv_err *err)
+{
+        struct sv_sql *self = (struct sv_sql *)s;
+        struct sv_store_version version;
+
+        if (sv_sql_show_version(s, &version, err) < 0)
+                return -1;
+        if (to < version.lowest || to >= version.now)
+                return sv_fail(err, SV_USAGE, "broker.migrate.to",
+                               "the database has version %lld and can be brought back to %lld at "
+                               "least, not to %lld",
+                               (long long)version.now, (long long)version.lowest, (long long)to);
+        for (int64_t v = version.now; v > to; v--) {
+                const struct sv_sql_step *step = &self->driver->steps[v - 1];
+
+                if ((step->holds && check_unused(s, step->holds, v - 1, err) < 0) ||
+                    sv_sql_exec(s, step->back, err) < 0)
+                        return -1;
+        }
+        return write_schema_version(s, to, err);
+}
+
+int sv_sql_go_back(struct sv_store *s, int64_t to, struct sv_err *err)
+{
+        return sv_sql_begin(s, err) < 0 ? -1 : sv_sql_end(s, run_back(s, to, err), err);
+}

@@ -5,6 +5,8 @@
 const struct sv_store_ops sv_sql_ops = {
         .close = sv_sql_close,
         .check_nonce = sv_sql_check_nonce,
+        .show_version = sv_sql_show_version,
+        .go_back = sv_sql_go_back,
         .put_session = sv_sql_put_session,
         .find_session_end = sv_sql_find_session_end,
         .get_session = sv_sql_get_session,

@@ -29,6 +29,9 @@ struct sv_sql_value {
 struct sv_sql_step {
         const char *sql;
         int (*fill)(struct sv_store *s, struct sv_err *err);
+        /* To the version before, for a program of that one; NULL: there is no way back. What the
+         * step made room for is in this table, which must be empty: nothing is lost. */
+        const char *back, *holds;
 };
 
 /* Functions return 0 or more when they did it, else -1, and `why` then says what was wrong. */
@@ -193,6 +196,9 @@ int sv_sql_renew(struct sv_store *s, int64_t above, struct sv_serial *out, struc
 int sv_sql_migrate(struct sv_store *s, const struct sv_sql_step *steps, int n, struct sv_err *err);
 /* Fill of a step: what a database from before there were MACs has, is taken as it is. */
 int sv_sql_fill_macs(struct sv_store *s, struct sv_err *err);
+/* sv_store_ops */
+int sv_sql_show_version(struct sv_store *s, struct sv_store_version *out, struct sv_err *err);
+int sv_sql_go_back(struct sv_store *s, int64_t to, struct sv_err *err);
 /* To the version of this program. */
 int sv_sql_update(struct sv_store *s, struct sv_err *err);
 /* In a transaction: those of this program's version, with nothing in them, where there are none. */

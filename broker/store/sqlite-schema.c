@@ -90,14 +90,14 @@ const struct sv_sql_step sv_sqlite_steps[] = {
         {"CREATE TABLE settings (path TEXT PRIMARY KEY, labels TEXT NOT NULL,"
          " most INTEGER NOT NULL, released INTEGER NOT NULL, bytes INTEGER NOT NULL,"
          " takers BLOB NOT NULL) WITHOUT ROWID;",
-         NULL},
+         NULL, "DROP TABLE settings;", "settings"},
         /* Sets of values that policies name. */
         {"CREATE TABLE reference_sets (name TEXT PRIMARY KEY, text BLOB NOT NULL,"
          " generation INTEGER NOT NULL, created INTEGER NOT NULL) WITHOUT ROWID;",
-         NULL},
+         NULL, "DROP TABLE reference_sets;", "reference_sets"},
         /* Changes that wait for a second person. */
         {"CREATE TABLE pending (id TEXT PRIMARY KEY, path TEXT NOT NULL, head BLOB NOT NULL,"
          " body BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;",
-         NULL},
+         NULL, "DROP TABLE pending;", "pending"},
         {NULL, NULL},
 };

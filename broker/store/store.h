@@ -119,9 +119,20 @@ struct sv_store {
 /* May what is `there` go? */
 typedef int sv_store_check(struct sv_store *there, void *context, struct sv_err *err);
 
+/* Of the tables. `lowest`: to which a database can be brought back. */
+struct sv_store_version {
+        int64_t now, lowest;
+};
+
 /* Each function returns 0, or -1 with SV_SYSTEM "broker.store" when the database fails. */
 struct sv_store_ops {
         void (*close)(struct sv_store *s);
+
+        int (*show_version)(struct sv_store *s, struct sv_store_version *out, struct sv_err *err);
+        /* For a program of an older version; in a transaction (hold), after which this store serves
+         * for nothing more. SV_USAGE "broker.migrate.to": no such version; "broker.migrate.loses":
+         * the database has something that the older one has no place for. */
+        int (*go_back)(struct sv_store *s, int64_t to, struct sv_err *err);
 
         /* `id` is the hash of the nonce. Has it been accepted? SV_PROOF "broker.session.used"; or
          * "broker.session.unknown" when that can not be said any more. Nothing is written. */

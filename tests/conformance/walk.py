@@ -316,6 +316,23 @@ def something_dies(w, brokers, primary, promote):
     w.run('secure-vm key put default/after/all --random 32')
 
 
+def the_way_back(w, brokers):
+    """With the broker stopped. The next start goes the way again, and all is there."""
+    config = {'CONFIG': w.path('b2/config.json')}
+    paths = [r['path'] for r in w.json('secure-vm key list')['resources']]
+    brokers.running['b2'].terminate()
+    brokers.running.pop('b2').wait(30 + patient())
+    w.type('secure-vm-broker migrate --config CONFIG', put=config)
+    refused = w.json(f'secure-vm-broker migrate --config {config["CONFIG"]} --to 11', 2)['error']
+    assert refused['check'] == 'broker.migrate.loses' and 'reference_sets' in refused['message'], refused
+    w.type('secure-vm-broker migrate --config CONFIG --to 12', put=config)
+    brokers.start(w, 'b2')
+    wait_until('the broker does not come back', lambda: w.run('secure-vm key list', None).returncode == 0)
+    assert [r['path'] for r in w.json('secure-vm key list')['resources']] == paths
+    record = w.json(f'secure-vm-broker audit search --config {config["CONFIG"]} --action migrate')['audit'][-1]
+    assert (record['from'], record['to']) == (13, 12), record
+
+
 def walk(w, brokers, folder, servers):
     primary, standby = servers
     primary.sql('CREATE DATABASE walk')
@@ -329,6 +346,7 @@ def walk(w, brokers, folder, servers):
     replaced_key(w)
     record(w, brokers)
     something_dies(w, brokers, primary, postgres.take_over(folder, primary, standby))
+    the_way_back(w, brokers)
     left = [c for c in w.commands if c not in w.typed and c not in ELSEWHERE]
     assert not left, f'of docs/BROKER.md nothing types {left}'
 
