@@ -74,6 +74,10 @@ char *sv_function_find_user(const char *root, const struct sv_function *f)
         if (is_group_open(root, f))
                 return sv_asprintf("another guest's QEMU, or what else opened /dev/vfio/%s",
                                    f->group);
+        /* a container's: /sys shows the interfaces of one's own namespace */
+        if (*f->driver && strcmp(f->driver, "vfio-pci") != 0 && !(names && *names))
+                return sv_asprintf("%s, whose interface is not in this network namespace",
+                                   f->driver);
         for (char **name = names; name && *name; name++) {
                 SV_STR path = sv_asprintf("%s/%s/flags", folder, *name);
                 SV_BUF text = SV_BUF_NULL;

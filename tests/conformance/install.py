@@ -19,6 +19,7 @@ EXPECTED = {
     'lib/ocf/resource.d/secure-vm/guest',
     'include/secure-vm/securevm.h', *(f'lib/ARCHITECTURE/{f}' for f in ('libsecurevm.so', 'libsecurevm.so.0', 'libsecurevm.so.0.1.0', 'pkgconfig/securevm.pc', 'cryptsetup/libcryptsetup-token-secure-vm.so')),
     'bin/secure-vm', 'bin/secure-vm-agent', 'sbin/secure-vm-broker', 'lib/systemd/system/secure-vm-broker.service', 'lib/systemd/system/secure-vm@.service',
+    'lib/systemd/system/secure-vm-recover.service',
     'lib/systemd/system/secure-vm-tune@.service',
     'lib/systemd/system/secure-vm.target', 'lib/systemd/system/secure-vm-broker.socket', 'lib/systemd/system/secure-vm-broker.target',
     'lib/sysusers.d/secure-vm-broker.conf', 'lib/tmpfiles.d/secure-vm.conf',

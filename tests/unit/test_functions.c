@@ -251,6 +251,17 @@ static void not_to_be_had(void **state)
                 assert_string_equal(t.addresses[0], "0000:21:10.1");
                 let_go("a");
         }
+        {
+                SV_STR interface = sv_asprintf("%s/" PCI "0/net/v0", base);
+
+                OK(sv_remove_tree(interface, &err));
+                FAILS(look("a", INDEX(0)), SV_SYSTEM, "vf.busy");
+                assert_non_null(strstr(err.msg, "network namespace"));
+                bind_driver(0, NULL);
+                OK(look("a", INDEX(0)));
+                bind_driver(0, "../drivers/vfio-pci"); /* prepared by hand, and nobody has it */
+                OK(look("a", INDEX(0)));
+        }
         put_host_file(base, "", "sys/kernel/iommu_groups/11/devices/0000:00:1f.2");
         put_host_file(base, "0x010601\n", "sys/bus/pci/devices/0000:00:1f.2/class");
         FAILS(try_take("a", INDEX(1)), SV_SYSTEM, "vf.iommu");
