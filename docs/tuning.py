@@ -22,7 +22,8 @@ All knobs count for ordinary guests and for SEV-SNP and TDX alike, as they are t
 TEST = '''
 A guest's own card is no knob: `"type": "vf"` in its guest file gives it a virtual function of a card (SR-IOV), with the limits that the card then holds (secure-vm-guest(5)). `show --check` reads them
 from the card. It takes the host out of the way of each packet, and costs what VFIO costs: all of the guest's memory is pinned, it does not move to another host while it runs, and no
-confidential guest has one. A function near the guest's node is what its guest file names: `tune plan` shows where cards are. vDPA is refused by name.
+confidential guest has one. A function near the guest's node is what its guest file names: `tune plan` shows where cards are. vDPA is refused by name,
+and no pair of a function and a virtio card is made that stands in for it (failover): a guest that shall move while it runs takes a bridge.
 
 Each row is tried on recorded hosts (`tests/unit/hosts`): what is planned (`tune-plan: hosts_have_their_plans`), that it comes into force and goes back
 (`tune-apply: there_and_back`), that check names it when somebody else turns it (`tune-apply: sabotage`), and that a kill at each system call of apply and undo leaves
