@@ -53,6 +53,12 @@ static const char pending[] =
         "CREATE TABLE pending (id " TEXT " PRIMARY KEY, path " TEXT ", head BYTEA NOT NULL,"
         " body BYTEA NOT NULL, expires BIGINT NOT NULL);";
 
+static const char session_counts[] =
+        "CREATE TABLE session_counts (whose " TEXT " PRIMARY KEY, alive BIGINT NOT NULL);"
+        "INSERT INTO session_counts SELECT CAST(source AS TEXT), count(*) FROM sessions"
+        " GROUP BY source;"
+        "INSERT INTO session_counts SELECT 'all', count(*) FROM sessions;";
+
 const struct sv_sql_step sv_postgres_steps[] = {
         {""},
         {""},
@@ -67,5 +73,6 @@ const struct sv_sql_step sv_postgres_steps[] = {
         {settings, NULL, "DROP TABLE settings;", "settings"},
         {reference_sets, NULL, "DROP TABLE reference_sets;", "reference_sets"},
         {pending, NULL, "DROP TABLE pending;", "pending"},
+        {session_counts, NULL, "DROP TABLE session_counts;"},
         {NULL},
 };

@@ -99,5 +99,11 @@ const struct sv_sql_step sv_sqlite_steps[] = {
         {"CREATE TABLE pending (id TEXT PRIMARY KEY, path TEXT NOT NULL, head BLOB NOT NULL,"
          " body BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;",
          NULL, "DROP TABLE pending;", "pending"},
+        /* How many sessions there are, of each source and of all. */
+        {"CREATE TABLE session_counts (whose TEXT PRIMARY KEY, alive INTEGER NOT NULL)"
+         " WITHOUT ROWID;"
+         "INSERT INTO session_counts SELECT source, count(*) FROM sessions GROUP BY source;"
+         "INSERT INTO session_counts SELECT 'all', count(*) FROM sessions;",
+         NULL, "DROP TABLE session_counts;"},
         {NULL, NULL},
 };

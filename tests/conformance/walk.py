@@ -330,7 +330,7 @@ def the_way_back(w, brokers):
     wait_until('the broker does not come back', lambda: w.run('secure-vm key list', None).returncode == 0)
     assert [r['path'] for r in w.json('secure-vm key list')['resources']] == paths
     record = w.json(f'secure-vm-broker audit search --config {config["CONFIG"]} --action migrate')['audit'][-1]
-    assert (record['from'], record['to']) == (13, 12), record
+    assert (record['from'], record['to']) == (14, 12), record
 
 
 def walk(w, brokers, folder, servers):

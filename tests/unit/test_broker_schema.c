@@ -14,7 +14,7 @@
 #include "broker/store/sql-mac.h"
 #include "broker/store/sql.h"
 
-#define VERSION 13 /* of this program */
+#define VERSION 14 /* of this program */
 
 /* --- databases by hand --- */
 
@@ -241,7 +241,10 @@ static void from_version_4(void **state)
         OK(s->ops->get_disk(s, "a/b/c", "volume", &floor, &err));
         assert_int_equal(floor.generation, 9);
         assert_true(floor.restored);
+        assert_int_equal(ask_sql("SELECT alive FROM session_counts WHERE whose = '1'"), 1);
+        assert_int_equal(ask_sql("SELECT alive FROM session_counts WHERE whose = 'all'"), 1);
         OK(s->ops->put_session(s, "t", &n, 3000, &max, &err));
+        assert_int_equal(ask_sql("SELECT alive FROM session_counts WHERE whose = 'all'"), 1);
         assert_int_equal(ask_sql("SELECT count(*) FROM releases"), 0);
         run_sql("UPDATE policies SET text = x'00' WHERE path = 'a/b/d'");
         FAILS(s->ops->get_policy(s, "a/b/d", &text, &err), SV_SYSTEM, "broker.store.mac");
@@ -292,7 +295,7 @@ static void from_version_5(void **state)
         sv_store_free(s);
         run_sql("DROP TABLE leases; DROP TABLE policy_versions; DROP INDEX audit_links;"
                 "DROP TABLE accepted; DROP TABLE settings; DROP TABLE reference_sets;"
-                "DROP TABLE pending;"
+                "DROP TABLE pending; DROP TABLE session_counts;"
                 "ALTER TABLE audit DROP COLUMN link; PRAGMA user_version = 5;");
         s = open_store();
         assert_int_equal(ask_sql("PRAGMA user_version"), VERSION);
@@ -337,6 +340,7 @@ static void from_version_10(void **state)
         OK(s->ops->put_resource(s, "a/b/c", 1, sv_bytes_str("x"), 1, 1000, &err));
         sv_store_free(s);
         run_sql("DROP TABLE settings; DROP TABLE reference_sets; DROP TABLE pending;"
+                "DROP TABLE session_counts;"
                 "PRAGMA user_version = 10;");
         s = open_store();
         assert_int_equal(ask_sql("PRAGMA user_version"), VERSION);
@@ -371,12 +375,12 @@ static void newer_is_refused(void **state)
         struct sv_err err;
 
         make_old();
-        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 14;");
+        run_sql("PRAGMA journal_mode=DELETE; PRAGMA user_version = 15;");
         OK(sv_file_read(path, 1 << 20, &before, "test", &err));
         FAILS(sv_store_open(&place, &s, &err), SV_SYSTEM, "broker.store.version");
         assert_null(s);
         assert_non_null(strstr(err.msg, path));
-        assert_non_null(strstr(err.msg, "version 14"));
+        assert_non_null(strstr(err.msg, "version 15"));
         OK(sv_file_read(path, 1 << 20, &after, "test", &err));
         assert_int_equal(before.n, after.n);
         assert_memory_equal(before.p, after.p, before.n);

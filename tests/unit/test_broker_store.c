@@ -355,8 +355,7 @@ static void earlier_version(void **state)
         assert_non_null(c);
         OK(sv_sql_exec(&c->store,
                        "DROP TABLE settings; DROP TABLE reference_sets; DROP TABLE pending; "
-                       "UPDATE schema_version SET "
-                       "version = 10",
+                       "DROP TABLE session_counts; UPDATE schema_version SET version = 10",
                        &err));
         sv_sql_close(&c->store);
         s = open_store();
