@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/core/encoding.h"
 #include "base/core/file.h"
 #include "base/program/log.h"
 #include "base/program/seccomp.h"
@@ -399,4 +400,21 @@ int sv_net_offer_tls(const struct sv_process *net, int cert, int key, struct sv_
 int sv_net_take_tls(const struct sv_process *net, struct sv_err *err)
 {
         return sv_control_pass(net->control, "take", net->control, err);
+}
+
+int sv_net_announce(const struct sv_broker *b, const struct sv_net_ports *ports, struct sv_err *err)
+{
+        SV_STR text = ports->metrics ? sv_asprintf("%u\n%u\n", (unsigned)ports->port,
+                                                   (unsigned)ports->metrics)
+                                     : sv_asprintf("%u\n", (unsigned)ports->port);
+        char pin[65];
+
+        if (b->config.port_file &&
+            sv_file_write(b->config.port_file, 0644, sv_bytes_str(text), err) < 0)
+                return -1;
+        sv_info("listening on %s port %u, pin sha256:%s", b->config.address, (unsigned)ports->port,
+                sv_hex(sv_bytes(b->pin, 32), pin));
+        if (ports->metrics)
+                sv_info("metrics on %s port %u", b->config.metrics, (unsigned)ports->metrics);
+        return 0;
 }

@@ -17,6 +17,9 @@ struct sv_net_ports {
  * say. */
 int sv_net_start(struct sv_broker *b, int fd, struct sv_process *out, struct sv_net_ports *ports,
                  struct sv_err *err);
+/* Says where it listens: in the port file, and on standard error. */
+int sv_net_announce(const struct sv_broker *b, const struct sv_net_ports *ports,
+                    struct sv_err *err);
 /* Certificate and key (open files, which it takes) for connections from now on, in two steps: it
  * reads them, and says what is wrong with them; then it uses them, once told so. */
 int sv_net_offer_tls(const struct sv_process *net, int cert, int key, struct sv_err *err);

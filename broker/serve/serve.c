@@ -31,7 +31,8 @@
 #include "broker/serve/worker.h"
 #include "broker/store/syncs.h"
 
-#define IDLE_MAX 4         /* workers that wait */
+#define IDLE_MAX 4         /* workers that wait for as long as it takes */
+#define IDLE_MS  10000     /* and how long the others do */
 #define HEAD_MS  60000     /* between two heads of the audit record */
 #define SIDE_MS  60000     /* how long a process beside the workers may take */
 #define HEAP     (1 << 20) /* bytes that a process keeps for what comes next */
@@ -47,7 +48,8 @@ struct worker {
         pid_t pid;
         int control;
         bool busy;
-        bool old; /* of before a reload: it ends with its request */
+        bool old;         /* of before a reload: it ends with its request */
+        int64_t since_ms; /* it waits for one */
 };
 
 /* What waits for the database and is no request. One at a time of each kind. */
@@ -122,7 +124,7 @@ static struct worker *make_worker(struct keeper *k)
                 sv_warn("%s", "no process could be made for a request");
                 return NULL;
         }
-        k->workers[k->n_workers] = (struct worker){pid, ends[0], false, false};
+        k->workers[k->n_workers] = (struct worker){.pid = pid, .control = ends[0]};
         return &k->workers[k->n_workers++];
 }
 
@@ -143,6 +145,12 @@ static size_t count_idle(const struct keeper *k)
         return n;
 }
 
+static void let_worker_go(struct worker *w)
+{
+        close(w->control);
+        w->control = -1;
+}
+
 /* It is done with a request, or it has died, which SIGCHLD says too. */
 static void hear_worker(struct keeper *k, struct worker *w)
 {
@@ -151,13 +159,34 @@ static void hear_worker(struct keeper *k, struct worker *w)
         if (recv(w->control, &byte, 1, MSG_DONTWAIT) <= 0)
                 return;
         w->busy = false;
+        w->since_ms = sv_clock_ms();
         for (size_t i = 0; i < k->n_connections; i++)
                 if (k->connections[i].worker == w->pid)
                         k->connections[i].worker = 0;
-        if (w->old || count_idle(k) > IDLE_MAX) {
-                close(w->control); /* it ends */
-                w->control = -1;
+        if (w->old)
+                let_worker_go(w);
+}
+
+/* Who comes next would make another, which has to open the database first. When the next of these
+ * ends, of the monotonic clock; INT64_MAX: none. */
+static int64_t end_surplus(struct keeper *k)
+{
+        size_t surplus = count_idle(k);
+        int64_t next = INT64_MAX, now = sv_clock_ms();
+
+        surplus = surplus > IDLE_MAX ? surplus - IDLE_MAX : 0;
+        for (size_t i = k->n_workers; i-- > 0 && surplus;) {
+                struct worker *w = &k->workers[i];
+
+                if (w->busy || w->control < 0)
+                        continue;
+                surplus--;
+                if (w->since_ms + IDLE_MS <= now)
+                        let_worker_go(w);
+                else if (w->since_ms + IDLE_MS < next)
+                        next = w->since_ms + IDLE_MS;
         }
+        return next;
 }
 
 /* --- connections --- */
@@ -222,10 +251,8 @@ static void retire_workers(struct keeper *k)
                 struct worker *w = &k->workers[i];
 
                 w->old = true;
-                if (w->busy || w->control < 0)
-                        continue;
-                close(w->control); /* it ends */
-                w->control = -1;
+                if (!w->busy && w->control >= 0)
+                        let_worker_go(w);
         }
 }
 
@@ -455,9 +482,10 @@ static void sign_head(struct keeper *k)
         _exit(0);
 }
 
-static int wait_ms(const struct keeper *k)
+static int wait_ms(const struct keeper *k, int64_t surplus_ms)
 {
-        int64_t left = k->head_ms - sv_clock_ms();
+        int64_t next = surplus_ms < k->head_ms ? surplus_ms : k->head_ms;
+        int64_t left = next - sv_clock_ms();
 
         return k->end ? 200 : left < 0 ? 0 : (int)left;
 }
@@ -475,12 +503,13 @@ static void note_processes(const struct keeper *k)
 static int serve_keeper(struct keeper *k, struct sv_err *err)
 {
         while (!is_done(k)) {
+                int64_t surplus_ms = end_surplus(k);
                 size_t n = fill_poll(k);
 
                 note_processes(k);
                 sign_head(k);
 
-                if (poll(k->poll, n, wait_ms(k)) < 0) {
+                if (poll(k->poll, n, wait_ms(k, surplus_ms)) < 0) {
                         if (errno == EINTR)
                                 continue;
                         return sv_fail_errno(err, "broker.serve", "cannot wait for connections");
@@ -522,23 +551,6 @@ static int alloc_keeper(struct keeper *k, struct sv_err *err)
         return 0;
 }
 
-static int announce(const struct sv_broker *b, const struct sv_net_ports *ports, struct sv_err *err)
-{
-        SV_STR text = ports->metrics ? sv_asprintf("%u\n%u\n", (unsigned)ports->port,
-                                                   (unsigned)ports->metrics)
-                                     : sv_asprintf("%u\n", (unsigned)ports->port);
-        char pin[65];
-
-        if (b->config.port_file &&
-            sv_file_write(b->config.port_file, 0644, sv_bytes_str(text), err) < 0)
-                return -1;
-        sv_info("listening on %s port %u, pin sha256:%s", b->config.address, (unsigned)ports->port,
-                sv_hex(sv_bytes(b->pin, 32), pin));
-        if (ports->metrics)
-                sv_info("metrics on %s port %u", b->config.metrics, (unsigned)ports->metrics);
-        return 0;
-}
-
 static int take_all_signals(struct sv_err *err)
 {
         int fd = sv_process_take_signals(err);
@@ -566,7 +578,7 @@ int sv_broker_serve(struct sv_broker *b, struct sv_err *err)
             sv_known_map(b->known, true, err) == 0 && sv_limits_open(&b->limits, err) == 0 &&
             sv_metrics_open(&b->metrics, err) == 0 && sv_syncs_open(&b->syncs, err) == 0 &&
             (k.signals = take_all_signals(err)) >= 0 && sv_broker_enter(b, err) == 0 &&
-            announce(b, &ports, err) == 0) {
+            sv_net_announce(b, &ports, err) == 0) {
                 sv_metrics_set(b->metrics, SV_GAUGE_STARTED, time(NULL));
                 sv_notify_manager("READY=1");
                 /* each worker opens the database for itself */
