@@ -75,16 +75,24 @@ def paused(c):
         refused(c, 'state.off', command, 'g')
 
 
-def has(c, port):
-    """What the guest says that it has: {'vda': bytes, 'vdb': bytes, 'cpus': N, 'memory': KiB}."""
+def said_by(port):
+    """Nothing, where nobody listens yet: QEMU takes the connection before it asks the guest."""
     with socket.create_connection(('127.0.0.1', port), patient(20)) as connection:
         connection.settimeout(patient(60))
         words = b''
-        while not words.endswith(b'\n'):
-            more = connection.recv(256)
-            c.must(more, f'the guest said only {words}')
-            words += more
-    words = words.decode().split()
+        try:
+            while not words.endswith(b'\n') and (more := connection.recv(256)):
+                words += more
+        except ConnectionResetError:
+            pass
+    return words
+
+
+def has(c, port):
+    """What the guest says that it has: {'vda': bytes, 'vdb': bytes, 'cpus': N, 'memory': KiB}. Its disk is open before its own program listens."""
+    words = []
+    wait_until(lambda: f'the guest said only {words[-1:]}', lambda: words.append(said_by(port)) or words[-1].endswith(b'\n'), 60, 0.2)
+    words = words[-1].decode().split()
     return dict(zip(words[::2], map(int, words[1::2])))
 
 
