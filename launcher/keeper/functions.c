@@ -269,6 +269,21 @@ static void put_taken_function(struct sv_json *nics, size_t nic, const struct sv
         sv_vf_put(wanted, o);
 }
 
+/* A row whose function has gone, as the card was pulled, is nobody's. */
+static struct sv_json *find_kept_row(const char *root, const struct sv_boot_record *r,
+                                     const char *guest, const struct sv_nic *n, size_t nic)
+{
+        struct sv_json *row = find_own_row(r, guest, n, nic);
+        unsigned index = (unsigned)sv_json_int(sv_json_get(row, "index"), 0);
+        struct sv_function f;
+
+        if (!row || (sv_function_find(root, n->source, index, &f) &&
+                     !strcmp(f.address, sv_json_text(row, "address", ""))))
+                return row;
+        sv_boot_record_remove(row);
+        return NULL;
+}
+
 static int take_function(const char *root, const struct sv_guest *g, size_t nic,
                          struct sv_boot_record *r, char **address, struct sv_json *nics,
                          struct sv_err *err)
@@ -284,7 +299,7 @@ static int take_function(const char *root, const struct sv_guest *g, size_t nic,
                 return -1;
         if (!count && create_functions(root, r, n, &count, err) < 0)
                 return -1;
-        row = find_own_row(r, g->name, n, nic);
+        row = find_kept_row(root, r, g->name, n, nic);
         if (!row) {
                 index = choose_function(root, r, g->name, n, count, &f, err);
                 if (index < 0)

@@ -461,6 +461,19 @@ static void pulled(void **state)
         put_functions(0);
         let_go("a");
         FAILS(look("a", NIC("")), SV_SYSTEM, "vf.none");
+        /* what is noted of a function that has gone is nobody's */
+        put_functions(4);
+        put_host_file(base,
+                      "{\"boot\":\"boot-1\",\"functions\":[{\"card\":\"" CARD
+                      "\",\"index\":2,\"address\":\"0000:99:10.4\",\"guest\":\"a\",\"nic\":0}]}",
+                      ".vf");
+        {
+                TAKEN t = {0};
+
+                OK(with_guest("a", NIC(""), &t));
+                assert_string_equal(t.addresses[0], "0000:21:10.0");
+        }
+        let_go("a");
 }
 
 static void damaged_record(void **state)
