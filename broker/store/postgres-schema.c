@@ -53,11 +53,9 @@ static const char pending[] =
         "CREATE TABLE pending (id " TEXT " PRIMARY KEY, path " TEXT ", head BYTEA NOT NULL,"
         " body BYTEA NOT NULL, expires BIGINT NOT NULL);";
 
-static const char session_counts[] =
-        "CREATE TABLE session_counts (whose " TEXT " PRIMARY KEY, alive BIGINT NOT NULL);"
-        "INSERT INTO session_counts SELECT CAST(source AS TEXT), count(*) FROM sessions"
-        " GROUP BY source;"
-        "INSERT INTO session_counts SELECT 'all', count(*) FROM sessions;";
+static const char sessions_alive[] =
+        "DROP INDEX IF EXISTS sessions_source;"
+        "CREATE INDEX sessions_alive ON sessions (source) WHERE token IS NOT NULL;";
 
 const struct sv_sql_step sv_postgres_steps[] = {
         {""},
@@ -73,6 +71,7 @@ const struct sv_sql_step sv_postgres_steps[] = {
         {settings, NULL, "DROP TABLE settings;", "settings"},
         {reference_sets, NULL, "DROP TABLE reference_sets;", "reference_sets"},
         {pending, NULL, "DROP TABLE pending;", "pending"},
-        {session_counts, NULL, "DROP TABLE session_counts;"},
+        {sessions_alive, NULL,
+         "DROP INDEX sessions_alive; CREATE INDEX sessions_source ON sessions (source);", NULL},
         {NULL},
 };

@@ -9,10 +9,9 @@
 
 /* Those that others refer to come first. */
 static const char *const tables[] = {
-        "macs",     "state",          "policies", "policy_versions", "resources",
-        "settings", "reference_sets", "pending",  "disks",           "leases",
-        "accepted", "admin_tokens",   "floors",   "sessions",        "session_counts",
-        "releases", "audit",
+        "macs",           "state",    "policies", "policy_versions", "resources", "settings",
+        "reference_sets", "pending",  "disks",    "leases",          "accepted",  "admin_tokens",
+        "floors",         "sessions", "releases", "audit",
 };
 #define N_TABLES (sizeof(tables) / sizeof(*tables))
 

@@ -2,15 +2,11 @@
 /* Sessions and administrators' tokens: what counts once. Each is a row until its time is over, used
  * or ended. A row that goes raises the floor of its table: what is not above that counts as used,
  * whatever the clock says later. */
-#include <stdio.h>
-
 #include "broker/store/sql-settings.h"
 
 /* Tables with a floor of that name. */
 #define SESSIONS "sessions"
 #define TOKENS   "admin_tokens"
-
-#define ALL_SESSIONS "all" /* in the table of counts, beside the sources' numbers */
 
 static int raise_floor(struct sv_store *s, const char *name, int64_t to, struct sv_err *err)
 {
@@ -20,75 +16,17 @@ static int raise_floor(struct sv_store *s, const char *name, int64_t to, struct 
         return sv_sql_step(s, q, err);
 }
 
-/* --- how many there are --- */
-
-/* Counted as they come and go: to count them anew would take each attestation the longer the more
- * guests have come in the last minutes. */
-static int add_to_count(struct sv_store *s, const char *whose, int64_t n, int64_t *alive,
-                        struct sv_err *err)
+static int remove_expired(struct sv_store *s, const char *name, int64_t now, struct sv_err *err)
 {
         SV_STMT *q = sv_sql_prepare(s,
-                                    "INSERT INTO session_counts VALUES (?, ?) ON CONFLICT (whose) "
-                                    "DO UPDATE SET alive = session_counts.alive + excluded.alive "
-                                    "RETURNING alive",
-                                    err, "si", whose, n);
-
-        if (sv_sql_step(s, q, err) != 1)
-                return -1;
-        *alive = sv_sql_number(q, 0);
-        return sv_sql_step(s, q, err);
-}
-
-static void name_source(int64_t source, char out[24])
-{
-        snprintf(out, 24, "%lld", (long long)source);
-}
-
-static int set_count(struct sv_store *s, const char *whose, int64_t alive, struct sv_err *err)
-{
-        SV_STMT *q = sv_sql_prepare(s,
-                                    alive > 0 ? "UPDATE session_counts SET alive = ? "
-                                                "WHERE whose = ?"
-                                              : "DELETE FROM session_counts WHERE alive <= ? AND "
-                                                "whose = ?",
-                                    err, "is", alive, whose);
-
-        return sv_sql_step(s, q, err);
-}
-
-/* Where none is left no row stays. */
-static int take_from_count(struct sv_store *s, const char *whose, int64_t n, struct sv_err *err)
-{
-        int64_t alive;
-
-        if (add_to_count(s, whose, -n, &alive, err) < 0)
-                return -1;
-        return alive > 0 ? 0 : set_count(s, whose, alive, err);
-}
-
-static int remove_sessions(struct sv_store *s, int64_t now, struct sv_err *err)
-{
-        SV_STMT *q = sv_sql_prepare(s, "DELETE FROM sessions WHERE expires <= ? RETURNING source",
+                                    !strcmp(name, SESSIONS)
+                                            ? "DELETE FROM sessions WHERE expires <= ?"
+                                            : "DELETE FROM admin_tokens WHERE expires <= ?",
                                     err, "i", now);
-        char whose[24];
-        int64_t n = 0;
-        int rc;
 
-        while ((rc = sv_sql_step(s, q, err)) == 1) {
-                name_source(sv_sql_number(q, 0), whose);
-                if (take_from_count(s, whose, 1, err) < 0)
-                        return -1;
-                n++;
-        }
-        return rc < 0 || !n ? rc : take_from_count(s, ALL_SESSIONS, n, err);
-}
-
-static int remove_tokens(struct sv_store *s, int64_t now, struct sv_err *err)
-{
-        SV_STMT *q =
-                sv_sql_prepare(s, "DELETE FROM admin_tokens WHERE expires <= ?", err, "i", now);
-
-        return sv_sql_step(s, q, err);
+        if (sv_sql_step(s, q, err) < 0)
+                return -1;
+        return raise_floor(s, name, now, err);
 }
 
 /* 1: it may still count. */
@@ -125,43 +63,36 @@ int sv_sql_check_nonce(struct sv_store *s, const char *id, int64_t expires, stru
                        : 0;
 }
 
-/* With one that comes. What says that there is no room is what is there, and not what was counted:
- * who changed the database by hand may have left another number. */
-static int take_room(struct sv_store *s, const char *whose, struct sv_stmt *count, int64_t max,
-                     const char *check, struct sv_err *err)
+static int check_room(struct sv_store *s, struct sv_stmt *count, int64_t max, const char *check,
+                      struct sv_err *err)
 {
-        int64_t alive;
-
-        if (!count || add_to_count(s, whose, 1, &alive, err) < 0)
-                return -1;
-        if (alive <= max)
-                return 0;
         if (sv_sql_step(s, count, err) != 1)
                 return -1;
-        alive = sv_sql_number(count, 0) + 1;
-        return alive <= max ? set_count(s, whose, alive, err)
-                            : sv_fail(err, SV_SYSTEM, check,
-                                      "%lld sessions are alive, no more are taken; try again later",
-                                      (long long)max);
+        return sv_sql_number(count, 0) < max
+                       ? 0
+                       : sv_fail(err, SV_SYSTEM, check,
+                                 "%lld sessions are alive, no more are taken; try again later",
+                                 (long long)max);
 }
 
+/* Who has told what became of its resource has left its place; the row stays, so that the nonce
+ * counts once. */
 static int insert_session(struct sv_store *s, const char *id, const struct sv_session *n,
                           int64_t now, const struct sv_session_limits *max, struct sv_err *err)
 {
         SV_STMT *all = NULL;
         SV_STMT *source = NULL;
         SV_STMT *put = NULL;
-        char whose[24];
 
-        if (remove_sessions(s, now, err) < 0 || raise_floor(s, SESSIONS, now, err) < 0 ||
+        if (remove_expired(s, SESSIONS, now, err) < 0 ||
             sv_sql_check_nonce(s, id, n->expires, err) < 0)
                 return -1;
-        name_source((int64_t)n->source, whose);
-        all = sv_sql_prepare(s, "SELECT count(*) FROM sessions", err, "");
-        source = sv_sql_prepare(s, "SELECT count(*) FROM sessions WHERE source = ?", err, "i",
-                                (int64_t)n->source);
-        if (take_room(s, ALL_SESSIONS, all, max->all, "broker.session.limit", err) < 0 ||
-            take_room(s, whose, source, max->per_source, SV_CHECK_SESSIONS, err) < 0)
+        all = sv_sql_prepare(s, "SELECT count(*) FROM sessions WHERE token IS NOT NULL", err, "");
+        source = sv_sql_prepare(
+                s, "SELECT count(*) FROM sessions WHERE source = ? AND token IS NOT NULL", err, "i",
+                (int64_t)n->source);
+        if (check_room(s, all, max->all, "broker.session.limit", err) < 0 ||
+            check_room(s, source, max->per_source, SV_CHECK_SESSIONS, err) < 0)
                 return -1;
         put = sv_sql_prepare(s,
                              "INSERT INTO sessions (id, source, tee, token, ek_cn, expires)"
@@ -181,8 +112,9 @@ int sv_sql_put_session(struct sv_store *s, const char *id, const struct sv_sessi
 
 int sv_sql_find_session_end(struct sv_store *s, uint64_t source, int64_t *out, struct sv_err *err)
 {
-        SV_STMT *q = sv_sql_prepare(s, "SELECT min(expires) FROM sessions WHERE source = ?", err,
-                                    "i", (int64_t)source);
+        SV_STMT *q = sv_sql_prepare(
+                s, "SELECT min(expires) FROM sessions WHERE source = ? AND token IS NOT NULL", err,
+                "i", (int64_t)source);
 
         if (sv_sql_step(s, q, err) != 1)
                 return -1;
@@ -263,9 +195,7 @@ int sv_sql_end_session(struct sv_store *s, const char *id, const char *path, str
 
 static int forget_all(struct sv_store *s, int64_t sessions, int64_t tokens, struct sv_err *err)
 {
-        if (sv_sql_exec(s,
-                        "DELETE FROM sessions; DELETE FROM session_counts; DELETE FROM "
-                        "admin_tokens; DELETE FROM leases;",
+        if (sv_sql_exec(s, "DELETE FROM sessions; DELETE FROM admin_tokens; DELETE FROM leases;",
                         err) < 0 ||
             raise_floor(s, SESSIONS, sessions, err) < 0)
                 return -1;
@@ -285,7 +215,7 @@ static int insert_token(struct sv_store *s, const char *id, int64_t expires, int
         SV_STMT *put = NULL;
         int above;
 
-        if (remove_tokens(s, now, err) < 0 || raise_floor(s, TOKENS, now, err) < 0)
+        if (remove_expired(s, TOKENS, now, err) < 0)
                 return -1;
         above = is_above_floor(s, TOKENS, expires, err);
         if (above < 0)

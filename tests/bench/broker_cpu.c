@@ -5,8 +5,7 @@
  * between a long run and a short one.
  *
  *      broker-cpu [ROUNDS] BROKER [BROKER...]
- *      broker-cpu scale BROKER         one program, with more and more sessions, then policies
- *                                      and resources
+ *      broker-cpu scale BROKER         one program, with more and more policies and resources
  */
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include "tests/bench/broker_turns.h"
@@ -14,7 +13,6 @@
 
 #define SHORT 10
 #define LONG  110
-#define HERE  ((UINT64_C(1) << 32) | INADDR_LOOPBACK) /* broker/serve/source.h */
 
 static double run_ms(int number, int releases)
 {
@@ -85,33 +83,6 @@ static void fill_store(int number, int from, int n)
         OK(b.store->ops->sync(b.store, &err));
 }
 
-/* Sessions of other guests behind the same address, until there are n of them. */
-static void fill_sessions(int number, int from, int n)
-{
-        const struct sv_session_limits any = {INT64_MAX, INT64_MAX};
-        const int64_t now = time(NULL);
-        SV_BROKER b = {.audit_fd = -1};
-        char config[256];
-        struct sv_err err;
-
-        take_turn(number);
-        in_dir(config, "config.json");
-        OK(sv_broker_open(config, &b, &err));
-        OK(sv_broker_enter(&b, &err));
-        OK(b.store->ops->hold(b.store, false, &err));
-        for (int i = from; i < n; i++) {
-                SV_STR id = sv_asprintf("session%d", i);
-                const struct sv_session s = {.source = HERE,
-                                             .tee = (char *)"snp",
-                                             .token = (char *)"token",
-                                             .expires = now + 86400};
-
-                OK(b.store->ops->put_session(b.store, id, &s, now, &any, &err));
-        }
-        OK(b.store->ops->settle(b.store, true, &err));
-        OK(b.store->ops->sync(b.store, &err));
-}
-
 static double least_ms(int number)
 {
         double best = 0;
@@ -126,28 +97,21 @@ static double least_ms(int number)
         return best;
 }
 
-static void measure_sizes(const char *of, void (*fill)(int number, int from, int n))
+static void measure_scale(void **state)
 {
         static const int sizes[] = {1, 10000, 100000};
         double first = 0;
 
+        make_broker(0);
         for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
                 double ms;
 
-                fill(0, i ? sizes[i - 1] : 1, sizes[i]);
+                fill_store(0, i ? sizes[i - 1] : 1, sizes[i]);
                 ms = least_ms(0);
                 first = i ? first : ms;
-                print_message("%d %s: %.2f ms a release, %.2f of one's\n", sizes[i], of, ms,
-                              ms / first);
+                print_message("%d policies and resources: %.2f ms a release, %.2f of one's\n",
+                              sizes[i], ms, ms / first);
         }
-}
-
-static void measure_scale(void **state)
-{
-        make_broker(0);
-        configure("\"sessions\":1000000,\"sessions_per_source\":1000000");
-        measure_sizes("sessions", fill_sessions);
-        measure_sizes("policies and resources", fill_store);
 }
 
 int main(int argc, char **argv)

@@ -30,7 +30,7 @@ def main():
         for name in ('store', 'brokers', 'pending'):
             primary.sql(f'CREATE DATABASE {name}')
         hosts = f'127.0.0.1:{primary.port},127.0.0.1:{standby.port}'
-        for name in ('test-broker-store', 'test-broker-count', 'test-broker-migrate', 'test-broker-sessions'):
+        for name in ('test-broker-store', 'test-broker-count', 'test-broker-migrate'):
             run_program(name, SV_TEST_DATABASE=f'postgresql://broker@127.0.0.1:{primary.port}/store')
         run_program('test-broker-pending', SV_TEST_DATABASE=f'postgresql://broker@127.0.0.1:{primary.port}/pending')
         run_program('conformance/conformance-fleet', SV_TEST_DATABASE=f'postgresql://broker@{hosts}/brokers?target_session_attrs=read-write',

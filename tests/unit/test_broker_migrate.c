@@ -6,10 +6,8 @@
 #include "tests/unit/broker_place.h"
 #include "tests/unit/kill_each.h"
 
-#define NEWEST        14
-#define WITH_SETS     12
-#define WITH_SETTINGS 11
-#define LOWEST        10
+#define NEWEST 14
+#define LOWEST 10
 
 static struct sv_err err;
 
@@ -84,27 +82,6 @@ static void there_and_back(void **state)
         must_be_whole();
 }
 
-/* What came and went meanwhile is counted. */
-static void sessions_are_counted(void **state)
-{
-        const struct sv_session n = {.source = 1, .tee = (char *)"tpm", .expires = 200};
-        const struct sv_session_limits two = {9, 2};
-
-        {
-                SV_STORE *s = open_store();
-
-                OK(s->ops->put_session(s, "a", &n, 100, &two, &err));
-        }
-        OK(go_back(NEWEST - 1));
-        {
-                SV_STORE *s = open_store();
-
-                OK(s->ops->put_session(s, "b", &n, 100, &two, &err));
-                FAILS(s->ops->put_session(s, "c", &n, 100, &two, &err), SV_SYSTEM,
-                      "broker.session.source");
-        }
-}
-
 /* What an older version has no place for keeps it from that version, and from no other. */
 static void nothing_is_lost(void **state)
 {
@@ -116,7 +93,7 @@ static void nothing_is_lost(void **state)
 
                 OK(s->ops->put_settings(s, "a/b/c", &is, &err));
         }
-        OK(go_back(WITH_SETTINGS));
+        OK(go_back(11));
         must_be_whole();
         FAILS(go_back(LOWEST), SV_USAGE, "broker.migrate.loses");
         assert_non_null(strstr(err.msg, "\"settings\""));
@@ -126,9 +103,9 @@ static void nothing_is_lost(void **state)
 
                 OK(s->ops->put_reference(s, "v/r/w", sv_bytes_str("x"), 1, 1000, &err));
         }
-        FAILS(go_back(WITH_SETTINGS), SV_USAGE, "broker.migrate.loses");
+        FAILS(go_back(11), SV_USAGE, "broker.migrate.loses");
         assert_non_null(strstr(err.msg, "\"reference_sets\""));
-        OK(go_back(WITH_SETS));
+        OK(go_back(12));
         must_be_whole();
         {
                 SV_STORE *s = open_store();
@@ -162,7 +139,6 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(there_and_back, setup_place, teardown_place),
-                cmocka_unit_test_setup_teardown(sessions_are_counted, setup_place, teardown_place),
                 cmocka_unit_test_setup_teardown(nothing_is_lost, setup_place, teardown_place),
         };
         const struct CMUnitTest by_file[] = {
