@@ -168,6 +168,7 @@ def write_without_macs(path, text):
     db = sqlite3.connect(path)
     if 'link' in [row[1] for row in db.execute('PRAGMA table_info(audit)')]:
         db.executescript('DROP INDEX audit_links; ALTER TABLE audit DROP COLUMN link;')
+    db.executescript('DROP INDEX IF EXISTS sessions_alive;')
     for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").fetchall():
         if table not in TABLES_OF_4:
             db.execute(f'DROP TABLE {table}')
